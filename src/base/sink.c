@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/sink.h"
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/fd.h"
+
+static void keep_first_error(struct sink *sink, int r, const struct varve_error *text)
+{
+	if (r >= 0 || sink->error)
+		return;
+	sink->error = r;
+	if (text->code)
+		sink->text = *text;
+	else
+		(void)varve_error_set(&sink->text, r, "write");
+}
+
+int sink_write(struct sink *sink, const void *data, size_t len)
+{
+	if (sink->error)
+		return sink->error;
+	if (len)
+		keep_first_error(sink, sink->ops->write(sink, data, len, &sink->text), &sink->text);
+	return sink->error;
+}
+
+int sink_close(struct sink *sink, struct varve_error *err)
+{
+	struct varve_error later = {.code = 0};
+
+	keep_first_error(sink, sink->ops->close(sink, &later), &later);
+	if (sink->error && err)
+		*err = sink->text;
+	return sink->error;
+}
+
+static void sink_init(struct sink *sink, const struct sink_ops *ops)
+{
+	sink->ops = ops;
+	sink->error = 0;
+	sink->text = (struct varve_error){.code = 0};
+}
+
+static int nothing_to_close(struct sink *sink, struct varve_error *err)
+{
+	(void)sink;
+	(void)err;
+	return 0;
+}
+
+static int fd_sink_write(struct sink *sink, const void *data, size_t len, struct varve_error *err)
+{
+	struct sink_fd *s = (struct sink_fd *)sink;
+	int r = fd_write_all(s->fd, data, len);
+
+	if (r < 0)
+		return varve_error_set(err, r, "write");
+	s->written += len;
+	return 0;
+}
+
+void sink_fd_init(struct sink_fd *s, int fd)
+{
+	static const struct sink_ops ops = {fd_sink_write, nothing_to_close};
+
+	sink_init(&s->sink, &ops);
+	s->fd = fd;
+	s->written = 0;
+}
+
+static int buf_sink_write(struct sink *sink, const void *data, size_t len, struct varve_error *err)
+{
+	struct sink_buf *s = (struct sink_buf *)sink;
+
+	(void)err;
+	buf_add(s->buf, data, len);
+	return 0;
+}
+
+void sink_buf_init(struct sink_buf *s, struct buf *buf)
+{
+	static const struct sink_ops ops = {buf_sink_write, nothing_to_close};
+
+	sink_init(&s->sink, &ops);
+	s->buf = buf;
+}
+
+static int hash_sink_write(struct sink *sink, const void *data, size_t len, struct varve_error *err)
+{
+	struct sink_hash *s = (struct sink_hash *)sink;
+	int r;
+
+	hasher_update(s->hasher, data, len);
+	s->written += len;
+	r = s->next ? sink_write(s->next, data, len) : 0;
+	if (r < 0)
+		*err = s->next->text;
+	return r;
+}
+
+static int hash_sink_close(struct sink *sink, struct varve_error *err)
+{
+	struct sink_hash *s = (struct sink_hash *)sink;
+
+	hasher_final(s->hasher, &s->digest);
+	return s->next ? sink_close(s->next, err) : 0;
+}
+
+void sink_hash_init(struct sink_hash *s, struct sink *next)
+{
+	static const struct sink_ops ops = {hash_sink_write, hash_sink_close};
+
+	sink_init(&s->sink, &ops);
+	s->next = next;
+	s->hasher = hasher_new();
+	s->written = 0;
+}
+
+void sink_hash_release(struct sink_hash *s)
+{
+	if (s)
+		hasher_freep(&s->hasher);
+}
