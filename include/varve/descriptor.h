@@ -21,11 +21,12 @@ struct varve_descriptor {
 	uint64_t size; /* bytes of the blob */
 };
 
-/* A layer: the compressed blob and the digest of the tar inside (image-spec config.md, diff_ids). */
+/* A layer: the compressed blob and the digest of the tar inside (image-spec config.md, diff_ids).
+ */
 struct varve_layer {
 	struct varve_descriptor blob;
 	struct varve_digest diff_id;
-	uint64_t tar_size;    /* bytes of the uncompressed tar */
+	uint64_t tar_size; /* bytes of the uncompressed tar */
 	uint64_t entry_count; /* tar entries; 0: the step changed nothing and there is no layer */
 };
 

@@ -9,7 +9,7 @@
 
 enum {
 	VARVE_DIGEST_SIZE = 32,
-	VARVE_DIGEST_HEX = 65,	/* 64 digits and NUL */
+	VARVE_DIGEST_HEX = 65, /* 64 digits and NUL */
 	VARVE_DIGEST_TEXT = 72, /* "sha256:", 64 digits and NUL */
 };
 

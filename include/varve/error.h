@@ -10,27 +10,27 @@
 /* Codes that errno has no word for. They start where errno ends, so that one int holds both. */
 enum varve_code {
 	VARVE_E_USAGE = 1024, /* arguments that make no sense */
-	VARVE_E_RECIPE,	      /* the recipe, or an option value for it, is wrong */
-	VARVE_E_LOCK,	      /* the lock is malformed, stale where it must not be, or incomplete */
-	VARVE_E_FORMAT,	      /* a document or archive from outside is malformed */
-	VARVE_E_LIMIT,	      /* a document or archive is larger than we accept */
-	VARVE_E_DIGEST,	      /* bytes differ from their digest or size */
-	VARVE_E_RESOLVE,      /* no solution: a package, version or reference does not exist */
-	VARVE_E_HOST,	      /* this host lacks something that is needed */
-	VARVE_E_NETWORK,      /* a server cannot be reached, or answered with a failure */
-	VARVE_E_STEP,	      /* a step's own command failed */
-	VARVE_E_CHECK,	      /* a check of an image failed */
-	VARVE_E_COMPARE,      /* a comparison failed: --expect-cached, audit, verify */
-	VARVE_E_NOT_FOUND,    /* the store has no such thing */
-	VARVE_E_CANCELLED,    /* stopped by a signal or because another step failed */
+	VARVE_E_RECIPE, /* the recipe, or an option value for it, is wrong */
+	VARVE_E_LOCK, /* the lock is malformed, stale where it must not be, or incomplete */
+	VARVE_E_FORMAT, /* a document or archive from outside is malformed */
+	VARVE_E_LIMIT, /* a document or archive is larger than we accept */
+	VARVE_E_DIGEST, /* bytes differ from their digest or size */
+	VARVE_E_RESOLVE, /* no solution: a package, version or reference does not exist */
+	VARVE_E_HOST, /* this host lacks something that is needed */
+	VARVE_E_NETWORK, /* a server cannot be reached, or answered with a failure */
+	VARVE_E_STEP, /* a step's own command failed */
+	VARVE_E_CHECK, /* a check of an image failed */
+	VARVE_E_COMPARE, /* a comparison failed: --expect-cached, audit, verify */
+	VARVE_E_NOT_FOUND, /* the store has no such thing */
+	VARVE_E_CANCELLED, /* stopped by a signal or because another step failed */
 };
 
 enum { VARVE_ERROR_TEXT = 1024 };
 
 struct varve_error {
-	int code;		      /* the negative code that was returned, 0 while unset */
-	unsigned line, column;	      /* place in the recipe, counted from 1; 0 where there is none */
-	char text[VARVE_ERROR_TEXT];  /* one to three lines, no newline at the end */
+	int code; /* the negative code that was returned, 0 while unset */
+	unsigned line, column; /* place in the recipe, counted from 1; 0 where there is none */
+	char text[VARVE_ERROR_TEXT]; /* one to three lines, no newline at the end */
 };
 
 /* Formats the text and returns code. For code > -1024 ": <strerror>" is appended. A NULL err is

@@ -9,15 +9,18 @@
 #include <stddef.h>
 
 struct buf {
-	char *data;   /* NULL while empty, else NUL-terminated */
-	size_t len;   /* bytes without the NUL */
+	char *data; /* NULL while empty, else NUL-terminated */
+	size_t len; /* bytes without the NUL */
 	size_t alloc; /* bytes allocated */
 };
 
-#define BUF_INIT {NULL, 0, 0}
+#define BUF_INIT                                                                                   \
+	{                                                                                          \
+		NULL, 0, 0                                                                         \
+	}
 
 void buf_release(struct buf *buf); /* frees the contents; usable with CLEANUP */
-void buf_reset(struct buf *buf);   /* length 0, memory kept */
+void buf_reset(struct buf *buf); /* length 0, memory kept */
 void buf_reserve(struct buf *buf, size_t extra);
 void buf_add(struct buf *buf, const void *data, size_t len);
 void buf_addstr(struct buf *buf, const char *text);

@@ -147,10 +147,12 @@ int fd_remove_tree(int dirfd, const char *path)
 	while (r == 0 && m.count) {
 		struct strv *dirs = &m.levels[m.count - 1].dirs;
 
-		if (dirs->count)
-			r = enter(&m, m.fd, steal_ptr(&dirs->items[--dirs->count]));
-		else
+		if (dirs->count) {
+			dirs->count--;
+			r = enter(&m, m.fd, steal_ptr(&dirs->items[dirs->count]));
+		} else {
 			r = leave(&m, dirfd);
+		}
 		/* A directory that vanished meanwhile is what we want. */
 		if (r == -ENOENT)
 			r = 0;

@@ -129,6 +129,19 @@ void json_canonical(const json_t *value, struct buf *out)
 	write_value(value, out);
 }
 
+bool json_has_real(const json_t *value)
+{
+	const char *key;
+	json_t *member;
+	size_t i;
+
+	/* Both loops do nothing on a value of another type. jansson's iterators lack the const. */
+	json_array_foreach(value, i, member) if (json_has_real(member)) return true;
+	json_object_foreach((json_t *)(uintptr_t)value, key,
+			    member) if (json_has_real(member)) return true;
+	return json_is_real(value);
+}
+
 void json_digest(const json_t *value, struct varve_digest *ret)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;

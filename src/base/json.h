@@ -26,13 +26,19 @@ int json_read_file(int dirfd, const char *path, json_t **ret, struct varve_error
 
 /* Appends the canonical form; aborts on a real number, which is a programming error here.
  *	value   = object | array | string | integer | "true" | "false" | "null"
- *	object  = "{" [ string ":" value *( "," string ":" value ) ] "}"   keys in order of their
- *bytes array   = "[" [ value *( "," value ) ] "]" integer = [ "-" ] decimal digits, no leading zero
- *	string  = DQUOTE, UTF-8, DQUOTE; escaped are only DQUOTE and backslash (by a backslash), and
- *	          0x00-0x1f: \b \f \n \r \t, else \u00 and two lower-case hexadecimal digits
- * Python writes the same: json.dumps(v, sort_keys=True, separators=(",", ":"), ensure_ascii=False).
-*/
+ *	object  = "{" [ member *( "," member ) ] "}" ; in order of the keys' bytes
+ *	member  = string ":" value
+ *	array   = "[" [ value *( "," value ) ] "]"
+ *	integer = [ "-" ] digits ; decimal, no leading zero
+ *	string  = DQUOTE, UTF-8, DQUOTE
+ *
+ * Escaped in strings are DQUOTE and backslash (by a backslash) and 0x00 to 0x1f: backslash and
+ * b f n r t, else "\u00" and two lower-case digits. Python writes the same with
+ * json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False). */
 void json_canonical(const json_t *value, struct buf *out);
+/* True where there is a real number anywhere: asked of documents from outside before they are
+ * written or hashed. */
+bool json_has_real(const json_t *value);
 void json_digest(const json_t *value, struct varve_digest *ret); /* of the canonical form */
 
 /* Members of an object, checked: a missing (where required) or mistyped member gives

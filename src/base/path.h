@@ -16,9 +16,9 @@ char *path_join(const char *dir, const char *name);
 const char *path_base(const char *path);
 size_t path_dir_len(const char *path);
 
-/* Opens the directory PATH (clean) below root for a change in it, following symlinks inside the root
- * only (absolute links start at root again, ".." stops there); -ELOOP after 40. With create, missing
- * components are made 0755. Returns a descriptor or -errno. Used by unpackers. */
+/* Opens the directory PATH (clean) below root for a change in it, following symlinks inside the
+ * root only (absolute links start at root again, ".." stops there); -ELOOP after 40. With create,
+ * missing components are made 0755. Returns a descriptor or -errno. Used by unpackers. */
 int path_open_dir_in(int root, const char *path, bool create);
 
 #endif

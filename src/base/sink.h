@@ -20,7 +20,7 @@ struct sink_ops {
 /* Embedded as the first member of each kind of sink. */
 struct sink {
 	const struct sink_ops *ops;
-	int error;		 /* the first failure, 0 while there is none */
+	int error; /* the first failure, 0 while there is none */
 	struct varve_error text; /* its text */
 };
 

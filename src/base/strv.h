@@ -12,7 +12,10 @@ struct strv {
 	size_t alloc;
 };
 
-#define STRV_INIT {NULL, 0, 0}
+#define STRV_INIT                                                                                  \
+	{                                                                                          \
+		NULL, 0, 0                                                                         \
+	}
 
 void strv_release(struct strv *v); /* usable with CLEANUP */
 void strv_add(struct strv *v, const char *text);

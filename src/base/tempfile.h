@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Atomic files: a temporary name in the same file system, fsync, rename, fsync of the directory.
  *	tempfile_begin -> write to tempfile->fd -> tempfile_commit | tempfile_abort (CLEANUP does).
- * A name is ".varve-XXXXXXXXXXXXXXXX" (random); a reader never sees it under its final name early. */
+ * A name is ".varve-XXXXXXXXXXXXXXXX" (random); a reader never sees it under its final name early.
+ */
 #ifndef BASE_TEMPFILE_H
 #define BASE_TEMPFILE_H
 
@@ -11,12 +12,15 @@
 struct varve_error;
 
 struct tempfile {
-	int dirfd;     /* borrowed; where the temporary name lies */
-	int fd;	       /* open for writing; -1 when there is none */
+	int dirfd; /* borrowed; where the temporary name lies */
+	int fd; /* open for writing; -1 when there is none */
 	char name[40]; /* "" when there is none */
 };
 
-#define TEMPFILE_INIT {-1, -1, ""}
+#define TEMPFILE_INIT                                                                              \
+	{                                                                                          \
+		-1, -1, ""                                                                         \
+	}
 
 int tempfile_begin(int dirfd, mode_t mode, struct tempfile *ret, struct varve_error *err);
 /* Renames to to_dirfd/name. replace=false: an existing target wins, ours is dropped, 0 is returned.
