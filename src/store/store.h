@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The parts of the store that the rest of the library uses. Layout and promises: <varve/store.h>.
+ * Descriptors handed out stay valid until the store is closed and are inherited by forked workers.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stddef.h>
+#include <varve/store.h>
+#include "base/json.h"
+#include "base/owner.h"
+#include "base/sink.h"
+#include "base/tempfile.h"
+
+struct buf;
+struct strv;
+
+/* --- blobs -------------------------------------------------------------------------------------
+ */
+/* A blob being written: a sink that hashes. Commit moves it to its name; an existing blob wins. */
+struct store_blob_writer {
+	struct sink sink; /* write here; close = flush only */
+	struct varve_store *store;
+	struct tempfile file;
+	struct hasher *hasher;
+	uint64_t written;
+};
+int store_blob_begin(struct varve_store *store, struct store_blob_writer *ret,
+		     struct varve_error *err);
+/* want != NULL: refuses other bytes with -VARVE_E_DIGEST naming both digests. */
+int store_blob_commit(struct store_blob_writer *w, const struct varve_digest *want,
+		      struct varve_digest *ret_digest, struct varve_error *err);
+/* For CLEANUP; harmless after commit and on a writer that is all zero ("= {0}"). */
+void store_blob_abort(struct store_blob_writer *w);
+int store_blob_put(struct varve_store *store, const void *data, size_t len,
+		   struct varve_digest *ret_digest, struct varve_error *err);
+/* Reads a small blob whole (at most limit bytes). */
+int store_blob_read(struct varve_store *store, const struct varve_digest *digest, size_t limit,
+		    struct buf *ret, struct varve_error *err);
+/* Hard-links (else copies) the blob to dirfd/name; for mounting artifacts under their file names.
+ */
+int store_blob_link(struct varve_store *store, const struct varve_digest *digest, int dirfd,
+		    const char *name, struct varve_error *err);
+/* Descriptor of blobs/sha256; for exporters that link or copy. */
+int store_blobs_fd(const struct varve_store *store);
+
+/* --- records -----------------------------------------------------------------------------------
+ */
+/* What is known of a step's key. */
+struct store_record {
+	struct varve_digest key;
+	json_t *input; /* the canonical JSON whose sha256 is the key; owned */
+	struct varve_layer layer; /* entry_count 0: the step changed nothing, there is no layer */
+	char compression[16]; /* canonical name, e.g. "zstd:3" */
+	char compressor[32]; /* library and version */
+	char step[128]; /* "recipe/stage/step" that made it, for explain and messages */
+};
+void store_record_release(struct store_record *record);
+/* -VARVE_E_NOT_FOUND without a text where there is none; also where its blob is gone. A record that
+ * does not parse, or whose input does not hash to the key, counts as absent. */
+int store_record_read(struct varve_store *store, const struct varve_digest *key,
+		      struct store_record *ret, struct varve_error *err);
+int store_record_write(struct varve_store *store, const struct store_record *record,
+		       struct varve_error *err);
+/* Finds another blob of the same diff id and compression (facts/blob/DIFFID.NAME). */
+int store_blob_of_layer(struct varve_store *store, const struct varve_digest *diff_id,
+			const char *compression, struct varve_layer *ret);
+int store_note_blob_of_layer(struct varve_store *store, const struct varve_layer *layer,
+			     const char *compression, struct varve_error *err);
+
+/* --- trees -------------------------------------------------------------------------------------
+ */
+/* Opens trees/MODE/DIFFID: descriptor of fs/ and the implied list. -VARVE_E_NOT_FOUND if absent. */
+int store_tree_open(struct varve_store *store, enum owner_mode owner,
+		    const struct varve_digest *diff_id, int *ret_fs_fd, struct strv *ret_implied,
+		    struct varve_error *err);
+bool store_tree_exists(const struct varve_store *store, enum owner_mode owner,
+		       const struct varve_digest *diff_id);
+/* Adopts job_dirfd/name (a directory that is the tree's fs) as the tree; an existing tree wins and
+ * ours is left where it is. The tree becomes visible only when whole. */
+int store_tree_adopt(struct varve_store *store, enum owner_mode owner,
+		     const struct varve_digest *diff_id, int job_dirfd, const char *name,
+		     const struct strv *implied, struct varve_error *err);
+
+/* --- work in progress --------------------------------------------------------------------------
+ */
+/* Makes tmp/RANDOM, held by a lock until release (or death); what is left of the dead is removed by
+ * store_sweep. */
+struct store_job {
+	int dirfd; /* the directory */
+	int lock_fd;
+	char name[48]; /* RANDOM */
+	char *path; /* absolute path, for mounts and messages */
+};
+#define STORE_JOB_INIT                                                                             \
+	{                                                                                          \
+		-1, -1, "", NULL                                                                   \
+	}
+int store_job_begin(struct varve_store *store, struct store_job *ret, struct varve_error *err);
+void store_job_release(struct store_job *job); /* closes; does not remove */
+int store_job_remove(struct varve_store *store, struct store_job *job); /* and releases */
+/* True when tmp/ holds directories of dead jobs; store_sweep removes them (to be called where the
+ * owners of their files can be removed: in a user namespace for OWNER_SUBUID). */
+bool store_needs_sweep(struct varve_store *store);
+int store_sweep(struct varve_store *store, struct varve_error *err);
+
+/* --- the rest ----------------------------------------------------------------------------------
+ */
+const char *store_path(const struct varve_store *store); /* absolute */
+int store_dirfd(const struct varve_store *store);
+/* Opens (and makes) a directory of the store: "caches/ccache", "logs". */
+int store_open_dir(struct varve_store *store, const char *path, int *ret_fd,
+		   struct varve_error *err);
+/* Lock "step-HEX" and the like; wait=false: -EWOULDBLOCK when held elsewhere. */
+int store_lock(struct varve_store *store, const char *name, bool exclusive, bool wait, int *ret_fd,
+	       struct varve_error *err);
+/* Facts: small files, no promise. */
+int store_fact_read(struct varve_store *store, const char *name, struct buf *ret);
+int store_fact_write(struct varve_store *store, const char *name, const void *data, size_t len);
+
+/* --- roots -------------------------------------------------------------------------------------
+ */
+/* Keeps blobs that no image names (artifacts): roots/NAME.json lists them, and gc spares them while
+ * the file is younger than its keep_seconds. Setting the same list again touches the file, at most
+ * once a day, and writes nothing. name: one path component. */
+int store_root_set(struct varve_store *store, const char *name, const struct varve_digest *digests,
+		   size_t count, struct varve_error *err);
+
+/* --- index.json --------------------------------------------------------------------------------
+ */
+/* Names in index.json (annotation org.opencontainers.image.ref.name). Locked read-modify-write. */
+int store_index_read(struct varve_store *store, json_t **ret, struct varve_error *err);
+/* Sets name -> manifest; an equal entry is left alone without a write. An older manifest of the
+ * same name leaves the index. annotations: further annotations of the entry, may be NULL
+ * (borrowed). */
+int store_index_set(struct varve_store *store, const char *name,
+		    const struct varve_descriptor *manifest, const json_t *annotations,
+		    struct varve_error *err);
+int store_index_find(struct varve_store *store, const char *name_or_digest,
+		     struct varve_descriptor *ret, struct varve_error *err);
+int store_index_remove(struct varve_store *store, const char *name, struct varve_error *err);
+
+/* --- space -------------------------------------------------------------------------------------
+ */
+struct store_usage {
+	uint64_t blobs, trees, records, facts, caches, logs,
+		temporary; /* bytes on disk (st_blocks) */
+	uint64_t blob_count, tree_count, record_count;
+};
+int store_du(struct varve_store *store, struct store_usage *ret, struct varve_error *err);
+
+struct store_gc_options {
+	bool dry_run;
+	uint64_t keep_seconds; /* records and what they name stay when read or written within this
+				  time */
+	bool trees, caches, logs; /* drop all trees / caches / logs, which can be made again */
+};
+struct store_gc_result {
+	uint64_t bytes, blobs, trees, records;
+};
+/* Marks from index.json, kept records and locked jobs; removes the rest. The caller's store must be
+ * the only one open (takes the exclusive lock; -EWOULDBLOCK with a text when builds are running).
+ * Trees of OWNER_SUBUID need a user namespace around the call. */
+int store_gc(struct varve_store *store, const struct store_gc_options *options,
+	     struct store_gc_result *ret, struct varve_error *err);
+
+#endif

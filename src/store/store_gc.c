@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/strv.h"
+
+/* One collection. */
+struct gc {
+	struct varve_store *store;
+	const struct store_gc_options *options;
+	struct store_marks marks;
+	struct store_seen seen;
+	struct store_gc_result result;
+	int error; /* the first failure; the rest is collected all the same */
+	struct varve_error *err;
+};
+
+/* Looks at DIR/NAME. */
+typedef void visit_fn(struct gc *gc, const char *dir, const char *name);
+
+static void visit_all(struct gc *gc, const char *dir, visit_fn *visit)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+
+	(void)store_list(gc->store, dir, &names);
+	for (size_t i = 0; i < names.count; i++)
+		visit(gc, dir, names.items[i]);
+}
+
+/* Removes DIR/NAME and counts its bytes; true when it is gone (dry run: would be). */
+static bool drop(struct gc *gc, const char *dir, const char *name)
+{
+	CLEANUP(free_ptr) char *path = path_join(dir, name);
+	struct varve_error *err = gc->error == 0 ? gc->err : NULL;
+	struct stat st;
+	uint64_t bytes = 0;
+	int r = 0;
+
+	store_count_tree(gc->store, path, &gc->seen, &bytes);
+	if (fstatat(gc->store->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (!gc->options->dry_run && S_ISDIR(st.st_mode))
+		r = store_discard(gc->store, path, err);
+	else if (!gc->options->dry_run && unlinkat(gc->store->dirfd, path, 0) < 0)
+		r = varve_error_set(err, -errno, "remove %s/%s", gc->store->path, path);
+	if (r < 0 && gc->error == 0)
+		gc->error = r;
+	if (r == 0)
+		gc->result.bytes += bytes;
+	return r == 0;
+}
+
+static bool is_older(const struct gc *gc, const char *dir, const char *name)
+{
+	CLEANUP(free_ptr) char *path = path_join(dir, name);
+	struct stat st;
+
+	return fstatat(gc->store->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       store_age(&st) >= gc->options->keep_seconds;
+}
+
+/* --- what each directory keeps -----------------------------------------------------------------
+ */
+
+static void visit_record(struct gc *gc, const char *dir, const char *name)
+{
+	struct varve_digest key;
+
+	if (store_digest_of_name(name, &key) && str_ends(name, ".json") &&
+	    digest_set_has(&gc->marks.keys, &key))
+		return;
+	gc->result.records += drop(gc, dir, name);
+}
+
+static void visit_root(struct gc *gc, const char *dir, const char *name)
+{
+	if (is_older(gc, dir, name))
+		(void)drop(gc, dir, name);
+}
+
+/* Files that other tools keep beside the blobs are not ours to remove. */
+static void visit_blob(struct gc *gc, const char *dir, const char *name)
+{
+	struct varve_digest digest;
+
+	if (strlen(name) == VARVE_DIGEST_HEX - 1 && store_digest_of_name(name, &digest) &&
+	    !digest_set_has(&gc->marks.blobs, &digest))
+		gc->result.blobs += drop(gc, dir, name);
+}
+
+static bool is_sound(const struct gc *gc, const char *dir, const char *name)
+{
+	CLEANUP(free_ptr) char *path = path_join(dir, name);
+	CLEANUP(fd_close)
+	int fd = openat(gc->store->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd >= 0 && store_tree_is_sound(fd);
+}
+
+static void visit_tree(struct gc *gc, const char *dir, const char *name)
+{
+	struct varve_digest diff_id;
+
+	if (!gc->options->trees && store_digest_of_name(name, &diff_id) &&
+	    digest_set_has(&gc->marks.diff_ids, &diff_id) && is_sound(gc, dir, name))
+		return;
+	gc->result.trees += drop(gc, dir, name);
+}
+
+static void visit_mode(struct gc *gc, const char *dir, const char *name)
+{
+	CLEANUP(free_ptr) char *path = path_join(dir, name);
+
+	visit_all(gc, path, visit_tree);
+}
+
+/* facts/blob: a file whose blob goes. */
+static void visit_blob_fact(struct gc *gc, const char *dir, const char *name)
+{
+	CLEANUP(free_ptr) char *path = path_join(dir, name);
+	CLEANUP(json_decrefp) json_t *object = NULL;
+	struct varve_digest digest;
+	struct varve_error unused;
+
+	if (json_read_file(gc->store->dirfd, path, &object, &unused) == 0 &&
+	    json_get_digest(json_object_get(object, "blob"), "digest", &digest, &unused) == 0 &&
+	    digest_set_has(&gc->marks.blobs, &digest) &&
+	    varve_store_has_blob(gc->store, &digest, NULL))
+		return;
+	(void)drop(gc, dir, name);
+}
+
+static bool has_kept_record(const struct gc *gc, const char *name)
+{
+	struct varve_digest key;
+
+	return store_digest_of_name(name, &key) && digest_set_has(&gc->marks.keys, &key);
+}
+
+/* The log of a failed step has no record: it stays for its time. */
+static void visit_log(struct gc *gc, const char *dir, const char *name)
+{
+	if (gc->options->logs || (!has_kept_record(gc, name) && is_older(gc, dir, name)))
+		(void)drop(gc, dir, name);
+}
+
+/* Once the step has a record it has succeeded since, and nobody will look at its failure again. */
+static void visit_failed(struct gc *gc, const char *dir, const char *name)
+{
+	if (has_kept_record(gc, name) || is_older(gc, dir, name))
+		(void)drop(gc, dir, name);
+}
+
+static void visit_cache(struct gc *gc, const char *dir, const char *name)
+{
+	if (gc->options->caches)
+		(void)drop(gc, dir, name);
+}
+
+/* Nobody else has the store open, so nobody holds them; but the name of lock/store is being waited
+ * on. */
+static void visit_lock(struct gc *gc, const char *dir, const char *name)
+{
+	if (!str_equal(name, "store") && !gc->options->dry_run)
+		(void)drop(gc, dir, name);
+}
+
+static const struct {
+	const char *dir;
+	visit_fn *visit;
+} visits[] = {
+	{"steps", visit_record},  {"roots", visit_root},           {"blobs/sha256", visit_blob},
+	{"trees", visit_mode},    {"facts/blob", visit_blob_fact}, {"logs", visit_log},
+	{"failed", visit_failed}, {"caches", visit_cache},         {"lock", visit_lock},
+};
+
+/* --- the whole ---------------------------------------------------------------------------------
+ */
+
+static int lock_alone(const struct varve_store *store, struct varve_error *err)
+{
+	int r;
+
+	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	r = -errno;
+	/* A failed conversion has dropped our shared lock. */
+	(void)flock(store->lock_fd, LOCK_SH);
+	if (r != -EWOULDBLOCK)
+		return varve_error_set(err, r, "lock %s", store->path);
+	varve_error_set(err, -VARVE_E_HOST, "another varve uses the store %s; gc needs it alone",
+			store->path);
+	if (err)
+		err->code = r; /* set only now: its strerror says nothing */
+	varve_error_hint(err, "wait for the builds that are running, then try again");
+	return r;
+}
+
+static void sweep(struct gc *gc)
+{
+	struct store_usage usage = {0};
+	int r;
+
+	store_count_tree(gc->store, "tmp", &gc->seen, &usage.temporary);
+	r = gc->options->dry_run ? 0 : store_sweep(gc->store, gc->error == 0 ? gc->err : NULL);
+	if (r < 0 && gc->error == 0)
+		gc->error = r;
+	gc->result.bytes += usage.temporary;
+}
+
+static int collect(struct gc *gc)
+{
+	int r = store_mark(gc->store, gc->options->keep_seconds, &gc->marks, gc->err);
+
+	if (r < 0)
+		return r;
+	if (store_needs_sweep(gc->store))
+		sweep(gc);
+	for (size_t i = 0; i < ARRAY_SIZE(visits); i++)
+		visit_all(gc, visits[i].dir, visits[i].visit);
+	return gc->error;
+}
+
+int store_gc(struct varve_store *store, const struct store_gc_options *options,
+	     struct store_gc_result *ret, struct varve_error *err)
+{
+	struct gc gc = {.store = store, .options = options, .err = err};
+	int r = lock_alone(store, err);
+
+	if (r < 0)
+		return r;
+	r = collect(&gc);
+	store_marks_release(&gc.marks);
+	store_seen_release(&gc.seen);
+	(void)flock(store->lock_fd, LOCK_SH);
+	if (r < 0)
+		return r;
+	*ret = gc.result;
+	return 0;
+}

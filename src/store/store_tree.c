@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Trees and power loss. A tree can be made again from its blob, so its thousands of files are not
+ * fsynced one by one when it is adopted; but after a crash of the machine such a tree may hold
+ *empty or old files under its name. So a fresh tree carries the file "boot" with the kernel's boot
+ *id: no "boot"		the tree has been flushed to the disk: good for ever "boot" of this boot
+ *what the page cache shows is whole: good "boot" of another one	not trusted: absent for
+ *readers, replaced by the next store_tree_adopt store_tree_open takes the mark off with one
+ *syncfs(2), at most once in a process, when the tree is a minute old (the kernel has then written
+ *it back by itself) and the machine has little else to write: that costs milliseconds. A tree that
+ *was never opened again before a reboot is unpacked again. */
+#include "store/store_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/strv.h"
+
+enum {
+	BOOT_ID = 64, /* bytes of a boot id with room */
+	IMPLIED_LIMIT = 64 << 20, /* bytes of an implied file */
+	FLUSH_AGE = 60, /* seconds */
+	FLUSH_DIRTY = 64 << 10, /* KiB that the machine may have to write at most */
+	TREE_PATH = VARVE_DIGEST_HEX + 32,
+};
+
+static const char *tree_path(enum owner_mode owner, const struct varve_digest *diff_id,
+			     char path[TREE_PATH])
+{
+	char hex[VARVE_DIGEST_HEX];
+
+	snprintf(path, TREE_PATH, "trees/%.16s/%s", owner_mode_name(owner),
+		 varve_digest_hex(diff_id, hex));
+	return path;
+}
+
+/* --- the mark ----------------------------------------------------------------------------------
+ */
+
+static int read_small(int dirfd, const char *path, char text[BOOT_ID])
+{
+	CLEANUP(fd_close) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t len = fd < 0 ? -errno : fd_read_full(fd, text, BOOT_ID - 1);
+
+	if (len < 0)
+		return (int)len;
+	text[len] = '\0';
+	return 0;
+}
+
+static int boot_id(char text[BOOT_ID])
+{
+	return read_small(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text);
+}
+
+bool store_tree_is_sound(int tree_dirfd)
+{
+	char marked[BOOT_ID], now[BOOT_ID];
+	int r = read_small(tree_dirfd, "boot", marked);
+
+	if (r < 0)
+		return r == -ENOENT;
+	return boot_id(now) == 0 && str_equal(marked, now);
+}
+
+/* KiB that wait to be written on the whole machine. */
+static unsigned long dirty_memory(void)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	const char *dirty, *writeback;
+
+	if (fd_read_file(AT_FDCWD, "/proc/meminfo", 1 << 16, &text, NULL) < 0)
+		return ULONG_MAX;
+	dirty = strstr(buf_text(&text), "\nDirty:");
+	writeback = strstr(buf_text(&text), "\nWriteback:");
+	if (!dirty || !writeback)
+		return ULONG_MAX;
+	return strtoul(dirty + strlen("\nDirty:"), NULL, 10) +
+	       strtoul(writeback + strlen("\nWriteback:"), NULL, 10);
+}
+
+static void flush(struct varve_store *store, int tree)
+{
+	struct stat st;
+
+	if (store->flush_tried || fstatat(tree, "boot", &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    store_age(&st) < FLUSH_AGE)
+		return;
+	store->flush_tried = dirty_memory() > FLUSH_DIRTY;
+	if (!store->flush_tried && syncfs(tree) == 0)
+		(void)unlinkat(tree, "boot", 0);
+}
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+static int open_tree(const struct varve_store *store, enum owner_mode owner,
+		     const struct varve_digest *diff_id)
+{
+	char path[TREE_PATH];
+	CLEANUP(fd_close) int fd = -1;
+
+	fd = openat(store->dirfd, tree_path(owner, diff_id, path),
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? -VARVE_E_NOT_FOUND : -errno;
+	return store_tree_is_sound(fd) ? steal_fd(&fd) : -VARVE_E_NOT_FOUND;
+}
+
+bool store_tree_exists(const struct varve_store *store, enum owner_mode owner,
+		       const struct varve_digest *diff_id)
+{
+	CLEANUP(fd_close) int fd = open_tree(store, owner, diff_id);
+
+	return fd >= 0;
+}
+
+static int read_implied(int tree, struct strv *ret, struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	int r = fd_read_file(tree, "implied", IMPLIED_LIMIT, &text, err);
+
+	if (r < 0)
+		return r;
+	for (size_t at = 0; at < text.len; at += strlen(text.data + at) + 1)
+		strv_add(ret, text.data + at);
+	return 0;
+}
+
+/* A root directory that is closed to us (its owner is another id of the range) can still be
+ * mounted. */
+static int open_fs(int tree)
+{
+	int fd = openat(tree, "fs", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && errno == EACCES)
+		fd = openat(tree, "fs", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+int store_tree_open(struct varve_store *store, enum owner_mode owner,
+		    const struct varve_digest *diff_id, int *ret_fs_fd, struct strv *ret_implied,
+		    struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(fd_close) int tree = -1, fs = -1;
+	char path[TREE_PATH];
+	int r;
+
+	tree = open_tree(store, owner, diff_id);
+	if (tree == -VARVE_E_NOT_FOUND)
+		return tree;
+	fs = tree < 0 ? tree : open_fs(tree);
+	if (fs < 0)
+		return varve_error_set(err, fs, "open %s/%s", store->path,
+				       tree_path(owner, diff_id, path));
+	r = read_implied(tree, &implied, err);
+	if (r < 0) {
+		varve_error_prefix(err, "%s/%s", store->path, tree_path(owner, diff_id, path));
+		return r;
+	}
+	flush(store, tree);
+	*ret_fs_fd = steal_fd(&fs);
+	*ret_implied = implied;
+	implied = (struct strv)STRV_INIT;
+	return 0;
+}
+
+/* --- adopting ----------------------------------------------------------------------------------
+ */
+
+static int write_file(int dirfd, const char *name, const char *data, size_t len)
+{
+	CLEANUP(fd_close)
+	int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	return fd < 0 ? -errno : fd_write_all(fd, data, len);
+}
+
+static int write_implied(int tree, const struct strv *implied)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+	for (size_t i = 0; implied && i < implied->count; i++)
+		buf_add(&text, implied->items[i], strlen(implied->items[i]) + 1);
+	return write_file(tree, "implied", text.data, text.len);
+}
+
+/* Where the boot is not known the mark would say nothing: then all is flushed now, whatever it
+ * costs. */
+static int write_mark(int tree)
+{
+	char id[BOOT_ID];
+
+	if (boot_id(id) < 0)
+		return syncfs(tree) < 0 ? -errno : 0;
+	return write_file(tree, "boot", id, strlen(id));
+}
+
+/* dirfd/assembly = {fs, implied, boot}, fs being what was dirfd/name. */
+static int assemble(int dirfd, const char *assembly, const char *name, const struct strv *implied)
+{
+	CLEANUP(fd_close) int tree = -1;
+	int r;
+
+	if (mkdirat(dirfd, assembly, 0755) < 0)
+		return -errno;
+	tree = openat(dirfd, assembly, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (tree < 0)
+		return -errno;
+	r = write_implied(tree, implied);
+	if (r == 0 && renameat(dirfd, name, tree, "fs") < 0)
+		r = -errno;
+	return r < 0 ? r : write_mark(tree);
+}
+
+static void take_apart(int dirfd, const char *assembly, const char *name)
+{
+	CLEANUP(fd_close) int tree = openat(dirfd, assembly, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (tree >= 0)
+		(void)renameat(tree, "fs", dirfd, name);
+	(void)fd_remove_tree(dirfd, assembly);
+}
+
+/* The rename is the moment: it fails where a tree is there, for a tree is never an empty directory.
+ * A sound one wins; one that cannot be trusted makes room, and the lock keeps two processes from
+ * removing each other's fresh tree in its place. */
+static int publish(struct varve_store *store, int dirfd, const char *assembly, const char *path,
+		   struct varve_error *err)
+{
+	CLEANUP(fd_close) int lock = -1, there = -1;
+	int r;
+
+	if (renameat(dirfd, assembly, store->dirfd, path) == 0)
+		return 1;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return -errno;
+	r = store_lock(store, "trees", true, true, &lock, err);
+	if (r < 0)
+		return r;
+	there = openat(store->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (there >= 0 && store_tree_is_sound(there))
+		return 0;
+	log_debug("%s was not flushed before the machine went down: made anew", path);
+	r = store_discard(store, path, err);
+	if (r < 0)
+		return r;
+	return renameat(dirfd, assembly, store->dirfd, path) < 0 ? -errno : 1;
+}
+
+static int make_mode_dir(struct varve_store *store, enum owner_mode owner, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *path = xasprintf("trees/%s", owner_mode_name(owner));
+	CLEANUP(fd_close) int fd = -1;
+
+	return store_open_dir(store, path, &fd, err);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): a tree is named by two values, a directory by two. */
+int store_tree_adopt(struct varve_store *store, enum owner_mode owner,
+		     const struct varve_digest *diff_id, int job_dirfd, const char *name,
+		     const struct strv *implied, struct varve_error *err)
+{
+	char path[TREE_PATH], assembly[40];
+	int r;
+
+	if (store_tree_exists(store, owner, diff_id))
+		return 0;
+	r = make_mode_dir(store, owner, err);
+	if (r < 0)
+		return r;
+	tempfile_name(assembly);
+	tree_path(owner, diff_id, path);
+	r = assemble(job_dirfd, assembly, name, implied);
+	if (r == 0)
+		r = publish(store, job_dirfd, assembly, path, err);
+	if (r <= 0)
+		take_apart(job_dirfd, assembly, name);
+	if (r < 0) {
+		varve_error_set(err, r, "move the tree to %s/%s", store->path, path);
+		return store_failed(store, r, "a tree", err);
+	}
+	return 0;
+}
