@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layer/layer.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/strv.h"
+#include "layer/layer_place.h"
+#include "layer/layer_stream.h"
+#include "layer/layer_tar_read.h"
+#include "layer/layer_walk.h"
+
+enum { ENTRIES_MAX = 4000000 };
+#define OPAQUE_MARK ".wh..wh..opq"
+
+struct apply {
+	struct tar_reader *tar;
+	struct layer_place *place;
+	struct varve_error *err;
+};
+
+static void apply_release(struct apply *a)
+{
+	tar_reader_freep(&a->tar);
+	layer_place_freep(&a->place);
+}
+
+static int refuse(struct apply *a, const char *path, const char *why)
+{
+	return varve_error_set(a->err, -VARVE_E_FORMAT, "layer tar: \"%.200s\": %s", path, why);
+}
+
+/* A name of the archive as a clean path; "" for the root. */
+static int clean(struct apply *a, const char *name, char **ret)
+{
+	CLEANUP(free_ptr) char *path = NULL;
+
+	if (strlen(name) >= LAYER_PATH_MAX)
+		return varve_error_set(a->err, -VARVE_E_LIMIT,
+				       "layer tar: a name of more than %d bytes: %.100s...",
+				       LAYER_PATH_MAX - 1, name);
+	path = path_clean(name);
+	if (!path)
+		return refuse(a, name, "a name with \"..\"");
+	*ret = steal_ptr(&path);
+	return 0;
+}
+
+static int apply_file(struct apply *a, const struct tar_item *item, const char *path,
+		      const struct place_attributes *attributes)
+{
+	CLEANUP(fd_close) int fd = -1;
+	const void *data;
+	ssize_t n;
+	int r = layer_place_file(a->place, path, &fd, a->err);
+
+	if (r < 0)
+		return r;
+	(void)item;
+	while ((n = tar_reader_data(a->tar, &data, a->err)) > 0) {
+		r = fd_write_all(fd, data, (size_t)n);
+		if (r < 0)
+			return varve_error_set(a->err, r, "write %s", path);
+	}
+	if (n < 0)
+		return (int)n;
+	return layer_place_attributes(a->place, path, fd, attributes, a->err);
+}
+
+static int apply_link(struct apply *a, const struct tar_item *item, const char *path)
+{
+	CLEANUP(free_ptr) char *target = NULL;
+	int r = clean(a, item->link, &target);
+
+	if (r < 0)
+		return r;
+	if (*target == '\0' || strncmp(path_base(target), ".wh.", 4) == 0)
+		return refuse(a, path, "a hard link to something that cannot be linked to");
+	return layer_place_link(a->place, path, target, a->err);
+}
+
+static int apply_symlink(struct apply *a, const struct tar_item *item, const char *path,
+			 const struct place_attributes *attributes)
+{
+	if (*item->link == '\0' || strlen(item->link) >= LAYER_PATH_MAX)
+		return refuse(a, path, "a symlink of no or too many bytes");
+	return layer_place_symlink(a->place, path, item->link, attributes, a->err);
+}
+
+/* ".wh.NAME" hides NAME of the layers below; other ".wh..wh." names are notes of aufs to itself. */
+static int apply_mark(struct apply *a, const char *path)
+{
+	size_t dir = path_dir_len(path);
+	const char *name = path_base(path) + strlen(".wh.");
+	CLEANUP(free_ptr) char *directory = xstrndup(path, dir);
+	CLEANUP(free_ptr) char *hidden = path_join(directory, name);
+
+	if (str_equal(path_base(path), OPAQUE_MARK))
+		return layer_place_opaque(a->place, directory, a->err);
+	if (str_starts(name, ".wh."))
+		return 0;
+	if (*name == '\0' || str_equal(name, ".") || str_equal(name, ".."))
+		return refuse(a, path, "a whiteout of nothing");
+	return layer_place_whiteout(a->place, hidden, a->err);
+}
+
+static int apply_at(struct apply *a, const struct tar_item *item, const char *path)
+{
+	const struct place_attributes attributes = {
+		.owned = true,
+		.uid = (uid_t)item->uid,
+		.gid = (gid_t)item->gid,
+		.mode = item->mode,
+		.mtime = item->mtime,
+		.xattrs = item->xattrs,
+	};
+
+	switch (item->type) {
+	case TAR_FILE:
+		return apply_file(a, item, path, &attributes);
+	case TAR_LINK:
+		return apply_link(a, item, path);
+	case TAR_SYMLINK:
+		return apply_symlink(a, item, path, &attributes);
+	case TAR_DIRECTORY:
+		return layer_place_directory(a->place, path, &attributes, a->err);
+	case TAR_FIFO:
+		return layer_place_fifo(a->place, path, &attributes, a->err);
+	case TAR_CHARACTER:
+	case TAR_BLOCK_DEVICE:
+	default:
+		/* No user namespace can make them, and every host shall see the same tree. */
+		return 0;
+	}
+}
+
+static int apply_item(struct apply *a, const struct tar_item *item)
+{
+	CLEANUP(free_ptr) char *path = NULL;
+	int r = clean(a, item->path, &path);
+
+	if (r < 0 || *path == '\0') /* the root is the same in every tree */
+		return r;
+	if (item->uid >= UINT32_MAX || item->gid >= UINT32_MAX)
+		return refuse(a, path, "an owner beyond 32 bits");
+	if (strncmp(path, ".wh.", 4) == 0 || strstr(path, "/.wh.")) {
+		if (strncmp(path_base(path), ".wh.", 4) != 0 ||
+		    strstr(path, ".wh.") != path_base(path))
+			return refuse(a, path, "a whiteout with content");
+		return apply_mark(a, path);
+	}
+	return apply_at(a, item, path);
+}
+
+static int apply_items(struct apply *a)
+{
+	struct tar_item item;
+	uint64_t count = 0;
+	int r;
+
+	while ((r = tar_reader_next(a->tar, &item, a->err)) > 0) {
+		if (++count > ENTRIES_MAX)
+			return varve_error_set(a->err, -VARVE_E_LIMIT,
+					       "a layer of more than %d entries", ENTRIES_MAX);
+		r = apply_item(a, &item);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static ssize_t read_stream(void *cookie, void *data, size_t len, struct varve_error *err)
+{
+	return layer_stream_read(cookie, data, len, err);
+}
+
+static int check_diff_id(struct apply *a, const struct varve_layer *layer)
+{
+	char is[VARVE_DIGEST_TEXT], wanted[VARVE_DIGEST_TEXT];
+	struct varve_digest digest;
+	uint64_t size;
+	int r = tar_reader_finish(a->tar, &digest, &size, a->err);
+
+	if (r < 0 || varve_digest_equal(&digest, &layer->diff_id))
+		return r;
+	return varve_error_set(a->err, -VARVE_E_DIGEST,
+			       "the layer's tar (%" PRIu64 " bytes) has digest %s, not %s", size,
+			       varve_digest_text(&digest, is),
+			       varve_digest_text(&layer->diff_id, wanted));
+}
+
+int layer_apply(int blob_fd, const struct varve_layer *layer, int tree, enum owner_mode owner,
+		struct strv *ret_implied, struct varve_error *err)
+{
+	CLEANUP(layer_stream_freep) struct layer_stream *stream = NULL;
+	CLEANUP(apply_release) struct apply a = {.err = err};
+	int r = layer_stream_new(blob_fd, &layer->blob, &stream, err);
+
+	if (r < 0)
+		return r;
+	a.tar = tar_reader_new(read_stream, stream);
+	a.place = layer_place_new(tree, owner, true);
+	r = apply_items(&a);
+	if (r == 0)
+		r = check_diff_id(&a, layer);
+	r = layer_stream_finish(stream, r, err);
+	if (r < 0)
+		return r;
+	return layer_place_finish(a.place, ret_implied, err);
+}

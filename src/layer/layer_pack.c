@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layer/layer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/sink.h"
+
+int layer_pack(int tree, const struct strv *implied, enum owner_mode owner,
+	       const struct layer_compression *c, struct sink *take_blob, struct varve_layer *ret,
+	       struct varve_error *err)
+{
+	struct sink_hash tar, blob;
+	struct sink *compressor = NULL;
+	struct varve_layer layer = {.entry_count = 0};
+	int r;
+
+	sink_hash_init(&blob, take_blob);
+	r = layer_compressor_new(c, 0, &blob.sink, &compressor, err);
+	if (r < 0) {
+		sink_hash_release(&blob);
+		return r;
+	}
+	sink_hash_init(&tar, compressor);
+	r = layer_write(tree, implied, owner, &tar.sink, &layer.entry_count, err);
+	if (r == 0) {
+		layer.diff_id = tar.digest;
+		layer.tar_size = tar.written;
+		layer.blob.digest = blob.digest;
+		layer.blob.size = blob.written;
+		(void)snprintf(layer.blob.media_type, sizeof(layer.blob.media_type), "%s",
+			       layer_media_type(c->kind));
+		*ret = layer;
+	}
+	layer_compressor_free(compressor);
+	sink_hash_release(&tar);
+	sink_hash_release(&blob);
+	return r;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A walk over a tree in the one total order: a directory before its content; in a directory
+ * whiteouts first, then names bytewise. The content of a directory is read when the walk goes into
+ * it, so what its caller changes in a directory right after its entry is seen. Few descriptors are
+ * open at a time, however deep the tree is. */
+#ifndef LAYER_LAYER_WALK_H
+#define LAYER_LAYER_WALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <varve/error.h>
+#include "base/owner.h"
+
+struct layer_walk;
+
+struct walk_entry {
+	const char *path; /* from the root; valid until the next call */
+	const char *name; /* its last component */
+	int dirfd; /* of its parent; borrowed, valid until the next call */
+	size_t depth; /* 0: in the root */
+	struct stat st; /* owner and mode as the image sees them; as it was on entry when leaving */
+	bool whiteout;
+	bool leave; /* the second event of a directory, after its content */
+};
+
+enum { LAYER_PATH_MAX = 4096 }; /* longest path in a layer, with its NUL */
+
+/* root is borrowed. */
+int layer_walk_new(int root, enum owner_mode owner, struct layer_walk **ret,
+		   struct varve_error *err);
+/* 1: an entry; 0: the end. */
+int layer_walk_next(struct layer_walk *walk, struct walk_entry *ret, struct varve_error *err);
+void layer_walk_free(struct layer_walk *walk);
+void layer_walk_freep(struct layer_walk **walk);
+
+/* A whiteout in overlayfs's form: a character device 0:0. */
+bool layer_is_whiteout(const struct stat *st);
+int layer_make_whiteout(int dirfd, const char *name);
+
+#endif

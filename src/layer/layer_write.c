@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tree to tar. Headers and file contents are gathered in one large buffer that goes to the sink
+ * whole: contents are read straight into it. */
+#include "layer/layer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/sink.h"
+#include "base/strv.h"
+#include "layer/layer_stack.h"
+#include "layer/layer_tar.h"
+#include "layer/layer_walk.h"
+#include "layer/layer_xattr.h"
+
+enum { BUFFER_SIZE = 1 << 20 };
+
+struct writer {
+	struct sink *out;
+	const struct strv *implied;
+	unsigned char *buffer;
+	size_t fill;
+	void *links; /* tsearch(3) tree of struct link: files with more than one name */
+	uint64_t entries;
+	struct varve_error *err;
+};
+
+/* The first name of an inode. */
+struct link {
+	dev_t dev;
+	ino_t ino;
+	char *path;
+};
+
+static int compare_links(const void *a, const void *b)
+{
+	const struct link *x = a, *y = b;
+
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+static void free_link(void *link)
+{
+	free(((struct link *)link)->path);
+	free(link);
+}
+
+static void writer_release(struct writer *w)
+{
+	tdestroy(w->links, free_link);
+	free(w->buffer);
+}
+
+static int flush(struct writer *w)
+{
+	int r = sink_write(w->out, w->buffer, w->fill);
+
+	w->fill = 0;
+	return r;
+}
+
+static int put(struct writer *w, const void *data, size_t len)
+{
+	const unsigned char *from = data;
+
+	while (len > 0) {
+		size_t space = BUFFER_SIZE - w->fill, n = len < space ? len : space;
+		int r;
+
+		if (from) {
+			memcpy(w->buffer + w->fill, from, n);
+			from += n;
+		} else {
+			memset(w->buffer + w->fill, 0, n);
+		}
+		w->fill += n;
+		len -= n;
+		r = w->fill == BUFFER_SIZE ? flush(w) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int put_zeros(struct writer *w, uint64_t len)
+{
+	for (; len > BUFFER_SIZE; len -= BUFFER_SIZE) {
+		int r = put(w, NULL, BUFFER_SIZE);
+
+		if (r < 0)
+			return r;
+	}
+	return put(w, NULL, (size_t)len);
+}
+
+static int put_header(struct writer *w, const struct tar_entry *e)
+{
+	CLEANUP(buf_release) struct buf header = BUF_INIT;
+
+	tar_header(e, &header);
+	w->entries++;
+	return put(w, header.data, header.len);
+}
+
+static int changed(struct writer *w, const char *path)
+{
+	return varve_error_set(w->err, -ESTALE, "%s changed while it was read", path);
+}
+
+/* Exactly len bytes from the file's offset on. */
+static int put_data(struct writer *w, int fd, uint64_t len, const char *path)
+{
+	while (len > 0) {
+		size_t space = BUFFER_SIZE - w->fill;
+		ssize_t n = read(fd, w->buffer + w->fill, len < space ? (size_t)len : space);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return varve_error_set(w->err, -errno, "read %s", path);
+		if (n == 0)
+			return changed(w, path);
+		w->fill += (size_t)n;
+		len -= (uint64_t)n;
+		if (w->fill == BUFFER_SIZE) {
+			int r = flush(w);
+
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* A file with holes: they are zeros in the tar, and need not be read. */
+static int put_sparse(struct writer *w, int fd, uint64_t size, const char *path)
+{
+	uint64_t at = 0;
+
+	while (at < size) {
+		off_t data = lseek(fd, (off_t)at, SEEK_DATA), hole;
+		int r;
+
+		if (data < 0 && errno != ENXIO)
+			return varve_error_set(w->err, -errno, "seek in %s", path);
+		if (data < 0 || (uint64_t)data > size)
+			data = (off_t)size;
+		r = put_zeros(w, (uint64_t)data - at);
+		if (r < 0)
+			return r;
+		at = (uint64_t)data;
+		if (at == size)
+			break;
+		hole = lseek(fd, data, SEEK_HOLE);
+		if (hole < 0 || (uint64_t)hole > size)
+			hole = (off_t)size;
+		if (lseek(fd, data, SEEK_SET) < 0)
+			return varve_error_set(w->err, -errno, "seek in %s", path);
+		r = put_data(w, fd, (uint64_t)(hole - data), path);
+		if (r < 0)
+			return r;
+		at = (uint64_t)hole;
+	}
+	return 0;
+}
+
+static int write_content(struct writer *w, const struct walk_entry *e, int fd, uint64_t size)
+{
+	struct stat st;
+	int r;
+
+	if ((uint64_t)e->st.st_blocks * 512 < size)
+		r = put_sparse(w, fd, size, e->path);
+	else
+		r = put_data(w, fd, size, e->path);
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != size)
+		return changed(w, e->path);
+	return put(w, NULL, tar_padding(size));
+}
+
+static int read_xattrs(struct writer *w, const char *path, int fd, struct layer_xattrs *ret)
+{
+	int r = layer_xattrs_read(fd, LAYER_XATTR_TREE, ret);
+
+	if (r < 0)
+		return varve_error_set(w->err, r, "read extended attributes of %s", path);
+	return 0;
+}
+
+static struct tar_entry entry_of(const struct walk_entry *e, enum tar_type type)
+{
+	return (struct tar_entry){
+		.type = type,
+		.path = e->path,
+		.mode = e->st.st_mode & 07777,
+		.uid = e->st.st_uid,
+		.gid = e->st.st_gid,
+		.mtime = e->st.st_mtim.tv_sec,
+	};
+}
+
+static int write_file(struct writer *w, const struct walk_entry *e)
+{
+	CLEANUP(layer_xattrs_release) struct layer_xattrs xattrs = LAYER_XATTRS_INIT;
+	CLEANUP(fd_close) int fd = -1;
+	struct tar_entry t = entry_of(e, TAR_FILE);
+	int r;
+
+	fd = openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return varve_error_set(w->err, -errno, "open %s", e->path);
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	r = read_xattrs(w, e->path, fd, &xattrs);
+	if (r < 0)
+		return r;
+	t.size = (uint64_t)e->st.st_size;
+	t.xattrs = &xattrs;
+	r = put_header(w, &t);
+	if (r < 0)
+		return r;
+	return write_content(w, e, fd, t.size);
+}
+
+/* The path that carries the content when it came before, or NULL: then this one does. */
+static const char *first_name(struct writer *w, const struct walk_entry *e)
+{
+	struct link wanted = {.dev = e->st.st_dev, .ino = e->st.st_ino}, *made;
+	struct link *const *found;
+
+	found = tfind(&wanted, &w->links, compare_links);
+	if (found)
+		return (*found)->path;
+	made = xcalloc(1, sizeof(*made));
+	*made = wanted;
+	made->path = xstrdup(e->path);
+	if (!tsearch(made, &w->links, compare_links))
+		abort();
+	return NULL;
+}
+
+static int write_regular(struct writer *w, const struct walk_entry *e)
+{
+	struct tar_entry t = entry_of(e, TAR_LINK);
+
+	if (e->st.st_nlink > 1)
+		t.link = first_name(w, e);
+	return t.link ? put_header(w, &t) : write_file(w, e);
+}
+
+static int write_symlink(struct writer *w, const struct walk_entry *e)
+{
+	char target[LAYER_PATH_MAX];
+	struct tar_entry t = entry_of(e, TAR_SYMLINK);
+	ssize_t n = readlinkat(e->dirfd, e->name, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return varve_error_set(w->err, -errno, "read link %s", e->path);
+	target[n] = '\0';
+	t.link = target;
+	return put_header(w, &t);
+}
+
+/* An empty file of fixed attributes, named PREFIX + NAME in the directory of path. */
+static int write_mark(struct writer *w, const char *directory, size_t len, const char *name)
+{
+	CLEANUP(buf_release) struct buf path = BUF_INIT;
+	struct tar_entry t = {.type = TAR_FILE};
+
+	buf_add(&path, directory, len);
+	buf_addf(&path, "%s.wh.%s", len > 0 ? "/" : "", name);
+	t.path = path.data;
+	return put_header(w, &t);
+}
+
+static int write_directory(struct writer *w, const struct walk_entry *e)
+{
+	CLEANUP(layer_xattrs_release) struct layer_xattrs xattrs = LAYER_XATTRS_INIT;
+	CLEANUP(fd_close) int fd = -1;
+	struct tar_entry t = entry_of(e, TAR_DIRECTORY);
+	int opaque, r = 0;
+
+	fd = openat(e->dirfd, e->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return varve_error_set(w->err, -errno, "open directory %s", e->path);
+	if (!layer_implied_has(w->implied, e->path)) {
+		r = read_xattrs(w, e->path, fd, &xattrs);
+		if (r < 0)
+			return r;
+		t.xattrs = &xattrs;
+		r = put_header(w, &t);
+	}
+	opaque = layer_xattr_opaque(fd);
+	if (opaque < 0)
+		return varve_error_set(w->err, opaque, "read extended attributes of %s", e->path);
+	if (r == 0 && opaque)
+		r = write_mark(w, e->path, strlen(e->path), ".wh..opq");
+	return r;
+}
+
+static int write_fifo(struct writer *w, const struct walk_entry *e)
+{
+	struct tar_entry t = entry_of(e, TAR_FIFO);
+
+	return put_header(w, &t);
+}
+
+static int write_entry(struct writer *w, const struct walk_entry *e)
+{
+	size_t parent = (size_t)(e->name - e->path);
+
+	if (e->whiteout)
+		return write_mark(w, e->path, parent > 0 ? parent - 1 : 0, e->name);
+	if (str_starts(e->name, ".wh."))
+		return varve_error_set(w->err, -VARVE_E_FORMAT,
+				       "%s: names with \".wh.\" mark deletions in layers", e->path);
+	switch (e->st.st_mode & S_IFMT) {
+	case S_IFREG:
+		return write_regular(w, e);
+	case S_IFDIR:
+		return write_directory(w, e);
+	case S_IFLNK:
+		return write_symlink(w, e);
+	case S_IFIFO:
+		return write_fifo(w, e);
+	default:
+		return varve_error_set(w->err, -VARVE_E_FORMAT,
+				       "%s: a layer holds no sockets and devices", e->path);
+	}
+}
+
+static int write_tree(struct writer *w, int tree, enum owner_mode owner)
+{
+	CLEANUP(layer_walk_freep) struct layer_walk *walk = NULL;
+	struct walk_entry e;
+	int r;
+
+	r = layer_walk_new(tree, owner, &walk, w->err);
+	if (r < 0)
+		return r;
+	while ((r = layer_walk_next(walk, &e, w->err)) > 0) {
+		r = e.leave ? 0 : write_entry(w, &e);
+		if (r < 0)
+			return r;
+	}
+	if (r == 0)
+		r = put(w, NULL, TAR_END);
+	return r == 0 && w->fill > 0 ? flush(w) : r;
+}
+
+int layer_write(int tree, const struct strv *implied, enum owner_mode owner, struct sink *take_out,
+		uint64_t *ret_entries, struct varve_error *err)
+{
+	CLEANUP(writer_release) struct writer w = {.out = take_out, .implied = implied, .err = err};
+	struct varve_error ignored;
+	int r, failed;
+
+	w.buffer = xmalloc(BUFFER_SIZE);
+	r = write_tree(&w, tree, owner);
+	failed = take_out->error;
+	/* A failure of the sink is told by the sink; any other one was set where it happened. */
+	if (r < 0 && !failed) {
+		(void)sink_close(take_out, &ignored);
+		return r;
+	}
+	r = sink_close(take_out, err);
+	if (r < 0)
+		return r;
+	*ret_entries = w.entries;
+	return 0;
+}
