@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipe/recipe_check.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "recipe/recipe_grammar.h"
+
+static void check_release(struct check *check)
+{
+	names_release(&check->names);
+	free(check->source_used);
+	for (size_t i = 0; check->edges && i < check->recipe->stage_count; i++)
+		free(check->edges[i].items);
+	free(check->edges);
+}
+
+/* What the language has and this version has not comes first: nothing else about it can be right.
+ */
+static int check_supported(const struct recipe *recipe, struct varve_error *err)
+{
+	static const char *const later[] = {
+		[SOURCE_PYTHON] = "python", [SOURCE_GIT] = "git", [SOURCE_IMAGE] = "image"};
+
+	for (size_t i = 0; i < recipe->source_count; i++) {
+		const struct recipe_source *source = &recipe->sources[i];
+
+		if (source->kind > SOURCE_URL)
+			return recipe_error(&source->at, err,
+					    "source kind \"%s\" is not supported by this version "
+					    "of varve",
+					    later[source->kind]);
+	}
+	for (size_t i = 0; i < recipe->stage_count; i++)
+		for (size_t k = 0; k < recipe->stages[i].count; k++)
+			if (recipe->stages[i].steps[k].split.text)
+				return recipe_error(&recipe->stages[i].steps[k].split.at, err,
+						    "\"split\" is reserved: this version of varve "
+						    "makes one layer per step");
+	return 0;
+}
+
+static int check_names(const struct recipe *recipe, struct varve_error *err)
+{
+	int r = grammar_check(GRAMMAR_NAME, &recipe->name, "the name of a recipe", err);
+
+	if (r == 0)
+		r = grammar_check_literal(GRAMMAR_REGISTRY, &recipe->registry, "a registry", err);
+	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
+		r = grammar_check(GRAMMAR_SOURCE, &recipe->sources[i].name, "the name of a source",
+				  err);
+	for (size_t i = 0; r == 0 && i < recipe->stage_count; i++)
+		r = grammar_check(GRAMMAR_NAME, &recipe->stages[i].name, "the name of a stage",
+				  err);
+	for (size_t i = 0; r == 0 && i < recipe->image_count; i++)
+		r = grammar_check(GRAMMAR_NAME, &recipe->images[i].name_in_recipe,
+				  "the name of an image", err);
+	return r;
+}
+
+int check_environment(const struct recipe_pairs *pairs, const struct recipe_pairs *other,
+		      struct varve_error *err)
+{
+	for (size_t i = 0; i < pairs->count; i++) {
+		const struct recipe_value *name = &pairs->items[i].name;
+		int r = grammar_check(GRAMMAR_ENVIRONMENT, name,
+				      "the name of an environment variable", err);
+
+		if (r < 0)
+			return r;
+		for (size_t k = 0; other && k < other->count; k++)
+			if (str_equal(other->items[k].name.text, name->text))
+				return recipe_error(&name->at, err,
+						    "\"%s\" is in both environment and "
+						    "unkeyed-environment",
+						    name->text);
+	}
+	return 0;
+}
+
+int recipe_check(const struct recipe *recipe, const char *const *reserved_options,
+		 struct varve_error *err)
+{
+	CLEANUP(check_release) struct check check = {.recipe = recipe};
+	int r;
+
+	check.source_used = xcalloc(recipe->source_count + 1, sizeof(*check.source_used));
+	check.edges = xcalloc(recipe->stage_count + 1, sizeof(*check.edges));
+	r = check_supported(recipe, err);
+	if (r == 0)
+		r = check_names(recipe, err);
+	if (r == 0)
+		r = check_options(recipe, reserved_options, err);
+	if (r == 0)
+		r = check_variables(&check, err);
+	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
+		r = check_source(&recipe->sources[i], err);
+	if (r == 0)
+		r = check_stages(&check, err);
+	if (r == 0)
+		r = check_images(recipe, err);
+	if (r == 0)
+		r = check_graph(&check, err);
+	return r < 0 ? r : check_uses(&check, err);
+}

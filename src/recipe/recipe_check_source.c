@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Values of sources. */
+#include "recipe/recipe_check.h"
+
+#include "base/buf.h"
+#include "base/path.h"
+#include "recipe/recipe_grammar.h"
+#include "recipe/recipe_template.h"
+
+enum { STRIP_MAXIMUM = 64 };
+
+static int check_boolean(const struct recipe_value *value, struct varve_error *err)
+{
+	bool ignored;
+
+	if (!value->text || template_is(value->text))
+		return 0;
+	return recipe_boolean(value, value->text, &ignored, err);
+}
+
+static int check_words(const struct recipe_values *values, const char *what,
+		       struct varve_error *err)
+{
+	int r = 0;
+
+	/* A template may well come to nothing: it is left out then. */
+	for (size_t i = 0; r == 0 && i < values->count; i++)
+		r = grammar_check_literal(GRAMMAR_WORD, &values->items[i], what, err);
+	return r;
+}
+
+static int check_keyring(const struct recipe_value *keyring, struct varve_error *err)
+{
+	if (!keyring->text || template_is(keyring->text) || path_is_clean(keyring->text))
+		return 0;
+	return recipe_error(&keyring->at, err,
+			    "\"%s\" cannot be a keyring: it is a file beside the recipe, without "
+			    "\"..\"",
+			    keyring->text);
+}
+
+static int check_debian(const struct recipe_source *source, struct varve_error *err)
+{
+	int r = grammar_check_literal(GRAMMAR_WORD, &source->suite, "a suite", err);
+
+	if (r == 0)
+		r = grammar_check_literal(GRAMMAR_SNAPSHOT, &source->snapshot, "a snapshot", err);
+	if (r == 0)
+		r = grammar_check_literal(GRAMMAR_WORD, &source->architecture, "an architecture",
+					  err);
+	if (r == 0)
+		r = grammar_check_literal(GRAMMAR_NAME, &source->mirror, "the name of a mirror",
+					  err);
+	if (r == 0)
+		r = check_keyring(&source->keyring, err);
+	if (r == 0)
+		r = check_boolean(&source->recommends, err);
+	if (r == 0)
+		r = check_words(&source->suites, "a suite", err);
+	if (r == 0)
+		r = check_words(&source->components, "a component", err);
+	if (r == 0)
+		r = check_words(&source->packages, "the name of a package", err);
+	if (r == 0 && source->packages.count == 0)
+		r = recipe_error(&source->at, err, "source \"%s\" lists no packages",
+				 source->name.text);
+	return r;
+}
+
+static int check_strip(const struct recipe_source *source, struct varve_error *err)
+{
+	int64_t ignored;
+
+	if (!source->strip.text)
+		return 0;
+	if (!source->unpack.text)
+		return recipe_error(&source->strip.at, err,
+				    "\"strip\" of source \"%s\" needs \"unpack: true\"",
+				    source->name.text);
+	if (template_is(source->strip.text))
+		return 0;
+	return recipe_integer(&source->strip, source->strip.text, 0, STRIP_MAXIMUM, &ignored, err);
+}
+
+static int check_url(const struct recipe_source *source, struct varve_error *err)
+{
+	int r = grammar_check_literal(GRAMMAR_HREF, &source->href, "an href", err);
+
+	if (r == 0)
+		r = grammar_check_literal(GRAMMAR_SHA256, &source->sha256, "a sha256", err);
+	if (r == 0)
+		r = grammar_check_literal(GRAMMAR_FILENAME, &source->filename, "a file name", err);
+	if (r == 0)
+		r = check_boolean(&source->unpack, err);
+	return r < 0 ? r : check_strip(source, err);
+}
+
+static int check_local(const struct recipe_source *source, struct varve_error *err)
+{
+	int r = grammar_check_literal(GRAMMAR_RELATIVE, &source->path, "the path of a local source",
+				      err);
+
+	return r < 0 ? r
+		     : grammar_check_literal(GRAMMAR_RELATIVE, &source->ignore, "an ignore file",
+					     err);
+}
+
+int check_source(const struct recipe_source *source, struct varve_error *err)
+{
+	if (source->kind == SOURCE_DEBIAN)
+		return check_debian(source, err);
+	return source->kind == SOURCE_URL ? check_url(source, err) : check_local(source, err);
+}

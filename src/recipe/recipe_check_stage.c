@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Stages: what their steps refer to. */
+#include "recipe/recipe_check.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "recipe/recipe_schema.h"
+
+static int no_stage(const struct check *check, const struct recipe_value *value, const char *name,
+		    struct varve_error *err)
+{
+	const struct recipe *recipe = check->recipe;
+	CLEANUP(free_ptr)
+	const char **names = xcalloc(recipe->stage_count + 1, sizeof(const char *));
+	CLEANUP(free_ptr) char *suggestion = NULL;
+
+	if (recipe_find_source(recipe, name))
+		return recipe_error(&value->at, err, "\"%s\" is a source; a stage is wanted here",
+				    name);
+	for (size_t i = 0; i < recipe->stage_count; i++)
+		names[i] = recipe->stages[i].name.text;
+	suggestion = suggest(name, names);
+	return recipe_error(&value->at, err, "there is no stage \"%s\"%s", name, suggestion);
+}
+
+static int no_source(const struct check *check, const struct recipe_value *value,
+		     struct varve_error *err)
+{
+	const struct recipe *recipe = check->recipe;
+	CLEANUP(free_ptr)
+	const char **names = xcalloc(recipe->source_count + 1, sizeof(const char *));
+	CLEANUP(free_ptr) char *suggestion = NULL;
+
+	if (recipe_find_stage(recipe, value->text))
+		return recipe_error(&value->at, err,
+				    "\"%s\" is a stage; a path in it is written \"%s:/PATH\"",
+				    value->text, value->text);
+	for (size_t i = 0; i < recipe->source_count; i++)
+		names[i] = recipe->sources[i].name.text;
+	suggestion = suggest(value->text, names);
+	return recipe_error(&value->at, err, "there is no source \"%s\"%s", value->text,
+			    suggestion);
+}
+
+static int add_edge(struct check *check, size_t from, const struct recipe_value *value,
+		    const char *name, struct varve_error *err)
+{
+	const struct recipe_stage *to = recipe_find_stage(check->recipe, name);
+	struct edges *edges = &check->edges[from];
+
+	if (!to)
+		return no_stage(check, value, name, err);
+	edges->items = array_grow(edges->items, edges->count, &edges->alloc, sizeof(*edges->items));
+	edges->items[edges->count++] =
+		(struct edge){(size_t)(to - check->recipe->stages), value->at};
+	return 0;
+}
+
+static int use_source(struct check *check, const struct recipe_value *value,
+		      const struct recipe_source **ret, struct varve_error *err)
+{
+	const struct recipe_source *source = recipe_find_source(check->recipe, value->text);
+
+	if (!source)
+		return no_source(check, value, err);
+	check->source_used[source - check->recipe->sources] = true;
+	*ret = source;
+	return 0;
+}
+
+/* SOURCE or STAGE:/PATH. */
+static int use_reference(struct check *check, size_t stage, const struct recipe_value *value,
+			 bool debian, struct varve_error *err)
+{
+	const struct recipe_source *source = NULL;
+	const char *colon = strchr(value->text, ':');
+	CLEANUP(free_ptr) char *name = NULL;
+	size_t name_len = strcspn(value->text, ":");
+	size_t brace = strcspn(value->text, "$");
+	int r;
+
+	if (brace < name_len)
+		return recipe_error(&value->at, err,
+				    "\"%s\": sources and stages are named as they are, without "
+				    "${...}; an \"if\" can choose between steps",
+				    value->text);
+	if (colon) {
+		name = xstrndup(value->text, name_len);
+		if (colon[1] != '/')
+			return recipe_error(&value->at, err,
+					    "\"%s\": a path in a stage is written STAGE:/PATH",
+					    value->text);
+		return add_edge(check, stage, value, name, err);
+	}
+	r = use_source(check, value, &source, err);
+	if (r == 0 && !debian && source->kind == SOURCE_DEBIAN)
+		r = recipe_error(&value->at, err,
+				 "\"%s\" is a debian source: it is installed, not copied",
+				 value->text);
+	return r;
+}
+
+static int use_install(struct check *check, const struct recipe_step *step, struct varve_error *err)
+{
+	const struct recipe_source *source = NULL;
+	int r = use_source(check, &step->argument, &source, err);
+
+	if (r < 0)
+		return r;
+	if (source->kind != SOURCE_DEBIAN)
+		return recipe_error(&step->argument.at, err,
+				    "\"%s\" is no source of packages; it can be copied or mounted",
+				    step->argument.text);
+	if (step->into.text)
+		return recipe_error(&step->into.at, err,
+				    "\"into\" is for wheels; Debian packages go where they belong");
+	return 0;
+}
+
+static int check_references(struct check *check, size_t stage, const struct recipe_step *step,
+			    struct varve_error *err)
+{
+	int r = 0;
+
+	if (step->action == ACTION_INSTALL)
+		r = use_install(check, step, err);
+	if (step->action == ACTION_COPY)
+		r = use_reference(check, stage, &step->argument, false, err);
+	for (size_t i = 0; r == 0 && i < step->mounts.count; i++)
+		r = use_reference(check, stage, &step->mounts.items[i].value, true, err);
+	return r;
+}
+
+static int check_unique(const struct recipe_stage *stage, size_t index, struct varve_error *err)
+{
+	const struct recipe_value *name = &stage->steps[index].name;
+
+	for (size_t i = 0; i < index; i++)
+		if (str_equal(stage->steps[i].name.text, name->text))
+			return recipe_error(
+				&name->at, err,
+				"stage \"%s\" has two steps \"%s\"; the first one is at "
+				"line %u",
+				stage->name.text, name->text, stage->steps[i].name.at.line);
+	return 0;
+}
+
+static int check_stage(struct check *check, size_t index, struct varve_error *err)
+{
+	const struct recipe_stage *stage = &check->recipe->stages[index];
+	int r = check_environment(&stage->environment, NULL, err);
+
+	if (r == 0 && !stage->from.text && stage->count == 0)
+		r = recipe_error(&stage->name.at, err,
+				 "stage \"%s\" has neither \"from\" nor steps", stage->name.text);
+	if (r == 0 && stage->from.text)
+		r = add_edge(check, index, &stage->from, stage->from.text, err);
+	for (size_t i = 0; r == 0 && i < stage->count; i++) {
+		r = check_step(&stage->steps[i], err);
+		if (r == 0)
+			r = check_unique(stage, i, err);
+		if (r == 0)
+			r = check_references(check, index, &stage->steps[i], err);
+	}
+	return r;
+}
+
+int check_stages(struct check *check, struct varve_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < check->recipe->stage_count; i++)
+		r = check_stage(check, i, err);
+	return r;
+}

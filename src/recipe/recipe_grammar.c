@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recipe/recipe_grammar.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "recipe/recipe_template.h"
+
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGIT "0123456789"
+
+enum { GRAMMAR_LONGEST_NAME = 128 };
+
+struct rule {
+	const char *first, *rest; /* characters of a name; NULL: the function decides */
+	bool (*matches)(const char *text);
+	const char *told; /* what would do, for the error */
+};
+
+static bool is_filled(const char *text)
+{
+	return text[0] != '\0';
+}
+
+static bool is_word(const char *text)
+{
+	return text[0] != '\0' && text[strcspn(text, " \t\n")] == '\0';
+}
+
+static bool is_snapshot(const char *text)
+{
+	const char *shape = "00000000T000000Z";
+
+	if (strlen(text) != strlen(shape))
+		return false;
+	for (size_t i = 0; shape[i]; i++)
+		if (shape[i] == '0' ? !strchr(DIGIT, text[i]) : text[i] != shape[i])
+			return false;
+	return true;
+}
+
+static bool is_sha256(const char *text)
+{
+	return strlen(text) == 64 && strspn(text, DIGIT "abcdef") == 64;
+}
+
+static bool is_href(const char *text)
+{
+	return is_word(text) && ((str_starts(text, "https://") && strlen(text) > 8) ||
+				 (str_starts(text, "http://") && strlen(text) > 7));
+}
+
+static bool is_filename(const char *text)
+{
+	return path_is_clean(text) && !strchr(text, '/');
+}
+
+static bool is_absolute(const char *text)
+{
+	CLEANUP(free_ptr) char *clean = text[0] == '/' ? path_clean(text) : NULL;
+
+	return clean != NULL;
+}
+
+static bool is_relative(const char *text)
+{
+	return text[0] != '\0' && text[0] != '/';
+}
+
+static bool is_mode(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len >= 1 && len <= 5 && strspn(text, "01234567") == len &&
+	       (len < 5 || text[0] == '0');
+}
+
+static bool is_port(const char *text)
+{
+	CLEANUP(free_ptr) char *number = xstrndup(text, strcspn(text, "/"));
+	const char *protocol = text + strlen(number);
+	unsigned long long port;
+
+	if (!str_to_u64(number, 65535, &port) || port == 0)
+		return false;
+	return protocol[0] == '\0' || str_equal(protocol, "/tcp") || str_equal(protocol, "/udp") ||
+	       str_equal(protocol, "/sctp");
+}
+
+static bool is_registry(const char *text)
+{
+	size_t host = strcspn(text, "/");
+
+	if (host == 0 || strspn(text, LOWER UPPER DIGIT ".-:[]") < host)
+		return false;
+	return text[host] == '\0' ||
+	       (path_is_clean(text + host + 1) &&
+		strspn(text + host + 1, LOWER DIGIT "._-/") == strlen(text + host + 1));
+}
+
+static const struct rule rules[] = {
+	[GRAMMAR_NAME] = {LOWER DIGIT, LOWER DIGIT "._-", NULL,
+			  "lower-case letters, digits, \".\", \"_\" and \"-\", a letter or digit "
+			  "first"},
+	[GRAMMAR_OPTION] = {LOWER, LOWER DIGIT "-", NULL,
+			    "lower-case letters, digits and \"-\", a letter first"},
+	[GRAMMAR_VARIABLE] = {LOWER, LOWER DIGIT "_-", NULL,
+			      "lower-case letters, digits, \"_\" and \"-\", a letter first"},
+	[GRAMMAR_SOURCE] = {LOWER DIGIT, LOWER DIGIT "_-", NULL,
+			    "lower-case letters, digits, \"_\" and \"-\", a letter or digit first"},
+	[GRAMMAR_ENVIRONMENT] = {LOWER UPPER "_", LOWER UPPER DIGIT "_", NULL,
+				 "letters, digits and \"_\", no digit first"},
+	[GRAMMAR_SECRET] = {LOWER UPPER DIGIT, LOWER UPPER DIGIT "._-", NULL,
+			    "letters, digits, \".\", \"_\" and \"-\", a letter or digit first"},
+	[GRAMMAR_LABEL] = {NULL, NULL, is_filled, "text that is not empty"},
+	[GRAMMAR_SNAPSHOT] = {NULL, NULL, is_snapshot, "YYYYMMDDTHHMMSSZ"},
+	[GRAMMAR_SHA256] = {NULL, NULL, is_sha256, "64 hexadecimal digits in lower case"},
+	[GRAMMAR_HREF] = {NULL, NULL, is_href, "a URL that starts with https:// or http://"},
+	[GRAMMAR_WORD] = {NULL, NULL, is_word, "one word without blanks"},
+	[GRAMMAR_FILENAME] = {NULL, NULL, is_filename, "the name of a file without \"/\""},
+	[GRAMMAR_ABSOLUTE] = {NULL, NULL, is_absolute,
+			      "a path that starts with \"/\" and has no \"..\""},
+	[GRAMMAR_RELATIVE] = {NULL, NULL, is_relative, "a path relative to the recipe"},
+	[GRAMMAR_MODE] = {NULL, NULL, is_mode, "an octal mode from 0 to 07777"},
+	[GRAMMAR_PORT] = {NULL, NULL, is_port,
+			  "a port from 1 to 65535, with /tcp, /udp or /sctp or without"},
+	[GRAMMAR_REGISTRY] = {NULL, NULL, is_registry, "HOST[:PORT][/PREFIX]"},
+};
+
+bool grammar_matches(enum grammar grammar, const char *text)
+{
+	const struct rule *rule = &rules[grammar];
+
+	if (rule->matches)
+		return rule->matches(text);
+	return text[0] != '\0' && strchr(rule->first, text[0]) &&
+	       strlen(text) <= GRAMMAR_LONGEST_NAME && strspn(text, rule->rest) == strlen(text);
+}
+
+int grammar_check(enum grammar grammar, const struct recipe_value *value, const char *what,
+		  struct varve_error *err)
+{
+	int r;
+
+	if (grammar_matches(grammar, value->text))
+		return 0;
+	r = recipe_error(&value->at, err, "\"%s\" cannot be %s", value->text, what);
+	varve_error_hint(err, "it takes %s", rules[grammar].told);
+	return r;
+}
+
+int grammar_check_literal(enum grammar grammar, const struct recipe_value *value, const char *what,
+			  struct varve_error *err)
+{
+	if (!value->text || template_is(value->text))
+		return 0;
+	return grammar_check(grammar, value, what, err);
+}

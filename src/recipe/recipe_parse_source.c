@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sources: */
+#include "recipe/recipe_parse.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+static const char *const source_kinds[] = {"a debian source",
+					   "a local source",
+					   "a url source",
+					   "a python source",
+					   "a git source",
+					   "an image source",
+					   NULL};
+static const char *const kind_names[] = {"debian", "local", "url", "python", "git", "image", NULL};
+
+enum { DEBIAN = 1 << SOURCE_DEBIAN, LOCAL = 1 << SOURCE_LOCAL, URL = 1 << SOURCE_URL };
+
+#define FIELD(name) offsetof(struct recipe_source, name)
+static const struct schema_key source_keys[] = {
+	{"kind", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
+	{"if", SCHEMA_VALUE, FIELD(condition), 0, 0, NAMES_OPTIONS, NULL},
+	{"suite", SCHEMA_VALUE, FIELD(suite), DEBIAN, DEBIAN, NAMES_OPTIONS, NULL},
+	{"snapshot", SCHEMA_VALUE, FIELD(snapshot), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"suites", SCHEMA_VALUES, FIELD(suites), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"components", SCHEMA_VALUES, FIELD(components), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"packages", SCHEMA_VALUES, FIELD(packages), DEBIAN, DEBIAN, NAMES_OPTIONS, NULL},
+	{"architecture", SCHEMA_VALUE, FIELD(architecture), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"keyring", SCHEMA_VALUE, FIELD(keyring), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"recommends", SCHEMA_VALUE, FIELD(recommends), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"mirror", SCHEMA_VALUE, FIELD(mirror), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"href", SCHEMA_VALUE, FIELD(href), URL, URL, NAMES_OPTIONS, NULL},
+	{"sha256", SCHEMA_VALUE, FIELD(sha256), URL, 0, NAMES_OPTIONS, NULL},
+	{"unpack", SCHEMA_VALUE, FIELD(unpack), URL, 0, NAMES_OPTIONS, NULL},
+	{"strip", SCHEMA_VALUE, FIELD(strip), URL, 0, NAMES_OPTIONS, NULL},
+	{"filename", SCHEMA_VALUE, FIELD(filename), URL, 0, NAMES_OPTIONS, NULL},
+	{"path", SCHEMA_VALUE, FIELD(path), LOCAL, LOCAL, NAMES_OPTIONS, NULL},
+	{"ignore", SCHEMA_VALUE, FIELD(ignore), LOCAL, 0, NAMES_OPTIONS, NULL},
+	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
+};
+#undef FIELD
+
+const struct schema schema_source = {source_keys, source_kinds};
+
+void source_release(struct recipe_source *source)
+{
+	value_release(&source->name);
+	schema_release(&schema_source, source);
+}
+
+static int read_kind(const struct node *map, const char *label, enum recipe_source_kind *ret,
+		     struct varve_error *err)
+{
+	const struct node *node = node_get(map, "kind");
+	CLEANUP(free_ptr) char *suggestion = NULL;
+	int r;
+
+	if (!node)
+		return recipe_error(&map->at, err, "%s lacks \"kind\": debian, local or url",
+				    label);
+	r = schema_want(node, NODE_SCALAR, "\"kind\"", err);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; kind_names[i]; i++) {
+		if (str_equal(node->text, kind_names[i])) {
+			*ret = (enum recipe_source_kind)i;
+			return 0;
+		}
+	}
+	suggestion = suggest(node->text, kind_names);
+	r = recipe_error(&node->at, err, "unknown kind \"%s\" of %s%s", node->text, label,
+			 suggestion);
+	varve_error_hint(err, "kinds of sources: debian, local, url");
+	return r;
+}
+
+static int parse_source(const struct node_member *member, struct recipe_source *source,
+			struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *label = xasprintf("source \"%s\"", member->key->text);
+	struct schema_subject subject = {label, 0};
+	int r;
+
+	schema_name(member->key, &source->name);
+	source->at = member->key->at;
+	r = schema_want(member->value, NODE_MAP, label, err);
+	if (r == 0)
+		r = read_kind(member->value, label, &source->kind, err);
+	if (r < 0)
+		return r;
+	/* Keys of kinds that come with a later version are that version's to check. */
+	if (source->kind > SOURCE_URL) {
+		source->at = node_get(member->value, "kind")->at;
+		return 0;
+	}
+	subject.kind = source->kind;
+	return schema_read(&schema_source, &subject, member->value, source, err);
+}
+
+int parse_sources(const struct node *node, const struct schema_subject *subject, void *object,
+		  struct varve_error *err)
+{
+	struct recipe *recipe = object;
+	int r = schema_want(node, NODE_MAP, "\"sources\"", err);
+
+	(void)subject;
+	for (size_t i = 0; r == 0 && i < node->count; i++) {
+		recipe->sources = array_grow(recipe->sources, recipe->source_count,
+					     &recipe->source_alloc, sizeof(*recipe->sources));
+		r = parse_source(&node->members[i], &recipe->sources[recipe->source_count++], err);
+	}
+	return r;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Typed readings of text. */
+#include "recipe/recipe.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+int recipe_boolean(const struct recipe_value *at, const char *text, bool *ret,
+		   struct varve_error *err)
+{
+	static const char *const words[] = {"false", "true", "no", "yes", "0", "1", NULL};
+
+	for (unsigned i = 0; words[i]; i++) {
+		if (str_equal(text, words[i])) {
+			*ret = i % 2 == 1;
+			return 0;
+		}
+	}
+	return recipe_error(&at->at, err, "\"%s\" is neither true nor false", text);
+}
+
+/* An optional minus and digits: strtoll alone would take blanks and a plus. */
+static bool is_integer(const char *text)
+{
+	const char *digits = text[0] == '-' ? text + 1 : text;
+
+	return digits[0] != '\0' && digits[strspn(digits, "0123456789")] == '\0';
+}
+
+static int bad_integer(const struct recipe_value *at, const char *text, int64_t minimum,
+		       int64_t maximum, struct varve_error *err)
+{
+	if (minimum == INT64_MIN && maximum == INT64_MAX)
+		return recipe_error(&at->at, err, "\"%s\" is not a whole number", text);
+	if (maximum == INT64_MAX)
+		return recipe_error(&at->at, err,
+				    "\"%s\" is not a whole number of %" PRId64 " or more", text,
+				    minimum);
+	if (minimum == INT64_MIN)
+		return recipe_error(&at->at, err,
+				    "\"%s\" is not a whole number of %" PRId64 " or less", text,
+				    maximum);
+	return recipe_error(&at->at, err,
+			    "\"%s\" is not a whole number from %" PRId64 " to %" PRId64, text,
+			    minimum, maximum);
+}
+
+int recipe_integer(const struct recipe_value *at, const char *text, int64_t minimum,
+		   int64_t maximum, int64_t *ret, struct varve_error *err)
+{
+	long long number = 0;
+
+	errno = 0;
+	if (is_integer(text))
+		number = strtoll(text, NULL, 10);
+	else
+		errno = EINVAL;
+	if (errno != 0 || number < minimum || number > maximum)
+		return bad_integer(at, text, minimum, maximum, err);
+	*ret = number;
+	return 0;
+}
