@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Images: config, manifest, index (image-spec 1.1), OCI layouts and archives. Takes descriptors and
+ * diff ids, knows nothing of how layers are made. */
+#ifndef IMAGE_IMAGE_H
+#define IMAGE_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <varve/descriptor.h>
+#include <varve/store.h>
+#include "base/json.h"
+#include "base/strv.h"
+
+struct sink;
+
+struct image_layer {
+	struct varve_layer layer; /* entry_count 0: only a history entry, empty_layer */
+	const char *created_by; /* "install system", "run make": text of history; borrowed */
+	const char *comment; /* the step's key as text */
+	int64_t epoch;
+};
+
+/* Everything an image is made of; borrowed. */
+struct image_spec {
+	const char *platform; /* "linux/amd64", "linux/arm64/v8" */
+	const json_t *config; /* members of config.config, image-spec names */
+	const struct image_layer *layers; /* bottom first */
+	size_t layer_count;
+	int64_t epoch; /* created */
+	const json_t *annotations; /* of the manifest; object or NULL */
+};
+
+/* RFC 3339 in UTC, as image-spec wants times ("2026-11-24T00:00:00Z"); returns the buffer. Years
+ * before 0 and after 9999 become the nearest of them. */
+enum { IMAGE_TIME = 24 };
+const char *image_time(int64_t epoch, char buffer[IMAGE_TIME]);
+
+/* Documents, pure and canonical. Where no layer has entries a layer without entries is named, since
+ * manifests must name one (image_write stores it). */
+json_t *image_config_json(const struct image_spec *spec);
+json_t *image_manifest_json(const struct image_spec *spec, const struct varve_descriptor *config);
+
+/* Writes config and manifest into the store (nothing where they are there) and enters the image in
+ * index.json under name. Returns the manifest's descriptor. */
+int image_write(struct varve_store *store, const struct image_spec *spec, const char *name,
+		struct varve_descriptor *ret_manifest, struct varve_error *err);
+
+/* An image read from a store or layout: parsed and checked documents. */
+struct image {
+	struct varve_descriptor manifest_descriptor, config_descriptor;
+	json_t *manifest, *config; /* owned */
+	struct varve_layer *layers; /* bottom first; owned (tar_size unknown: 0; entry_count 1) */
+	size_t layer_count;
+};
+void image_release(struct image *image);
+int image_open(struct varve_store *store, const char *name_or_digest, struct image *ret,
+	       struct varve_error *err);
+/* Human text, and one JSON document, of `varve inspect`. */
+void image_print(const struct image *image, const char *name, struct buf *out);
+json_t *image_inspect_json(const struct image *image, const char *name);
+
+/* "oci:DIR[:name]", "oci-archive:FILE[:name]", "docker-archive:FILE[:name]", "dir:DIR". */
+enum image_transport { IMAGE_OCI, IMAGE_OCI_ARCHIVE, IMAGE_DOCKER_ARCHIVE, IMAGE_DIR };
+struct image_target {
+	enum image_transport transport;
+	char *path;
+	char *name; /* NULL: the image's own */
+};
+/* -VARVE_E_USAGE listing the transports. */
+int image_target_parse(const char *text, struct image_target *ret, struct varve_error *err);
+void image_target_release(struct image_target *target);
+
+/* Streams the tar of a layer blob (decompressed, verified) into out; given by a caller that knows
+ * how (layer_unpack_stream). docker-archive needs it. */
+typedef int (*image_unpack)(int fd, const struct varve_descriptor *blob, struct sink *take_out,
+			    struct varve_error *err);
+
+/* An image to export, with its name. */
+struct image_export {
+	const struct image *image;
+	const char *name;
+};
+/* Exports images to one target. A layout directory is added to (blobs reflinked or hard-linked
+ * where the file system allows, else copied; index.json replaced last, atomically; entries of other
+ * names stay); archives are written whole to a temporary name and renamed, members in a fixed
+ * order, times 0. */
+int image_export(struct varve_store *store, const struct image_export *images, size_t count,
+		 const struct image_target *target, image_unpack unpack, struct varve_error *err);
+
+/* Reads a reference name: [HOST/]PATH[:TAG]; -VARVE_E_USAGE says what is wrong with it (upper case,
+ * length, characters), per distribution-spec. */
+int image_name_check(const char *name, struct varve_error *err);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * index.json of a layout (image-spec image-layout.md), as data. */
+#ifndef IMAGE_IMAGE_INDEX_H
+#define IMAGE_IMAGE_INDEX_H
+
+#include "image/image.h"
+
+json_t *image_index_new(void);
+/* Refuses what is no index that we could change and write again. */
+int image_index_check(json_t *index, struct varve_error *err);
+/* Enters the image under name: an entry of that name is replaced where it stands (further ones go),
+ * else it comes last. True when the index changed. */
+bool image_index_put(json_t *index, const struct image *image, const char *name);
+
+#endif

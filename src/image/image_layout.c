@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/image_blobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "image/image_document.h"
+#include "image/image_index.h"
+#include "image/image_place.h"
+#include "store/store.h"
+
+static int place_blobs(const struct image_job *job, int dirfd, struct varve_error *err)
+{
+	CLEANUP(free_ptr) const struct varve_descriptor **blobs = NULL;
+	size_t count = image_blobs(job, &blobs);
+	int r = 0;
+
+	for (size_t i = 0; i < count && r >= 0; i++)
+		r = image_place_blob(job->store, blobs[i], dirfd, err);
+	return r;
+}
+
+/* --- oci: ----------------------------------------------------------------------------------------
+ */
+
+static int place_layout_blobs(const struct image_job *job, int layout, struct varve_error *err)
+{
+	CLEANUP(fd_close) int dirfd = -1;
+	int r = fd_mkdir_p(layout, "blobs/sha256", 0755);
+
+	if (r < 0)
+		return varve_error_set(err, r, "make blobs/sha256");
+	dirfd = openat(layout, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return varve_error_set(err, -errno, "open blobs/sha256");
+	return place_blobs(job, dirfd, err);
+}
+
+static int read_index(int layout, json_t **ret, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *index = NULL;
+	int r;
+
+	if (faccessat(layout, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
+		*ret = image_index_new();
+		return 0;
+	}
+	r = json_read_file(layout, "index.json", &index, err);
+	if (r < 0)
+		return r;
+	r = image_index_check(index, err);
+	if (r < 0) {
+		varve_error_prefix(err, "index.json");
+		return r;
+	}
+	*ret = steal_ptr(&index);
+	return 0;
+}
+
+static int update_index(const struct image_job *job, int layout, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *index = NULL;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	bool changed = false;
+	int r;
+
+	r = read_index(layout, &index, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < job->count; i++)
+		changed |= image_index_put(index, job->images[i].image, image_export_name(job, i));
+	if (!changed)
+		return 0;
+	json_canonical(index, &text);
+	return image_place_text(layout, "index.json", text.data, err);
+}
+
+static int refuse_store(const struct image_job *job, int layout, struct varve_error *err)
+{
+	struct stat store, target;
+
+	if (fstat(store_dirfd(job->store), &store) < 0 || fstat(layout, &target) < 0)
+		return varve_error_set(err, -errno, "look at the directory");
+	if (store.st_dev != target.st_dev || store.st_ino != target.st_ino)
+		return 0;
+	return varve_error_set(err, -VARVE_E_USAGE,
+			       "this is the store itself, which has the image already");
+}
+
+int image_export_layout(const struct image_job *job, struct varve_error *err)
+{
+	CLEANUP(fd_close) int layout = -1;
+	int r;
+
+	r = image_place_open(job->target->path, "oci-layout", &layout, err);
+	if (r < 0)
+		return r;
+	r = refuse_store(job, layout, err);
+	if (r < 0)
+		return r;
+	r = image_place_text(layout, "oci-layout", IMAGE_LAYOUT_FILE, err);
+	if (r < 0)
+		return r;
+	r = place_layout_blobs(job, layout, err);
+	if (r < 0)
+		return r;
+	return update_index(job, layout, err);
+}
+
+/* --- dir: ----------------------------------------------------------------------------------------
+ */
+
+int image_export_dir(const struct image_job *job, struct varve_error *err)
+{
+	const struct image *image = job->images[0].image;
+	CLEANUP(buf_release) struct buf manifest = BUF_INIT;
+	CLEANUP(fd_close) int dirfd = -1;
+	int r;
+
+	r = store_blob_read(job->store, &image->manifest_descriptor.digest, IMAGE_MANIFEST_LIMIT,
+			    &manifest, err);
+	if (r < 0)
+		return r;
+	r = image_place_open(job->target->path, "version", &dirfd, err);
+	if (r < 0)
+		return r;
+	r = image_place_text(dirfd, "version", "Directory Transport Version: 1.1\n", err);
+	if (r < 0)
+		return r;
+	r = place_blobs(job, dirfd, err);
+	if (r < 0)
+		return r;
+	return image_place_text(dirfd, "manifest.json", buf_text(&manifest), err);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "image/image_place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/tempfile.h"
+#include "store/store.h"
+
+static void close_dir(DIR **dir)
+{
+	int saved = errno;
+
+	if (*dir)
+		(void)closedir(*dir);
+	errno = saved;
+}
+
+/* 1: no entries, 0: some, or -errno. */
+static int is_empty_dir(int dirfd)
+{
+	CLEANUP(fd_close) int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	(void)steal_fd(&fd);
+	errno = 0;
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return 0;
+	}
+	return errno ? -errno : 1;
+}
+
+static int check_marker(int dirfd, const char *marker, struct varve_error *err)
+{
+	int r;
+
+	if (faccessat(dirfd, marker, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	r = is_empty_dir(dirfd);
+	if (r < 0)
+		return varve_error_set(err, r, "read the directory");
+	if (r > 0)
+		return 0;
+	return varve_error_set(err, -VARVE_E_USAGE,
+			       "the directory has files but no \"%s\": it is no image; choose "
+			       "another or an empty one",
+			       marker);
+}
+
+static int lock_dir(int fd)
+{
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+int image_place_open(const char *path, const char *marker, int *ret_fd, struct varve_error *err)
+{
+	CLEANUP(fd_close) int fd = -1;
+	int r;
+
+	r = fd_mkdir_p(AT_FDCWD, path, 0755);
+	if (r < 0)
+		return varve_error_set(err, r, "make the directory");
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return varve_error_set(err, -errno, "open the directory");
+	r = lock_dir(fd);
+	if (r < 0)
+		return varve_error_set(err, r, "lock the directory");
+	r = check_marker(fd, marker, err);
+	if (r < 0)
+		return r;
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+static bool is_there(int dirfd, const char *name, uint64_t size)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == size;
+}
+
+/* False where the file system has no reflinks; nothing is left behind then. */
+static bool reflink(int from, int dirfd, struct tempfile *t)
+{
+	if (tempfile_begin(dirfd, 0644, t, NULL) < 0)
+		return false;
+	if (ioctl(t->fd, FICLONE, from) == 0)
+		return true;
+	tempfile_abort(t);
+	return false;
+}
+
+static int link_or_copy(struct varve_store *store, const struct varve_descriptor *blob, int dirfd,
+			struct tempfile *t, struct varve_error *err)
+{
+	int r;
+
+	t->dirfd = dirfd;
+	tempfile_name(t->name);
+	r = store_blob_link(store, &blob->digest, dirfd, t->name, err);
+	if (r < 0) {
+		t->name[0] = '\0';
+		return r;
+	}
+	/* For its fsync. */
+	t->fd = openat(dirfd, t->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (t->fd < 0)
+		return varve_error_set(err, -errno, "open %s", t->name);
+	return 0;
+}
+
+int image_place_blob(struct varve_store *store, const struct varve_descriptor *blob, int dirfd,
+		     struct varve_error *err)
+{
+	CLEANUP(tempfile_abort) struct tempfile t = TEMPFILE_INIT;
+	CLEANUP(fd_close) int from = -1;
+	char hex[VARVE_DIGEST_HEX];
+	int r;
+
+	varve_digest_hex(&blob->digest, hex);
+	if (is_there(dirfd, hex, blob->size))
+		return 0;
+	r = varve_store_open_blob(store, &blob->digest, &from, err);
+	if (r < 0)
+		return r;
+	r = reflink(from, dirfd, &t) ? 0 : link_or_copy(store, blob, dirfd, &t, err);
+	if (r < 0)
+		return r;
+	return tempfile_commit(&t, dirfd, hex, true, true, err);
+}
+
+int image_place_text(int dirfd, const char *name, const char *text, struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf old = BUF_INIT;
+	size_t len = strlen(text);
+	int r = fd_read_file(dirfd, name, len + 1, &old, NULL);
+
+	if (r >= 0 && old.len == len && memcmp(old.data, text, len) == 0)
+		return 0;
+	return tempfile_write(dirfd, name, text, len, true, err);
+}
