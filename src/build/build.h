@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Building a plan: which steps are in the store, running those that are not, writing the images.
+ *
+ *	build_assess (what is known)  ->  build_run (ready steps, in parallel)  ->  build_image
+ *
+ * The process that calls build_run stays single-threaded and only waits: each step and each fetch is a
+ * forked worker (step_worker.h), so that nothing survives its end and any of them may be killed. */
+#ifndef BUILD_BUILD_H
+#define BUILD_BUILD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <varve/report.h>
+#include "image/image.h"
+#include "layer/layer.h"
+#include "plan/plan.h"
+#include "sandbox/sandbox.h"
+#include "source/source.h"
+#include "store/store.h"
+
+struct build_secret {
+	char *name;
+	char *path; /* file outside that holds it */
+};
+
+struct build_options {
+	struct layer_compression compression;
+	unsigned jobs;	      /* steps at once; 0: one per core */
+	bool expect_cached;   /* a step that would run is -VARVE_E_COMPARE */
+	const struct build_secret *secrets;
+	size_t secret_count;
+	const volatile sig_atomic_t *stop; /* set by the caller's signal handler; NULL: never */
+};
+
+/* What is known of one step: beside plan_known, what only the store and the build need. */
+struct build_step {
+	struct varve_layer layer; /* valid when known and not empty */
+	struct varve_digest key;  /* valid when has_key */
+	json_t *input;		  /* owned; valid when has_key */
+	bool has_key;
+	bool cached;		  /* was in the store when first looked at */
+	char compression[16];	  /* of the layer's blob, as recorded */
+};
+
+/* All of a build's state; filled by build_begin, used by one thread. */
+struct build {
+	const struct plan *plan;
+	struct varve_store *store;
+	struct source_context *sources;
+	const struct sandbox_host *host; /* NULL: steps cannot run here (plan, explain) */
+	const struct build_options *options;
+	const struct varve_report *report;
+	struct plan_known *known;   /* plan->step_count each, as the next two */
+	struct build_step *steps;
+	struct plan_status *status;
+};
+
+void build_begin(const struct plan *plan, struct varve_store *store, struct source_context *sources,
+		 struct build *ret);
+void build_release(struct build *build);
+
+/* Looks each step up in the store, in plan order: fills known, steps and status. Runs nothing. */
+int build_assess(struct build *build, struct varve_error *err);
+/* Tries to make one more step known (key, record). Returns 1 when it is, 0 when not. */
+int build_look_up(struct build *build, int step, struct varve_error *err);
+
+/* Runs what is missing until every step is known. A failing step stops the start of others; those that
+ * run are ended. On success every layer's blob is in the store, in the wanted compression. */
+int build_run(struct build *build, struct varve_error *err);
+
+/* Makes sure that a known step's blob has the wanted compression: finds another blob of the same tar, or
+ * compresses that tar anew; the step is not run. */
+int build_compress(struct build *build, int step, struct varve_error *err);
+
+/* Writes plan->images[index] and enters it in the store's index. */
+int build_image(struct build *build, size_t index, struct varve_descriptor *ret_manifest,
+		struct varve_error *err);
+
+/* Keeps the inputs of this build's steps for explain (facts/last-RECIPE.json). */
+void build_remember(const struct build *build);
+/* The input that STAGE/STEP of this recipe had at the last build, or NULL. Owned by the caller. */
+json_t *build_recall(const struct build *build, const char *step_name);
+
+void build_tell(const struct build *build, enum varve_event_kind kind, const char *step,
+		const char *text);
+void build_event(const struct build *build, const struct varve_event *event);
+
+#endif

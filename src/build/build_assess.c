@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the store already knows of a plan's steps. */
+#include "build/build.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "build/destination.h"
+
+static int adopt_record(struct build *build, int step, struct store_record *record)
+{
+	struct plan_known *known = &build->known[step];
+
+	known->known = true;
+	known->empty = record->layer.entry_count == 0;
+	known->diff_id = record->layer.diff_id;
+	build->steps[step].layer = record->layer;
+	memcpy(build->steps[step].compression, record->compression, sizeof(record->compression));
+	build->status[step].verdict = PLAN_HIT;
+	build->status[step].size = known->empty ? 0 : record->layer.blob.size;
+	return 1;
+}
+
+/* The first difference from the last build's input, as the reason of a miss. */
+static void reason_of_miss(struct build *build, int step)
+{
+	CLEANUP(free_ptr) char *name = plan_step_name(build->plan, step);
+	CLEANUP(json_decrefp) json_t *before = build_recall(build, name);
+	CLEANUP(strv_release) struct strv lines = STRV_INIT;
+	struct plan_status *status = &build->status[step];
+
+	if (!before) {
+		snprintf(status->why, sizeof(status->why), "not built before");
+		return;
+	}
+	plan_explain(before, build->steps[step].input, NULL, NULL, &lines);
+	if (lines.count == 0)
+		snprintf(status->why, sizeof(status->why), "its layer is no longer in the store");
+	else if (lines.count == 1)
+		snprintf(status->why, sizeof(status->why), "%.150s", lines.items[0]);
+	else
+		snprintf(status->why, sizeof(status->why), "%.120s (+%zu more)", lines.items[0],
+			 lines.count - 1);
+}
+
+static void depends(struct build *build, int step, int on)
+{
+	build->status[step].verdict = PLAN_DEPENDS;
+	build->status[step].depends_on = on;
+}
+
+/* Takes the new input over when it differs from the one in hand. */
+static void set_input(struct build_step *state, json_t *take_input)
+{
+	json_decref(state->input);
+	state->input = take_input;
+	state->has_key = true;
+	json_digest(take_input, &state->key);
+}
+
+int build_look_up(struct build *build, int step, struct varve_error *err)
+{
+	CLEANUP(store_record_release) struct store_record record = {0};
+	struct build_step *state = &build->steps[step];
+	json_t *input = NULL;
+	int unknown = PLAN_NONE, r;
+
+	if (build->known[step].known)
+		return 1;
+	r = build_destination(build, step, err);
+	if (r < 0 && r != -EAGAIN)
+		return r;
+	r = plan_input(build->plan, step, build->known, &input, &unknown);
+	if (r < 0) {
+		depends(build, step, unknown);
+		return r == -EAGAIN ? 0 : varve_error_set(err, r, "compute the key of a step");
+	}
+	set_input(state, input);
+	build->status[step].key = state->key;
+	r = store_record_read(build->store, &state->key, &record, err);
+	if (r == 0)
+		return adopt_record(build, step, &record);
+	if (r != -VARVE_E_NOT_FOUND)
+		return r;
+	build->status[step].verdict = PLAN_MISS;
+	reason_of_miss(build, step);
+	return 0;
+}
+
+int build_assess(struct build *build, struct varve_error *err)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < build->plan->step_count; i++) {
+		r = build_look_up(build, (int)i, err);
+		if (r < 0)
+			return r;
+		build->steps[i].cached = r == 1;
+	}
+	return 0;
+}

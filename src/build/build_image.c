@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From a built stage to an image in the store. */
+#include "build/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/path.h"
+
+/* The steps of a stage and of all below it, bottom first. Returns their number. */
+static size_t steps_of_stage(const struct plan *plan, int stage, int *ret)
+{
+	size_t count = 0, i;
+	int at;
+
+	for (at = plan->stages[stage].top; at != PLAN_NONE; at = plan->steps[at].below)
+		ret[count++] = at;
+	for (i = 0; i < count / 2; i++) {
+		int swap = ret[i];
+
+		ret[i] = ret[count - 1 - i];
+		ret[count - 1 - i] = swap;
+	}
+	return count;
+}
+
+static char *first_line(const char *text)
+{
+	const char *end = strchr(text, '\n');
+
+	return end && end[1] != '\0' ? xasprintf("%.*s ...", (int)(end - text), text)
+				     : xstrndup(text, end ? (size_t)(end - text) : strlen(text));
+}
+
+/* What history says of a step: its action, in words that do not depend on names. */
+static char *describe(const struct plan *plan, const struct plan_step *step)
+{
+	const char *from = step->from.content == PLAN_FROM_SOURCE && step->action != ACTION_RUN
+				   ? plan->sources.items[step->from.index].name
+				   : "";
+
+	if (step->action == ACTION_INSTALL)
+		return xasprintf("install %s", from);
+	if (step->action == ACTION_RUN) {
+		CLEANUP(free_ptr) char *line = first_line(
+			step->argv.count > 0 ? step->argv.items[step->argv.count - 1] : "");
+
+		return xasprintf("run %s", line);
+	}
+	if (step->from.content == PLAN_FROM_STAGE)
+		return xasprintf("copy %s:/%s to %s", plan->stages[step->from.index].name,
+				 step->from.path ? step->from.path : "", step->to);
+	return xasprintf("copy %s to %s", from, step->to);
+}
+
+static void label(json_t *labels, const char *name, const char *value)
+{
+	if (!json_object_get(labels, name))
+		json_set(labels, name, json_text(value));
+}
+
+/* The recipe's config with the labels that say where the image comes from. */
+static json_t *labelled_config(const struct plan *plan, const struct plan_image *image)
+{
+	json_t *config = json_deep_copy(image->config);
+	json_t *labels = json_object_get(config, "Labels");
+	char lock[VARVE_DIGEST_TEXT];
+
+	if (!labels) {
+		labels = json_object();
+		json_set(config, "Labels", labels);
+	}
+	label(labels, "dev.varve.recipe", plan->recipe_name);
+	label(labels, "dev.varve.recipe.digest", plan->recipe_digest);
+	label(labels, "dev.varve.lock.digest", varve_digest_text(&plan->lock_digest, lock));
+	label(labels, "dev.varve.image", image->name_in_recipe);
+	if (json_array_size(image->checks) > 0) {
+		CLEANUP(buf_release) struct buf checks = BUF_INIT;
+
+		json_canonical(image->checks, &checks);
+		label(labels, "dev.varve.checks", buf_text(&checks));
+	}
+	return config;
+}
+
+struct parts {
+	struct image_layer *layers;
+	char **texts; /* two per layer */
+	size_t count;
+};
+
+static void parts_release(struct parts *parts)
+{
+	size_t i;
+
+	for (i = 0; i < 2 * parts->count; i++)
+		free(parts->texts[i]);
+	free(parts->texts);
+	free(parts->layers);
+}
+
+static void parts_fill(struct build *build, const int *steps, size_t count, struct parts *ret)
+{
+	char key[VARVE_DIGEST_TEXT];
+	size_t i;
+
+	ret->layers = xcalloc(count + 1, sizeof(*ret->layers));
+	ret->texts = xcalloc(2 * count + 1, sizeof(*ret->texts));
+	ret->count = count;
+	for (i = 0; i < count; i++) {
+		const struct plan_step *step = &build->plan->steps[steps[i]];
+
+		ret->texts[2 * i] = describe(build->plan, step);
+		ret->texts[2 * i + 1] =
+			xasprintf("varve key %s", varve_digest_text(&build->steps[steps[i]].key, key));
+		ret->layers[i] = (struct image_layer){
+			.layer = build->steps[steps[i]].layer,
+			.created_by = ret->texts[2 * i],
+			.comment = ret->texts[2 * i + 1],
+			.epoch = step->epoch,
+		};
+		if (build->known[steps[i]].empty)
+			ret->layers[i].layer.entry_count = 0;
+	}
+}
+
+int build_image(struct build *build, size_t index, struct varve_descriptor *ret_manifest,
+		struct varve_error *err)
+{
+	const struct plan *plan = build->plan;
+	const struct plan_image *image = &plan->images[index];
+	CLEANUP(free_ptr) int *steps = xcalloc(plan->step_count + 1, sizeof(*steps));
+	CLEANUP(json_decrefp) json_t *config = labelled_config(plan, image);
+	CLEANUP(parts_release) struct parts parts = {0};
+	struct image_spec spec;
+	char digest[VARVE_DIGEST_TEXT];
+	size_t count = steps_of_stage(plan, image->stage, steps), i;
+	int r;
+
+	for (i = 0; i < count; i++) {
+		r = build_compress(build, steps[i], err);
+		if (r < 0)
+			return r;
+	}
+	parts_fill(build, steps, count, &parts);
+	spec = (struct image_spec){
+		.platform = plan->platform,
+		.config = config,
+		.layers = parts.layers,
+		.layer_count = parts.count,
+		.epoch = image->epoch,
+	};
+	r = image_write(build->store, &spec, image->name, ret_manifest, err);
+	if (r < 0)
+		return r;
+	build_tell(build, VARVE_EVENT_IMAGE, image->name,
+		   varve_digest_text(&ret_manifest->digest, digest));
+	return 0;
+}

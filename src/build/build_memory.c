@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the last build of a recipe was made of: facts/last-RECIPE.json, {"stage/step":"key", ...}. */
+#include "build/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+static char *fact_of(const struct build *build)
+{
+	return xasprintf("last-%s.json", build->plan->recipe_name);
+}
+
+static json_t *read_memory(const struct build *build)
+{
+	CLEANUP(free_ptr) char *name = fact_of(build);
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	json_t *memory = NULL;
+
+	if (store_fact_read(build->store, name, &text) < 0)
+		return NULL;
+	if (json_parse(buf_text(&text), text.len, name, &memory, NULL) < 0)
+		return NULL;
+	return memory;
+}
+
+void build_remember(const struct build *build)
+{
+	CLEANUP(json_decrefp) json_t *before = read_memory(build);
+	CLEANUP(json_decrefp) json_t *memory = before ? json_deep_copy(before) : json_object();
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(free_ptr) char *fact = fact_of(build);
+	size_t i;
+
+	for (i = 0; i < build->plan->step_count; i++) {
+		CLEANUP(free_ptr) char *name = plan_step_name(build->plan, (int)i);
+
+		if (build->known[i].known && build->steps[i].has_key)
+			json_set(memory, name, json_of_digest(&build->steps[i].key));
+	}
+	if (before && json_equal(before, memory))
+		return;
+	json_canonical(memory, &text);
+	(void)store_fact_write(build->store, fact, buf_text(&text), text.len);
+}
+
+json_t *build_recall(const struct build *build, const char *step_name)
+{
+	CLEANUP(json_decrefp) json_t *memory = read_memory(build);
+	CLEANUP(store_record_release) struct store_record record = {0};
+	struct varve_digest key;
+
+	if (!memory || json_get_digest(memory, step_name, &key, NULL) < 0)
+		return NULL;
+	if (store_record_read(build->store, &key, &record, NULL) < 0)
+		return NULL;
+	return json_incref(record.input);
+}

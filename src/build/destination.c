@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/destination.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/digest.h"
+#include "base/path.h"
+#include "build/step.h"
+
+/* facts/destination-HEX: HEX of the chain's diff ids and the destination as written. */
+static void fact_name(const struct varve_layer *layers, size_t count, const char *to, char name[96])
+{
+	struct hasher *h = hasher_new();
+	struct varve_digest digest;
+	char hex[VARVE_DIGEST_HEX];
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		hasher_update(h, layers[i].diff_id.bytes, VARVE_DIGEST_SIZE);
+	hasher_update(h, to, strlen(to));
+	hasher_final(h, &digest);
+	hasher_free(h);
+	snprintf(name, 96, "destination-%s", varve_digest_hex(&digest, hex));
+}
+
+/* What one tree says of path: 1 a directory, 0 nothing, -1 hidden or something else from here down. */
+static int look_in_tree(int tree, const char *path)
+{
+	CLEANUP(free_ptr) char *part = xstrdup(path);
+	struct stat st;
+	char *slash = part;
+
+	for (;;) {
+		slash = strchr(slash, '/');
+		if (slash)
+			*slash = '\0';
+		if (fstatat(tree, part, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return errno == ENOENT ? 0 : -1;
+		if (!S_ISDIR(st.st_mode))
+			return -1;
+		if (!slash)
+			return 1;
+		*slash++ = '/';
+	}
+}
+
+static bool is_directory(const struct step_stack *stack, const char *path)
+{
+	size_t i;
+	int r;
+
+	if (*path == '\0')
+		return true;
+	for (i = stack->count; i-- > 0;) {
+		r = look_in_tree(stack->trees[i].tree, path);
+		if (r != 0)
+			return r > 0;
+	}
+	return false;
+}
+
+static int resolve(struct build *build, const struct varve_layer *layers, size_t count, int step,
+		   struct varve_error *err)
+{
+	CLEANUP(step_stack_release) struct step_stack stack = {0};
+	CLEANUP(free_ptr) char *path = NULL;
+	const char *to = build->plan->steps[step].to;
+	char fact[96];
+	int r;
+
+	r = step_stack_open(build, layers, count, &stack, err);
+	if (r < 0)
+		return r;
+	r = layer_resolve(stack.trees, stack.count, to, true, &path, err);
+	if (r < 0)
+		return r;
+	build->known[step].destination =
+		xasprintf("%s%s", path, is_directory(&stack, path) && *path ? "/" : "");
+	fact_name(layers, count, to, fact);
+	(void)store_fact_write(build->store, fact, build->known[step].destination,
+			       strlen(build->known[step].destination));
+	return 0;
+}
+
+/* Without unpacking anything: all trees are here and we may read them. */
+static bool trees_are_here(struct build *build, const struct varve_layer *layers, size_t count)
+{
+	size_t i;
+
+	if (!build->host)
+		return false;
+	for (i = 0; i < count; i++)
+		if (!store_tree_exists(build->store, build->host->owner, &layers[i].diff_id))
+			return false;
+	return true;
+}
+
+/* The layers below a copy, or -EAGAIN. Caller frees *ret. */
+static int layers_below(struct build *build, int step, struct varve_layer **ret, size_t *ret_count)
+{
+	int at;
+
+	for (at = build->plan->steps[step].below; at != PLAN_NONE; at = build->plan->steps[at].below)
+		if (!build->known[at].known)
+			return -EAGAIN;
+	*ret = xcalloc(build->plan->step_count, sizeof(**ret));
+	*ret_count = step_chain_layers(build, build->plan->steps[step].below, *ret);
+	return 0;
+}
+
+int build_destination(struct build *build, int step, struct varve_error *err)
+{
+	CLEANUP(free_ptr) struct varve_layer *layers = NULL;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	char fact[96];
+	size_t count;
+
+	if (build->plan->steps[step].action != ACTION_COPY || build->known[step].destination)
+		return 0;
+	if (layers_below(build, step, &layers, &count) < 0)
+		return -EAGAIN;
+	fact_name(layers, count, build->plan->steps[step].to, fact);
+	if (store_fact_read(build->store, fact, &text) == 0) {
+		build->known[step].destination = buf_steal(&text);
+		return 0;
+	}
+	if (!trees_are_here(build, layers, count))
+		return -EAGAIN;
+	/* A directory that only its owner may enter is left to a worker, which is that owner. */
+	return resolve(build, layers, count, step, err) < 0 ? -EAGAIN : 0;
+}
+
+int build_destination_in_worker(struct build *build, int step, struct varve_error *err)
+{
+	CLEANUP(free_ptr) struct varve_layer *layers = NULL;
+	size_t count;
+
+	if (layers_below(build, step, &layers, &count) < 0)
+		return varve_error_set(err, -EINVAL, "resolve a destination before its base");
+	return resolve(build, layers, count, step, err);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/mounts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+
+void mounts_release(struct mounts *mounts)
+{
+	size_t i;
+
+	for (i = 0; i < mounts->count; i++) {
+		free((void *)(uintptr_t)mounts->binds[i].source);
+		free((void *)(uintptr_t)mounts->binds[i].target);
+	}
+	free(mounts->binds);
+	*mounts = (struct mounts){0};
+}
+
+void mounts_add(struct mounts *mounts, const char *source, const char *target, bool writable)
+{
+	mounts->binds = array_grow(mounts->binds, mounts->count, &mounts->alloc,
+				   sizeof(*mounts->binds));
+	mounts->binds[mounts->count++] = (struct sandbox_bind){
+		.source = xstrdup(source),
+		.target = xstrdup(target),
+		.writable = writable,
+	};
+}
+
+/* Makes job/NAME and opens it. */
+static int make_content(struct step *step, const char *name, int *ret, struct varve_error *err)
+{
+	if (mkdirat(step->job.dirfd, name, 0755) < 0 && errno != EEXIST)
+		return varve_error_set(err, -errno, "make %s/%s", step->job.path, name);
+	*ret = openat(step->job.dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret < 0)
+		return varve_error_set(err, -errno, "open %s/%s", step->job.path, name);
+	return 0;
+}
+
+/* The only entry of a directory, for sources that are one file. */
+static char *only_entry(int directory)
+{
+	DIR *stream = fdopendir(dup(directory));
+	struct dirent *entry;
+	char *name = NULL;
+
+	while (stream && (entry = readdir(stream)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !name)
+			name = xstrdup(entry->d_name);
+	if (stream)
+		closedir(stream);
+	return name;
+}
+
+static bool is_single_file(const struct step *step, const struct plan_source *source)
+{
+	struct stat st;
+
+	if (source->kind == SOURCE_URL)
+		return !json_is_true(json_object_get(source->spec, "unpack"));
+	if (source->kind == SOURCE_LOCAL) {
+		CLEANUP(free_ptr) char *path =
+			path_join(step->build->sources->directory,
+				  json_optional_string(source->spec, "path", ""));
+
+		return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+	}
+	return false;
+}
+
+static int source_content(struct step *step, const struct plan_source *source, const char *name,
+			  char **ret, bool *ret_is_file, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *entry = NULL;
+	CLEANUP(fd_close) int directory = -1;
+	int r;
+
+	r = make_content(step, name, &directory, err);
+	if (r < 0)
+		return r;
+	if (source->kind == SOURCE_LOCAL)
+		r = source_local_copy(step->build->sources, source->spec, &source->content, directory, err);
+	else
+		r = source_materialise(step->build->sources, source->locked, directory, err);
+	if (r < 0)
+		return r;
+	*ret_is_file = is_single_file(step, source);
+	if (*ret_is_file)
+		entry = only_entry(directory);
+	*ret = xasprintf("%s/%s%s%s", step->job.path, name, entry ? "/" : "", entry ? entry : "");
+	return 0;
+}
+
+static int stage_content(struct step *step, const struct plan_mount *mount, const char *name,
+			 char **ret, bool *ret_is_file, struct varve_error *err)
+{
+	const struct plan *plan = step->build->plan;
+	CLEANUP(step_stack_release) struct step_stack stack = {0};
+	CLEANUP(free_ptr) char *path = NULL;
+	struct stat st;
+	int r;
+
+	r = step_view(step, plan->stages[mount->index].top, name, -1, -1, &stack, err);
+	if (r == 0)
+		r = layer_resolve(stack.trees, stack.count, mount->path, true, &path, err);
+	if (r < 0)
+		return r;
+	*ret = xasprintf("%s/%s%s%s", step->job.path, name, *path ? "/" : "", path);
+	if (lstat(*ret, &st) < 0)
+		r = varve_error_set(err, -VARVE_E_STEP, "stage \"%s\" has no \"/%s\"",
+				    plan->stages[mount->index].name, mount->path);
+	else
+		*ret_is_file = !S_ISDIR(st.st_mode);
+	if (r < 0) {
+		free(*ret);
+		*ret = NULL;
+	}
+	return r;
+}
+
+int mounts_content(struct step *step, const struct plan_mount *mount, const char *name, char **ret,
+		   bool *ret_is_file, struct varve_error *err)
+{
+	if (mount->content == PLAN_FROM_STAGE)
+		return stage_content(step, mount, name, ret, ret_is_file, err);
+	return source_content(step, &step->build->plan->sources.items[mount->index], name, ret,
+			      ret_is_file, err);
+}
+
+static int add_cache(struct step *step, const struct plan_cache *cache, struct mounts *ret,
+		     struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *name = xasprintf("caches/%s", cache->name);
+	CLEANUP(free_ptr) char *path = NULL;
+	CLEANUP(fd_close) int directory = -1;
+	int r;
+
+	r = store_open_dir(step->build->store, name, &directory, err);
+	if (r < 0)
+		return r;
+	path = path_join(store_path(step->build->store), name);
+	mounts_add(ret, path, cache->target, true);
+	return 0;
+}
+
+static int add_secret(struct step *step, const char *name, struct mounts *ret,
+		      struct varve_error *err)
+{
+	const struct build_options *options = step->build->options;
+	CLEANUP(free_ptr) char *target = xasprintf("/run/secrets/%s", name);
+	size_t i;
+
+	for (i = 0; i < options->secret_count; i++) {
+		if (strcmp(options->secrets[i].name, name) != 0)
+			continue;
+		if (access(options->secrets[i].path, R_OK) < 0)
+			return varve_error_set(err, -errno, "read secret \"%s\" from %s", name,
+					       options->secrets[i].path);
+		mounts_add(ret, options->secrets[i].path, target, false);
+		return 0;
+	}
+	varve_error_set(err, -VARVE_E_USAGE, "step %s needs the secret \"%s\"", step->name, name);
+	varve_error_hint(err, "give it with --secret %s=FILE", name);
+	return -VARVE_E_USAGE;
+}
+
+int mounts_prepare(struct step *step, struct mounts *ret, struct varve_error *err)
+{
+	const struct plan_step *plan = step->plan;
+	char name[32];
+	bool is_file;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < plan->mount_count && r == 0; i++) {
+		CLEANUP(free_ptr) char *path = NULL;
+
+		snprintf(name, sizeof(name), "mount-%zu", i);
+		r = mounts_content(step, &plan->mounts[i], name, &path, &is_file, err);
+		/* A one-file source is mounted as the directory that holds it, under its own name. */
+		if (r == 0 && plan->mounts[i].content == PLAN_FROM_SOURCE && is_file)
+			path[path_dir_len(path)] = '\0';
+		if (r == 0)
+			mounts_add(ret, path, plan->mounts[i].target, false);
+	}
+	for (i = 0; i < plan->cache_count && r == 0; i++)
+		r = add_cache(step, &plan->caches[i], ret, err);
+	for (i = 0; i < plan->secrets.count && r == 0; i++)
+		r = add_secret(step, plan->secrets.items[i], ret, err);
+	return r;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One step from its key to its record: lock, work directory, action, layer. */
+#include "build/step.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+
+static int make_directory(const struct step *step, const char *name, mode_t mode,
+			  struct varve_error *err)
+{
+	if (mkdirat(step->job.dirfd, name, 0700) < 0 ||
+	    fchmodat(step->job.dirfd, name, mode, 0) < 0)
+		return varve_error_set(err, -errno, "make %s/%s", step->job.path, name);
+	return 0;
+}
+
+static int prepare(struct step *step, struct varve_error *err)
+{
+	int r;
+
+	r = store_job_begin(step->build->store, &step->job, err);
+	if (r == 0)
+		r = make_directory(step, "upper", 0755, err);
+	if (r == 0)
+		r = make_directory(step, "work", 0755, err);
+	if (r == 0)
+		r = make_directory(step, "tmp", 01777, err);
+	if (r < 0)
+		return r;
+	step->upper = openat(step->job.dirfd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (step->upper < 0)
+		return varve_error_set(err, -errno, "open %s/upper", step->job.path);
+	return 0;
+}
+
+static int act(struct step *step, struct varve_error *err)
+{
+	switch (step->plan->action) {
+	case ACTION_RUN:
+		return step_run(step, err);
+	case ACTION_COPY:
+		return step_copy(step, err);
+	case ACTION_INSTALL:
+		return step_install(step, err);
+	}
+	return varve_error_set(err, -EINVAL, "unknown action");
+}
+
+/* What the diff compares with: the merged view below, read-only; for a copy the skeleton of parents
+ * that it made; -1 where nothing is below. */
+static int open_lower(struct step *step, int *ret, struct varve_error *err)
+{
+	const char *name = "skeleton";
+	int r;
+
+	if (step->plan->action != ACTION_COPY) {
+		if (step->plan->below == PLAN_NONE)
+			return 0;
+		name = "lower";
+		r = step_view(step, step->plan->below, name, -1, -1, NULL, err);
+		if (r < 0)
+			return r;
+	}
+	*ret = openat(step->job.dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret < 0)
+		return varve_error_set(err, -errno, "open %s/%s", step->job.path, name);
+	return 0;
+}
+
+static int normalise(struct step *step, struct strv *ret_implied, struct varve_error *err)
+{
+	const struct plan_step *plan = step->plan;
+	CLEANUP(free_ptr) struct layer_ownership *ownership = NULL;
+	CLEANUP(fd_close) int lower = -1;
+	struct layer_notices notices = {&step->notices};
+	struct layer_rules rules;
+	size_t i;
+	int r;
+
+	ownership = xcalloc(plan->ownership_count + 1, sizeof(*ownership));
+	for (i = 0; i < plan->ownership_count; i++)
+		ownership[i] = (struct layer_ownership){
+			.path = plan->ownership[i].path,
+			.uid = plan->ownership[i].uid,
+			.gid = plan->ownership[i].gid,
+			.mode = plan->ownership[i].mode,
+		};
+	rules = (struct layer_rules){
+		.owner = step->build->host->owner,
+		.epoch = plan->epoch,
+		.scrub = (const char *const *)plan->scrub.items,
+		.mounts = (const char *const *)step->mounts.items,
+		.ownership = ownership,
+		.ownership_count = plan->ownership_count,
+	};
+	r = open_lower(step, &lower, err);
+	if (r == 0)
+		r = layer_normalise(step->upper, lower, &rules, &notices, ret_implied, err);
+	fd_close(&lower);
+	step_unview(step);
+	return r;
+}
+
+/* upper (a tree by now) -> blob in the store. */
+static int pack(struct step *step, const struct strv *implied, struct varve_layer *ret,
+		struct varve_error *err)
+{
+	CLEANUP(store_blob_abort) struct store_blob_writer writer = {0};
+	struct varve_digest digest;
+	int r;
+
+	r = store_blob_begin(step->build->store, &writer, err);
+	if (r < 0)
+		return r;
+	r = layer_pack(step->upper, implied, step->build->host->owner,
+		       &step->build->options->compression, &writer.sink, ret, err);
+	if (r < 0 || ret->entry_count == 0)
+		return r;
+	return store_blob_commit(&writer, &ret->blob.digest, &digest, err);
+}
+
+static int write_record(struct step *step, const struct varve_layer *layer, struct varve_error *err)
+{
+	const struct build_step *state = &step->build->steps[step->index];
+	const struct layer_compression *compression = &step->build->options->compression;
+	struct store_record record = {.key = state->key, .input = state->input, .layer = *layer};
+	int r;
+
+	layer_compression_name(compression, record.compression);
+	snprintf(record.compressor, sizeof(record.compressor), "%s",
+		 layer_compressor_version(compression->kind));
+	snprintf(record.step, sizeof(record.step), "%.40s/%.80s", step->build->plan->recipe_name,
+		 step->name);
+	if (layer->entry_count > 0) {
+		r = store_note_blob_of_layer(step->build->store, layer, record.compression, err);
+		if (r < 0)
+			return r;
+	}
+	return store_record_write(step->build->store, &record, err);
+}
+
+static int finish(struct step *step, struct varve_layer *ret, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	int r;
+
+	r = normalise(step, &implied, err);
+	if (r == 0)
+		r = pack(step, &implied, ret, err);
+	if (r == 0 && ret->entry_count > 0)
+		r = store_tree_adopt(step->build->store, step->build->host->owner, &ret->diff_id,
+				     step->job.dirfd, "upper", &implied, err);
+	if (r == 0)
+		r = write_record(step, ret, err);
+	return r;
+}
+
+/* Keeps the changes of a step that failed, for `varve shell --failed`; the last failure only. */
+static void keep_failed(struct step *step)
+{
+	CLEANUP(fd_close) int directory = -1;
+	char hex[VARVE_DIGEST_HEX];
+
+	if (step->plan->action == ACTION_COPY || step->upper < 0 ||
+	    store_open_dir(step->build->store, "failed", &directory, NULL) < 0)
+		return;
+	varve_digest_hex(&step->build->steps[step->index].key, hex);
+	(void)fd_remove_tree(directory, hex);
+	(void)renameat(step->job.dirfd, "upper", directory, hex);
+}
+
+static void step_release(struct step *step)
+{
+	step_unview(step);
+	free(step->root);
+	free(step->name);
+	fd_close(&step->upper);
+	if (step->job.dirfd >= 0)
+		(void)store_job_remove(step->build->store, &step->job);
+	strv_release(&step->notices);
+	strv_release(&step->mounts);
+	strv_release(&step->views);
+}
+
+/* Another process may have made the layer while we waited for the lock. */
+static int made_meanwhile(struct build *build, int index, struct varve_layer *ret,
+			  char compression[16])
+{
+	CLEANUP(store_record_release) struct store_record record = {0};
+
+	if (store_record_read(build->store, &build->steps[index].key, &record, NULL) < 0)
+		return 0;
+	*ret = record.layer;
+	memcpy(compression, record.compression, sizeof(record.compression));
+	return 1;
+}
+
+static int lock_step(struct build *build, int index, const char *name, int *ret,
+		     struct varve_error *err)
+{
+	char lock[80], hex[VARVE_DIGEST_HEX];
+	int r;
+
+	snprintf(lock, sizeof(lock), "step-%s",
+		 varve_digest_hex(&build->steps[index].key, hex));
+	r = store_lock(build->store, lock, true, false, ret, err);
+	if (r != -EWOULDBLOCK)
+		return r;
+	build_tell(build, VARVE_EVENT_WAITING, name, NULL);
+	return store_lock(build->store, lock, true, true, ret, err);
+}
+
+int step_make(struct build *build, int index, int output, struct varve_layer *ret,
+	      char compression[16], struct strv *ret_notices, struct varve_error *err)
+{
+	CLEANUP(fd_close) int lock = -1;
+	CLEANUP(step_release) struct step step = {
+		.build = build,
+		.plan = &build->plan->steps[index],
+		.index = index,
+		.name = plan_step_name(build->plan, index),
+		.job = STORE_JOB_INIT,
+		.upper = -1,
+		.output = output,
+	};
+	int r;
+
+	r = lock_step(build, index, step.name, &lock, err);
+	if (r < 0)
+		return r;
+	if (!made_meanwhile(build, index, ret, compression)) {
+		layer_compression_name(&build->options->compression, compression);
+		r = prepare(&step, err);
+		if (r == 0 && (r = act(&step, err)) == -VARVE_E_STEP)
+			keep_failed(&step);
+		if (r == 0) {
+			build_tell(build, VARVE_EVENT_LAYER, step.name, NULL);
+			r = finish(&step, ret, err);
+		}
+	}
+	if (r < 0)
+		return r;
+	strv_extend(ret_notices, &step.notices);
+	return 0;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A step's command in the view of the layers below. */
+#include "build/step.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "build/mounts.h"
+#include "build/user.h"
+
+static int mount_root(struct step *step, struct varve_error *err)
+{
+	CLEANUP(fd_close) int work = -1;
+	int r;
+
+	work = openat(step->job.dirfd, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (work < 0)
+		return varve_error_set(err, -errno, "open %s/work", step->job.path);
+	r = step_view(step, step->plan->below, "root", step->upper, work, NULL, err);
+	if (r == 0)
+		step->root = path_join(step->job.path, "root");
+	return r;
+}
+
+/* bwrap makes mount points in the upper directory; the diff has to know them. */
+static void note_mounts(struct step *step, const struct sandbox_spec *spec)
+{
+	static const char *const own[] = {"proc", "dev", "tmp", "run"};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(own); i++)
+		strv_add(&step->mounts, own[i]);
+	for (i = 0; i < spec->bind_count; i++) {
+		char *clean = path_clean(spec->binds[i].target);
+
+		if (clean)
+			strv_take(&step->mounts, clean);
+	}
+}
+
+static int failed(int status, struct varve_error *err)
+{
+	if (status > 128)
+		return varve_error_set(err, -VARVE_E_STEP, "the command was killed by signal %d (%s)",
+				       status - 128, strsignal(status - 128));
+	return varve_error_set(err, -VARVE_E_STEP, "the command failed with exit status %d", status);
+}
+
+int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *temporary = path_join(step->job.path, "tmp");
+	CLEANUP(user_release) struct user user = {0};
+	struct sandbox_spec full = *spec;
+	int status, r;
+
+	r = mount_root(step, err);
+	if (r < 0)
+		return r;
+	r = user_find(step->root, step->plan->user, &user, err);
+	if (r == 0) {
+		full.root = step->root;
+		full.temporary = temporary;
+		full.uid = user.uid;
+		full.gid = user.gid;
+		full.groups = &user.groups;
+		note_mounts(step, &full);
+		r = sandbox_run(step->build->host, &full, -1, step->output, step->output, &status, err);
+	}
+	if (r == 0 && status != 0)
+		r = failed(status, err);
+	step_unview(step);
+	return r;
+}
+
+/* Environment of the process: keyed and unkeyed together, HOME of its user. */
+static void whole_environment(const struct plan_step *plan, struct strv *ret)
+{
+	strv_extend(ret, &plan->environment);
+	strv_extend(ret, &plan->unkeyed_environment);
+	strv_sort(ret);
+}
+
+int step_run(struct step *step, struct varve_error *err)
+{
+	CLEANUP(mounts_release) struct mounts mounts = {0};
+	CLEANUP(strv_release) struct strv environment = STRV_INIT;
+	struct sandbox_spec spec;
+	int r;
+
+	r = mounts_prepare(step, &mounts, err);
+	if (r < 0)
+		return r;
+	whole_environment(step->plan, &environment);
+	spec = (struct sandbox_spec){
+		.binds = mounts.binds,
+		.bind_count = mounts.count,
+		.environment = &environment,
+		.workdir = step->plan->workdir,
+		.network = step->plan->network,
+		.argv = &step->plan->argv,
+	};
+	return step_command(step, &spec, err);
+}

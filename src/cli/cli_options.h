@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The commands, one file each: cmd_NAME.c. */
+#ifndef CLI_CLI_OPTIONS_H
+#define CLI_CLI_OPTIONS_H
+
+#include "cli/cli.h"
+
+extern const struct cli_option cli_help_options[];
+
+int cmd_build(struct cli *cli, struct varve_error *err);
+int cmd_plan(struct cli *cli, struct varve_error *err);
+int cmd_explain(struct cli *cli, struct varve_error *err);
+int cmd_lock(struct cli *cli, struct varve_error *err);
+int cmd_fetch(struct cli *cli, struct varve_error *err);
+int cmd_images(struct cli *cli, struct varve_error *err);
+int cmd_inspect(struct cli *cli, struct varve_error *err);
+int cmd_run(struct cli *cli, struct varve_error *err);
+int cmd_shell(struct cli *cli, struct varve_error *err);
+int cmd_validate(struct cli *cli, struct varve_error *err);
+int cmd_gc(struct cli *cli, struct varve_error *err);
+int cmd_du(struct cli *cli, struct varve_error *err);
+int cmd_doctor(struct cli *cli, struct varve_error *err);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/descriptor.h"
+#include "cli/cli_options.h"
+#include "cli/session.h"
+
+/* Set by SIGINT, SIGTERM and SIGHUP; the ready loop looks at it. */
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stop = 1;
+}
+
+/* Without SA_RESTART: the loop's poll ends at once. */
+static void catch_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+static int parse_targets(const struct strv *texts, struct image_target *ret, struct varve_error *err)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < texts->count; i++) {
+		r = image_target_parse(texts->items[i], &ret[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void print_result(const struct session *session, const struct varve_descriptor *manifests)
+{
+	CLEANUP(json_decrefp) json_t *all = json_array();
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	char digest[VARVE_DIGEST_TEXT];
+	size_t i;
+
+	for (i = 0; i < session->plan->image_count; i++) {
+		json_t *one = descriptor_to_json(&manifests[i]);
+
+		json_set(one, "name", json_text(session->plan->images[i].name));
+		json_append(all, one);
+		if (!session->cli->values.json)
+			printf("%s %s\n", varve_digest_text(&manifests[i].digest, digest),
+			       session->plan->images[i].name);
+	}
+	if (session->cli->values.json) {
+		json_canonical(all, &text);
+		puts(buf_text(&text));
+	}
+}
+
+static int export_all(struct session *session, const struct image_target *targets,
+		      struct varve_error *err)
+{
+	const struct plan *plan = session->plan;
+	CLEANUP(free_ptr) struct image *images = xcalloc(plan->image_count + 1, sizeof(*images));
+	CLEANUP(free_ptr) struct image_export *exports =
+		xcalloc(plan->image_count + 1, sizeof(*exports));
+	size_t i, opened;
+	int r = 0;
+
+	for (opened = 0; opened < plan->image_count && r == 0; opened++) {
+		r = image_open(session->store, plan->images[opened].name, &images[opened], err);
+		exports[opened] = (struct image_export){&images[opened], plan->images[opened].name};
+	}
+	for (i = 0; i < session->cli->values.outputs.count && r == 0; i++)
+		r = image_export(session->store, exports, plan->image_count, &targets[i],
+				 layer_unpack_stream, err);
+	for (i = 0; i < opened; i++)
+		image_release(&images[i]);
+	return r;
+}
+
+static int build_all(struct session *session, const struct image_target *targets,
+		     struct varve_error *err)
+{
+	CLEANUP(free_ptr) struct varve_descriptor *manifests =
+		xcalloc(session->plan->image_count + 1, sizeof(*manifests));
+	size_t i;
+	int r;
+
+	session->options.stop = &stop;
+	catch_signals();
+	r = build_run(&session->build, err);
+	for (i = 0; i < session->plan->image_count && r == 0; i++)
+		r = build_image(&session->build, i, &manifests[i], err);
+	if (r == 0 && session->cli->values.outputs.count > 0)
+		r = export_all(session, targets, err);
+	progress_free(session->progress);
+	session->progress = NULL;
+	session->build.report = NULL;
+	if (r == 0)
+		print_result(session, manifests);
+	return r;
+}
+
+/* A host that cannot run steps is told so before anything is resolved or downloaded, unless everything
+ * is cached. */
+static int check_host(struct session *session, struct varve_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < session->plan->step_count; i++)
+		if (!session->build.known[i].known && !session->options.expect_cached)
+			return session_need_host(session, err);
+	return 0;
+}
+
+int cmd_build(struct cli *cli, struct varve_error *err)
+{
+	CLEANUP(session_release) struct session session = {0};
+	CLEANUP(free_ptr) struct image_target *targets = NULL;
+	size_t i;
+	int r;
+
+	targets = xcalloc(cli->values.outputs.count + 1, sizeof(*targets));
+	r = parse_targets(&cli->values.outputs, targets, err);
+	if (r == 0)
+		r = session_open(&session, cli, SESSION_ADD, err);
+	if (r == 0)
+		r = check_host(&session, err);
+	if (r == 0)
+		r = build_all(&session, targets, err);
+	for (i = 0; i < cli->values.outputs.count; i++)
+		image_target_release(&targets[i]);
+	return r;
+}

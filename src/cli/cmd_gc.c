@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/process.h"
+#include "cli/cli_options.h"
+#include "cli/session.h"
+#include "cli/size_text.h"
+
+enum { GC_DAYS = 14, GC_DAY = 86400 };
+
+struct collection {
+	struct session *session;
+	struct store_gc_options options;
+	int result_fd;
+};
+
+/* What the collecting process found out; plain bytes on a pipe between two halves of one program. */
+struct outcome {
+	int code;
+	struct store_gc_result result;
+	struct varve_error err;
+};
+
+static int collect(void *cookie)
+{
+	struct collection *c = cookie;
+	struct outcome outcome = {0};
+
+	if (store_needs_sweep(c->session->store) && !c->options.dry_run)
+		(void)store_sweep(c->session->store, NULL);
+	outcome.code = store_gc(c->session->store, &c->options, &outcome.result, &outcome.err);
+	return fd_write_all(c->result_fd, &outcome, sizeof(outcome)) < 0;
+}
+
+/* Trees belong to ids of the user's range: only inside the namespace can they be removed. */
+static int collect_as_owner(struct collection *c, struct outcome *ret, struct varve_error *err)
+{
+	CLEANUP(fd_close) int reader = -1;
+	int pipes[2], r;
+	ssize_t len;
+	pid_t pid;
+
+	if (pipe(pipes) < 0)
+		return varve_error_set(err, -1, "make a pipe");
+	reader = pipes[0];
+	c->result_fd = pipes[1];
+	r = sandbox_spawn(&c->session->host, collect, c, -1, &pid, err);
+	close(pipes[1]);
+	if (r < 0)
+		return r;
+	len = fd_read_full(reader, ret, sizeof(*ret));
+	(void)process_wait(pid);
+	if (len != (ssize_t)sizeof(*ret))
+		return varve_error_set(err, -VARVE_E_HOST, "the collecting process gave no result");
+	return 0;
+}
+
+static int run_collection(struct collection *c, struct outcome *ret, struct varve_error *err)
+{
+	if (c->session->has_host)
+		return collect_as_owner(c, ret, err);
+	ret->code = store_gc(c->session->store, &c->options, &ret->result, &ret->err);
+	return 0;
+}
+
+static void print_result(const struct cli *cli, const struct store_gc_result *result)
+{
+	char size[16];
+
+	if (cli->values.json)
+		printf("{\"blobs\":%ju,\"bytes\":%ju,\"records\":%ju,\"trees\":%ju}\n",
+		       (uintmax_t)result->blobs, (uintmax_t)result->bytes, (uintmax_t)result->records,
+		       (uintmax_t)result->trees);
+	else
+		printf("%s %s: %ju blobs, %ju trees, %ju records\n",
+		       cli->values.dry_run ? "would free" : "freed", size_text(result->bytes, size),
+		       (uintmax_t)result->blobs, (uintmax_t)result->trees, (uintmax_t)result->records);
+}
+
+int cmd_gc(struct cli *cli, struct varve_error *err)
+{
+	CLEANUP(session_release) struct session session = {0};
+	struct collection c = {.session = &session};
+	struct outcome outcome = {0};
+	unsigned long long days = GC_DAYS;
+	int r;
+
+	if (cli->values.keep && !str_to_u64(cli->values.keep, 36500, &days))
+		return varve_error_set(err, -VARVE_E_USAGE, "--keep %s: a number of days is needed",
+				       cli->values.keep);
+	c.options = (struct store_gc_options){
+		.dry_run = cli->values.dry_run,
+		.keep_seconds = days * GC_DAY,
+		.trees = cli->values.trees,
+		.caches = cli->values.caches,
+		.logs = cli->values.logs,
+	};
+	r = session_open_store(&session, cli, err);
+	if (r == 0)
+		r = run_collection(&c, &outcome, err);
+	if (r < 0)
+		return r;
+	if (outcome.code < 0) {
+		*err = outcome.err;
+		return outcome.code;
+	}
+	print_result(cli, &outcome.result);
+	return 0;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "cli/session_lock.h"
+#include "cli/settings.h"
+
+enum { RECIPE_LIMIT = 1 << 20 };
+
+void session_release(struct session *session)
+{
+	size_t i;
+
+	build_release(&session->build);
+	progress_free(session->progress);
+	for (i = 0; i < session->options.secret_count; i++) {
+		free(session->secrets[i].name);
+		free(session->secrets[i].path);
+	}
+	free(session->secrets);
+	if (session->has_host)
+		sandbox_host_release(&session->host);
+	plan_free(session->plan);
+	session_lock_release(session);
+	recipe_scope_free(session->scope);
+	varve_store_close(session->store);
+	free(session->directory);
+	free(session->lock_path);
+	strv_release(&session->mirrors);
+	json_decref(session->config);
+	*session = (struct session){0};
+}
+
+/* --- recipe ------------------------------------------------------------------------------------ */
+
+static int load_include(void *cookie, const char *name, struct buf *out, struct varve_error *err)
+{
+	(void)cookie;
+	return fd_read_file(AT_FDCWD, name, RECIPE_LIMIT, out, err);
+}
+
+int session_load_recipe(const char *path, struct recipe **ret, struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(recipe_freep) struct recipe *recipe = NULL;
+	int r;
+
+	r = fd_read_file(AT_FDCWD, path, RECIPE_LIMIT, &text, err);
+	if (r < 0)
+		return r > -1024 ? -VARVE_E_RECIPE : r;
+	r = recipe_parse(buf_text(&text), text.len, path, load_include, NULL, &recipe, err);
+	if (r == 0)
+		r = recipe_check(recipe, cli_reserved_options, err);
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(&recipe);
+	return 0;
+}
+
+/* --- settings ---------------------------------------------------------------------------------- */
+
+/* "linux/amd64" of the machine we run on. */
+static const char *host_platform(void)
+{
+	static const struct {
+		const char *machine, *platform;
+	} known[] = {{"x86_64", "linux/amd64"},	 {"aarch64", "linux/arm64"},   {"riscv64", "linux/riscv64"},
+		     {"ppc64le", "linux/ppc64le"}, {"s390x", "linux/s390x"}, {"i686", "linux/386"}};
+	struct utsname name;
+	size_t i;
+
+	if (uname(&name) == 0)
+		for (i = 0; i < ARRAY_SIZE(known); i++)
+			if (strcmp(known[i].machine, name.machine) == 0)
+				return known[i].platform;
+	return "linux/amd64";
+}
+
+static int read_epoch(int64_t *ret, struct varve_error *err)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	unsigned long long value;
+
+	*ret = -1;
+	if (!text || !*text)
+		return 0;
+	if (!str_to_u64(text, INT64_C(253402300799), &value))
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "SOURCE_DATE_EPOCH=%s is not a number of seconds", text);
+	*ret = (int64_t)value;
+	return 0;
+}
+
+static int read_jobs(const char *text, unsigned *ret, struct varve_error *err)
+{
+	unsigned long long value;
+
+	if (!text)
+		return 0;
+	if (!str_to_u64(text, 1024, &value) || value == 0)
+		return varve_error_set(err, -VARVE_E_USAGE, "--jobs %s: a number from 1 to 1024 is needed",
+				       text);
+	*ret = (unsigned)value;
+	return 0;
+}
+
+static int read_secrets(struct session *session, struct varve_error *err)
+{
+	const struct strv *given = &session->cli->values.secrets;
+	size_t i;
+
+	session->secrets = xcalloc(given->count + 1, sizeof(*session->secrets));
+	for (i = 0; i < given->count; i++) {
+		const char *equals = strchr(given->items[i], '=');
+		char *path;
+
+		if (!equals || equals == given->items[i])
+			return varve_error_set(err, -VARVE_E_USAGE, "--secret %s: NAME=FILE is needed",
+					       given->items[i]);
+		path = realpath(equals + 1, NULL);
+		if (!path)
+			return varve_error_set(err, -errno, "secret file %s", equals + 1);
+		session->secrets[i].name =
+			xstrndup(given->items[i], (size_t)(equals - given->items[i]));
+		session->secrets[i].path = path;
+		session->options.secret_count++;
+	}
+	session->options.secrets = session->secrets;
+	return 0;
+}
+
+static int read_options(struct session *session, struct varve_error *err)
+{
+	const struct cli_values *values = &session->cli->values;
+	int r;
+
+	r = layer_compression_parse(values->compression ? values->compression : "zstd",
+				    &session->options.compression, err);
+	if (r == 0)
+		r = read_jobs(values->jobs, &session->options.jobs, err);
+	if (r == 0)
+		r = read_secrets(session, err);
+	session->options.expect_cached = values->expect_cached;
+	return r;
+}
+
+static int open_store(struct session *session, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *path = NULL;
+	const char *setting = json_optional_string(session->config, "store", NULL);
+	int r = 0;
+
+	if (session->cli->values.store)
+		path = xstrdup(session->cli->values.store);
+	else if (setting && !getenv("VARVE_STORE"))
+		path = xstrdup(setting);
+	else
+		r = varve_store_default_path(&path, err);
+	return r < 0 ? r : varve_store_open(path, &session->store, err);
+}
+
+int session_open_store(struct session *session, struct cli *cli, struct varve_error *err)
+{
+	int r;
+
+	*session = (struct session){.cli = cli, .lock = LOCK_INIT};
+	r = settings_read(&session->config, err);
+	if (r == 0)
+		r = open_store(session, err);
+	if (r == 0)
+		r = progress_new(cli->values.quiet ? "quiet" : cli->values.progress, &session->progress,
+				 err);
+	if (r < 0)
+		return r;
+	session->has_host = sandbox_detect(&session->host, &session->host_error) == 0;
+	return 0;
+}
+
+int session_need_host(struct session *session, struct varve_error *err)
+{
+	if (session->has_host)
+		return 0;
+	if (err)
+		*err = session->host_error;
+	return session->host_error.code;
+}
+
+/* --- plan -------------------------------------------------------------------------------------- */
+
+static int digest_local(void *cookie, const struct plan_source *source, struct varve_digest *ret,
+			struct varve_error *err)
+{
+	struct session *session = cookie;
+
+	return source_local_digest(&session->sources, source->spec, ret, NULL, err);
+}
+
+static void set_paths(struct session *session)
+{
+	const char *path = session->cli->recipe_path;
+	CLEANUP(free_ptr) char *stem = xstrdup(path);
+	char *dot = strrchr(stem, '.');
+
+	if (dot && !strchr(dot, '/'))
+		*dot = '\0';
+	session->lock_path = xasprintf("%s.lock.json", stem);
+	session->directory = path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
+}
+
+static int make_scope(struct session *session, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv all = STRV_INIT;
+	CLEANUP(strv_release) struct strv machine = STRV_INIT;
+	size_t i;
+
+	/* The machine may set options of recipes that it does not know: only those this one has count. */
+	settings_pairs(session->config, "options", &machine);
+	for (i = 0; i < machine.count; i++) {
+		CLEANUP(free_ptr) char *name =
+			xstrndup(machine.items[i], strcspn(machine.items[i], "="));
+
+		if (recipe_find_option(session->cli->recipe, name))
+			strv_add(&all, machine.items[i]);
+	}
+	strv_extend(&all, &session->cli->values.set);
+	return recipe_scope_new(session->cli->recipe, &all, &session->scope, err);
+}
+
+static int set_sources(struct session *session, struct varve_error *err)
+{
+	const struct cli_values *values = &session->cli->values;
+
+	settings_pairs(session->config, "mirrors", &session->mirrors);
+	strv_extend(&session->mirrors, &values->mirrors);
+	session->sources = (struct source_context){
+		.store = session->store,
+		.mirrors = &session->mirrors,
+		.directory = session->directory,
+		.offline = values->offline,
+	};
+	session->plan_options = (struct plan_options){
+		.platform = values->platform ? values->platform : host_platform(),
+		.images = &values->images,
+		.registry = values->registry
+				    ? values->registry
+				    : json_optional_string(session->config, "registry", NULL),
+		.local_digest = digest_local,
+		.cookie = session,
+	};
+	return read_epoch(&session->plan_options.epoch, err);
+}
+
+static int begin_build(struct session *session, struct varve_error *err)
+{
+	int r;
+
+	r = plan_compile(session->cli->recipe, session->scope, &session->lock, &session->plan_options,
+			 &session->plan, err);
+	if (r < 0)
+		return r;
+	build_begin(session->plan, session->store, &session->sources, &session->build);
+	session->build.host = session->has_host ? &session->host : NULL;
+	session->build.options = &session->options;
+	session->build.report = progress_report(session->progress);
+	return build_assess(&session->build, err);
+}
+
+int session_open(struct session *session, struct cli *cli, enum session_locking locking,
+		 struct varve_error *err)
+{
+	int r;
+
+	r = session_open_store(session, cli, err);
+	if (r < 0)
+		return r;
+	set_paths(session);
+	r = read_options(session, err);
+	if (r == 0)
+		r = make_scope(session, err);
+	if (r == 0)
+		r = set_sources(session, err);
+	if (r == 0)
+		r = session_lock(session, locking, err);
+	return r < 0 ? r : begin_build(session, err);
+}

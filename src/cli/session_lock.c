@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/session_lock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+void session_lock_release(struct session *session)
+{
+	lock_release(&session->lock);
+	strv_release(&session->lock_changes);
+}
+
+static bool must_refresh(const struct session *session, const char *name)
+{
+	const struct cli_values *values = &session->cli->values;
+
+	return values->all || strv_contains(&values->upgrade, name);
+}
+
+static int refuse(const struct session *session, const struct plan_source *source,
+		  struct varve_error *err)
+{
+	varve_error_set(err, -VARVE_E_LOCK, "source \"%s\" is not locked in %s", source->name,
+			session->lock_path);
+	varve_error_hint(err, "varve lock %s resolves it (--%s forbids that here)",
+			 session->cli->recipe_path, session->cli->values.offline ? "offline" : "locked");
+	return -VARVE_E_LOCK;
+}
+
+static void tell_progress(void *cookie, const char *what, uint64_t done, uint64_t total)
+{
+	struct session *session = cookie;
+	const struct varve_report *report = progress_report(session->progress);
+
+	report->event(report->cookie, &(struct varve_event){.kind = VARVE_EVENT_FETCH, .step = what,
+							    .done = done, .total = total});
+}
+
+static int resolve(struct session *session, const struct plan_source *source,
+		   struct varve_error *err)
+{
+	const struct varve_report *report = progress_report(session->progress);
+	struct lock_source locked = {0};
+	int r;
+
+	report->event(report->cookie,
+		      &(struct varve_event){.kind = VARVE_EVENT_RESOLVE, .step = source->name});
+	session->sources.progress = tell_progress;
+	session->sources.cookie = session;
+	r = source_resolve(&session->sources, source->name, source->spec, &session->lock, &locked, err);
+	session->sources.progress = NULL;
+	if (r < 0) {
+		varve_error_prefix(err, "source \"%s\"", source->name);
+		return r;
+	}
+	lock_put(&session->lock, &locked);
+	return 0;
+}
+
+static int complete(struct session *session, const struct plan_sources *wanted,
+		    enum session_locking locking, struct varve_error *err)
+{
+	const struct cli_values *values = &session->cli->values;
+	size_t i;
+	int r;
+
+	for (i = 0; i < wanted->count; i++) {
+		const struct plan_source *source = &wanted->items[i];
+		bool fresh = locking == SESSION_REFRESH && must_refresh(session, source->name);
+
+		if (source->kind == SOURCE_LOCAL ||
+		    (!fresh && lock_find(&session->lock, source->name, &source->digest)))
+			continue;
+		if (values->locked || values->offline)
+			return refuse(session, source, err);
+		r = resolve(session, source, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A recipe without options has one set of specs: what is not among them is out of date. Other recipes
+ * keep the entries of other option values. */
+static void prune(struct session *session, const struct plan_sources *wanted)
+{
+	struct lock kept = LOCK_INIT;
+	size_t i, j;
+
+	if (session->cli->recipe->option_count > 0 || session->cli->values.images.count > 0)
+		return;
+	for (i = 0; i < session->lock.count; i++) {
+		struct lock_source *entry = &session->lock.sources[i];
+		bool used = false;
+
+		for (j = 0; j < wanted->count; j++)
+			used = used || varve_digest_equal(&entry->digest, &wanted->items[j].digest);
+		if (used)
+			lock_put(&kept, entry);
+		else
+			lock_source_release(entry);
+	}
+	free(session->lock.sources);
+	session->lock = kept;
+}
+
+static void tell_changes(struct session *session)
+{
+	const struct varve_report *report = progress_report(session->progress);
+	size_t i;
+
+	for (i = 0; i < session->lock_changes.count; i++)
+		report->event(report->cookie,
+			      &(struct varve_event){.kind = VARVE_EVENT_LOCKED,
+						    .text = session->lock_changes.items[i]});
+}
+
+/* Writes only what differs from the file. */
+static int write_back(struct session *session, const struct lock *before, bool may_write,
+		      struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf old = BUF_INIT;
+	CLEANUP(buf_release) struct buf new = BUF_INIT;
+
+	lock_format(before, &old);
+	lock_format(&session->lock, &new);
+	if (strcmp(buf_text(&old), buf_text(&new)) == 0)
+		return 0;
+	lock_diff(before, &session->lock, &session->lock_changes);
+	tell_changes(session);
+	return may_write ? lock_write(session->lock_path, &session->lock, err) : 0;
+}
+
+static bool has_all(const struct session *session, const struct plan_sources *wanted)
+{
+	size_t i;
+
+	for (i = 0; i < wanted->count; i++)
+		if (wanted->items[i].kind != SOURCE_LOCAL &&
+		    !lock_find(&session->lock, wanted->items[i].name, &wanted->items[i].digest))
+			return false;
+	return true;
+}
+
+int session_lock(struct session *session, enum session_locking locking, struct varve_error *err)
+{
+	CLEANUP(plan_sources_release) struct plan_sources wanted = {0};
+	CLEANUP(lock_release) struct lock before = LOCK_INIT;
+	int r;
+
+	r = lock_read(session->lock_path, &session->lock, err);
+	if (r == 0)
+		r = plan_collect_sources(session->cli->recipe, session->scope, &session->plan_options,
+					 &wanted, err);
+	if (r < 0)
+		return r;
+	/* The usual case: nothing to do, nothing to compare. */
+	if (locking != SESSION_REFRESH && has_all(session, &wanted))
+		return 0;
+	r = lock_read(session->lock_path, &before, err);
+	if (r == 0)
+		r = complete(session, &wanted, locking, err);
+	if (r < 0)
+		return r;
+	if (!session->cli->values.locked && !session->cli->values.offline)
+		prune(session, &wanted);
+	return write_back(session, &before,
+			  locking != SESSION_PREVIEW && !session->cli->values.dry_run, err);
+}
