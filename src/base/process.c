@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/buf.h"
@@ -175,6 +176,14 @@ int process_wait(pid_t pid)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	/* Directories may be entered, which access calls executable. */
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
 char *process_find(const char *name)
 {
 	const char *path = getenv("PATH");
@@ -182,14 +191,14 @@ char *process_find(const char *name)
 	size_t len;
 
 	if (strchr(name, '/'))
-		return access(name, X_OK) == 0 ? xstrdup(name) : NULL;
+		return is_program(name) ? xstrdup(name) : NULL;
 	list = xasprintf("%s:/usr/sbin:/sbin", path ? path : "/usr/local/bin:/usr/bin:/bin");
 	for (const char *dir = list; *dir; dir += len + (dir[len] == ':')) {
 		char *program;
 
 		len = strcspn(dir, ":");
 		program = xasprintf("%.*s/%s", (int)len, dir, name);
-		if (dir[0] == '/' && access(program, X_OK) == 0)
+		if (dir[0] == '/' && is_program(program))
 			return program;
 		free(program);
 	}
