@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The plan: recipe + option values + lock, compiled into fully resolved steps. Pure: no clock, no
+ *disk, no network; digests of local directories come through one callback.
+ *
+ *	plan_sources (which sources, as specs) -> caller locks them -> plan_compile -> struct plan
+ *	plan_input (the canonical JSON of a step, once the layers below are known) -> key
+ *
+ * One serialiser (plan_input) gives `plan --json`, the key's input and the record. */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/json.h"
+#include "base/strv.h"
+#include "lock/lock.h"
+#include "recipe/recipe.h"
+
+enum { PLAN_FORMAT = 1, PLAN_NONE = -1 };
+#define PLAN_EPOCH_DEFAULT INT64_C(315532800) /* 1980-01-01, the oldest date that zip can hold */
+
+/* A source that the chosen images need, resolved to a spec (source/source.h has the members). A
+ * recipe source that is installed on different bases appears once per base. */
+struct plan_source {
+	char *name;
+	enum recipe_source_kind kind;
+	struct recipe_place at;
+	json_t *spec; /* owned */
+	struct varve_digest digest; /* of the spec: the lock's index */
+	const struct lock_source
+		*locked; /* borrowed from the lock; NULL: local, or not locked yet */
+	struct varve_digest
+		content; /* what keys see: of the artifact list, or of the local listing */
+	int64_t date; /* newest date among its facts, 0: unknown */
+};
+struct plan_sources {
+	struct plan_source *items; /* in an order in which they can be resolved */
+	size_t count, alloc;
+};
+
+struct plan_options {
+	const char *platform; /* "linux/amd64" */
+	const struct strv *images; /* names under images: that are wanted; empty or NULL: all */
+	int64_t epoch; /* SOURCE_DATE_EPOCH of the environment, -1: not set */
+	const char *registry; /* --registry HOST[/PREFIX], or NULL */
+	/* Content digest of a local source. */
+	int (*local_digest)(void *cookie, const struct plan_source *source,
+			    struct varve_digest *ret, struct varve_error *err);
+	void *cookie;
+};
+
+enum plan_content { PLAN_FROM_SOURCE, PLAN_FROM_STAGE };
+struct plan_mount {
+	char *target; /* absolute, clean */
+	enum plan_content content;
+	int index; /* of the source or stage */
+	char *path; /* PLAN_FROM_STAGE: clean path in it, "" = all */
+};
+struct plan_ownership {
+	char *path;
+	int64_t uid, gid, mode; /* -1: as it is */
+};
+struct plan_cache {
+	char *target, *name;
+};
+
+struct plan_step {
+	char *name; /* of the step */
+	int stage; /* index of its stage */
+	int below; /* index of the step below, also across stages; PLAN_NONE: nothing */
+	struct recipe_place at;
+	enum recipe_action action;
+	struct plan_mount from; /* install: the source (target unused); copy: what is copied */
+	char *to; /* copy: destination, absolute and clean; a trailing "/" kept: into it */
+	struct strv exclude; /* copy */
+	struct strv argv; /* run: shell + script, or the command as given */
+	struct strv environment; /* NAME=VALUE, sorted, complete: what the process gets */
+	struct strv unkeyed_environment;
+	char *workdir, *user; /* "/" and "0:0" by default; user as written */
+	struct plan_mount *mounts; /* sorted by target */
+	size_t mount_count, mount_alloc;
+	struct plan_cache *caches; /* sorted by target */
+	size_t cache_count, cache_alloc;
+	struct strv secrets;
+	bool network; /* host network: not hermetic */
+	int64_t jobs; /* 0: not said */
+	struct plan_ownership *ownership;
+	size_t ownership_count, ownership_alloc;
+	bool ownership_strict;
+	struct strv scrub; /* patterns, built-in sets already replaced */
+	int64_t epoch;
+};
+
+struct plan_stage {
+	char *name;
+	int from; /* index of the stage below, PLAN_NONE: nothing */
+	int top; /* index of its last step (own, or of the stages below); PLAN_NONE: no step at all
+		  */
+	struct strv environment; /* NAME=VALUE with what it inherits */
+};
+
+struct plan_image {
+	char *name_in_recipe;
+	int stage;
+	char *name; /* "host/repository:tag", expanded; no host where none is known */
+	json_t *config; /* {"Env":[..],"Cmd":[..],"Entrypoint":[..],"WorkingDir":..,"User":..,"Labels":{..},
+			   "ExposedPorts":{..},"Volumes":{..},"StopSignal":..}; only what is set;
+			   owned */
+	json_t *checks; /* [{"name":..,"run":..,"user":..}]; owned */
+	int64_t epoch;
+};
+
+struct plan {
+	char *recipe_name;
+	char recipe_digest[65];
+	char *platform;
+	struct varve_digest lock_digest; /* over the specs and artifacts that this plan uses */
+	struct plan_sources sources;
+	struct plan_stage *stages;
+	size_t stage_count, stage_alloc;
+	struct plan_step *steps; /* each after all that it needs */
+	size_t step_count, step_alloc;
+	struct plan_image *images;
+	size_t image_count, image_alloc;
+};
+
+void plan_sources_release(struct plan_sources *sources);
+void plan_free(struct plan *plan);
+void plan_freep(struct plan **plan);
+
+int plan_collect_sources(const struct recipe *recipe, const struct recipe_scope *scope,
+			 const struct plan_options *options, struct plan_sources *ret,
+			 struct varve_error *err);
+/* A source that is not in the lock is -VARVE_E_LOCK naming it (callers lock first). The lock must
+ * outlive the plan. */
+int plan_compile(const struct recipe *recipe, const struct recipe_scope *scope,
+		 const struct lock *lock, const struct plan_options *options, struct plan **ret,
+		 struct varve_error *err);
+
+/* --- keys --------------------------------------------------------------------------------------
+ */
+/* What is known of a step so far; kept by whoever walks the plan. */
+struct plan_known {
+	bool known; /* the layer is known */
+	bool empty; /* the step changed nothing: no layer */
+	struct varve_digest diff_id;
+	char *destination; /* copy: the destination with the symlinks below it resolved; owned;
+			      NULL: not resolved yet */
+};
+/* The diff ids of the chain ending in step (PLAN_NONE: empty chain), bottom first, empty steps left
+ * out. Returns the count, or -EAGAIN when one is not known (then *ret_unknown is its index). ret
+ * has room for plan->step_count. */
+int plan_chain(const struct plan *plan, int step, const struct plan_known *known,
+	       struct varve_digest *ret, int *ret_unknown);
+/* The canonical input of a step's key: format, action and resolved fields, environment, platform,
+ * epoch, digests of sources, layer rules version, diff ids of the chain below (not for copy) and of
+ * mounted stages. Not in it: names, jobs, secrets' values, unkeyed environment, where bytes come
+ * from, compression. -EAGAIN as above (also when a copy's destination is not resolved: *ret_unknown
+ * = step). */
+int plan_input(const struct plan *plan, int step, const struct plan_known *known, json_t **ret,
+	       int *ret_unknown);
+/* The steps that must be known before step can start (below, mounted stages, copied stage), each
+ * once. */
+size_t plan_needs(const struct plan *plan, int step, int *ret, size_t room);
+
+/* --- printing ----------------------------------------------------------------------------------
+ */
+enum plan_verdict { PLAN_HIT, PLAN_MISS, PLAN_DEPENDS };
+struct plan_status {
+	enum plan_verdict verdict;
+	int depends_on; /* PLAN_DEPENDS: the step whose layer is not known yet */
+	struct varve_digest key; /* hit and miss */
+	uint64_t size; /* of the layer's blob, hit only */
+	char why[160]; /* miss: "no record", "environment.CFLAGS changed", ... */
+};
+/* status may be NULL (a plan that was not compared with a store). */
+void plan_print_text(const struct plan *plan, const struct plan_status *status, struct buf *out);
+json_t *plan_to_json(const struct plan *plan, const struct plan_status *status);
+void plan_print_dot(const struct plan *plan, const struct plan_status *status, struct buf *out);
+/* "stage/step" of a step; caller frees. */
+char *plan_step_name(const struct plan *plan, int step);
+/* "STEP" (when unique) or "STAGE/STEP" -> index; -VARVE_E_USAGE with the nearest name. */
+int plan_find_step(const struct plan *plan, const char *name, struct varve_error *err);
+
+/* --- explain -----------------------------------------------------------------------------------
+ */
+/* The listing of a local source by its digest ({"path":"mode:sha256"}), or NULL. Owned by the
+ * caller. */
+typedef json_t *(*plan_listing)(void *cookie, const struct varve_digest *digest);
+/* Each differing member of two inputs, a line each: "environment.CFLAGS: \"-O2\" -> \"-O3\"",
+ * "source app: src/main.c changed"; lists of artifacts are compared by name. before may be NULL. */
+void plan_explain(const json_t *before, const json_t *after, plan_listing listing, void *cookie,
+		  struct strv *ret_lines);
+
+#endif

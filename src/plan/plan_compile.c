@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/plan_compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+static int expand(struct compiler *c, const struct recipe_value *value, bool unkeyed, char **ret,
+		  struct varve_error *err)
+{
+	const struct recipe_place *outer = c->at;
+	int r;
+
+	c->lookup_code = 0;
+	c->at = &value->at;
+	r = recipe_expand(c->scope, value, unkeyed, compile_lookup, c, ret, err);
+	c->at = outer;
+	if (r < 0 && c->lookup_code < 0 && err)
+		*err = c->lookup_error;
+	return r < 0 && c->lookup_code < 0 ? c->lookup_code : r;
+}
+
+int compile_expand(struct compiler *c, const struct recipe_value *value, char **ret,
+		   struct varve_error *err)
+{
+	return expand(c, value, false, ret, err);
+}
+
+int compile_expand_unkeyed(struct compiler *c, const struct recipe_value *value, char **ret,
+			   struct varve_error *err)
+{
+	return expand(c, value, true, ret, err);
+}
+
+int compile_values(struct compiler *c, const struct recipe_values *values, struct strv *ret,
+		   struct varve_error *err)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < values->count; i++) {
+		CLEANUP(free_ptr) char *text = NULL;
+
+		r = compile_expand(c, &values->items[i], &text, err);
+		if (r < 0)
+			return r;
+		strv_add(ret, text ? text : "");
+	}
+	return 0;
+}
+
+/* --- stages --- */
+static int begin_stage(struct compiler *c, const struct recipe_stage *from, int *ret,
+		       struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *parent = NULL;
+	struct plan *plan = c->plan;
+	struct plan_stage stage = {.from = PLAN_NONE, .top = PLAN_NONE};
+	int r;
+
+	r = compile_expand(c, &from->from, &parent, err);
+	if (r == 0 && parent && *parent)
+		r = compile_stage(c, &from->from, parent, &stage.from, err);
+	if (r < 0)
+		return r;
+	if (stage.from != PLAN_NONE) {
+		stage.top = plan->stages[stage.from].top;
+		strv_extend(&stage.environment, &plan->stages[stage.from].environment);
+	}
+	r = compile_environment(c, &from->environment, &stage.environment, err);
+	if (r < 0) {
+		strv_release(&stage.environment);
+		return r;
+	}
+	stage.name = xstrdup(from->name.text);
+	plan->stages = array_grow(plan->stages, plan->stage_count, &plan->stage_alloc,
+				  sizeof(*plan->stages));
+	*ret = (int)plan->stage_count;
+	plan->stages[plan->stage_count++] = stage;
+	return 0;
+}
+
+static int compile_steps(struct compiler *c, const struct recipe_stage *from, int stage,
+			 struct varve_error *err)
+{
+	bool wanted;
+	size_t i;
+	int r;
+
+	for (i = 0; i < from->count; i++) {
+		r = recipe_condition(c->scope, &from->steps[i].condition, &wanted, err);
+		if (r == 0 && wanted)
+			r = compile_step(c, &from->steps[i], stage, c->plan->stages[stage].top,
+					 err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int compile_stage(struct compiler *c, const struct recipe_value *name, const char *text, int *ret,
+		  struct varve_error *err)
+{
+	const struct recipe_stage *from = recipe_find_stage(c->recipe, text);
+	const struct strv *environment = c->environment;
+	int *index, stage, r;
+
+	if (!from)
+		return recipe_error(&name->at, err, "there is no stage \"%s\"", text);
+	index = &c->stage_index[from - c->recipe->stages];
+	if (*index == STAGE_OPEN)
+		return recipe_error(&name->at, err, "stage \"%s\" needs itself", text);
+	if (*index == STAGE_UNSEEN) {
+		*index = STAGE_OPEN;
+		c->environment = NULL;
+		r = begin_stage(c, from, &stage, err);
+		if (r == 0)
+			r = compile_steps(c, from, stage, err);
+		c->environment = environment;
+		if (r < 0)
+			return r;
+		*index = stage;
+	}
+	*ret = *index;
+	return 0;
+}
+
+/* --- the whole --- */
+/* Over what is locked of this plan, so that another option's entries in the lock leave it alone. */
+static void digest_of_lock(struct plan *plan)
+{
+	CLEANUP(json_decrefp) json_t *list = json_object();
+	char key[VARVE_DIGEST_TEXT];
+	size_t i;
+
+	for (i = 0; i < plan->sources.count; i++) {
+		const struct plan_source *source = &plan->sources.items[i];
+
+		if (source->locked)
+			json_set(list, varve_digest_text(&source->digest, key),
+				 json_of_digest(&source->content));
+	}
+	json_digest(list, &plan->lock_digest);
+}
+
+static int compile(struct compiler *c, struct varve_error *err)
+{
+	struct plan *plan = c->plan;
+	size_t i;
+	int r;
+
+	plan->recipe_name = xstrdup(c->recipe->name.text ? c->recipe->name.text : "");
+	memcpy(plan->recipe_digest, c->recipe->digest, sizeof(plan->recipe_digest));
+	plan->platform = xstrdup(c->options->platform);
+	c->stage_index = xcalloc(c->recipe->stage_count + 1, sizeof(*c->stage_index));
+	for (i = 0; i < c->recipe->stage_count; i++)
+		c->stage_index[i] = STAGE_UNSEEN;
+	r = compile_images(c, err);
+	free(c->stage_index);
+	strv_release(&c->facts);
+	digest_of_lock(plan);
+	return r;
+}
+
+int plan_compile(const struct recipe *recipe, const struct recipe_scope *scope,
+		 const struct lock *lock, const struct plan_options *options, struct plan **ret,
+		 struct varve_error *err)
+{
+	CLEANUP(plan_freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	struct compiler c = {
+		.recipe = recipe, .scope = scope, .lock = lock, .options = options, .plan = plan};
+	int r;
+
+	r = compile(&c, err);
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(&plan);
+	return 0;
+}
+
+int plan_collect_sources(const struct recipe *recipe, const struct recipe_scope *scope,
+			 const struct plan_options *options, struct plan_sources *ret,
+			 struct varve_error *err)
+{
+	CLEANUP(plan_freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	struct compiler c = {.recipe = recipe, .scope = scope, .options = options, .plan = plan};
+	int r;
+
+	r = compile(&c, err);
+	if (r < 0)
+		return r;
+	*ret = plan->sources;
+	plan->sources = (struct plan_sources){0};
+	return 0;
+}

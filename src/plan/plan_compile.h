@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Compiling, inside: one walk over the chosen images -> their stages -> the steps whose `if` holds
+ * -> the sources that those use. Collecting is the same walk without a lock: facts of sources read
+ * as PLAN_UNKNOWN_FACT, and nothing is looked up. */
+#ifndef PLAN_PLAN_COMPILE_H
+#define PLAN_PLAN_COMPILE_H
+
+#include "plan/plan.h"
+
+/* A number, so that a typed field that uses a fact still reads while collecting. */
+#define PLAN_UNKNOWN_FACT "0"
+
+/* A member of keys; src/build asserts that it equals LAYER_RULES_VERSION, which plan may not see.
+ */
+enum { PLAN_LAYER_RULES = 1 };
+
+enum { STAGE_UNSEEN = -1, STAGE_OPEN = -2 };
+
+struct compiler {
+	const struct recipe *recipe;
+	const struct recipe_scope *scope;
+	const struct lock *lock; /* NULL: collecting */
+	const struct plan_options *options;
+	struct plan *plan;
+	int *stage_index; /* by stage of the recipe: its index in the plan, or STAGE_* */
+	const struct strv *environment; /* what ${env.NAME} looks into, beside the defaults */
+	struct strv facts; /* texts that lookups handed out */
+	const struct recipe_place *at; /* of the text that is being expanded */
+	int lookup_code; /* why a lookup failed, where it is more than an unknown name */
+	struct varve_error lookup_error;
+};
+
+/* --- plan_compile.c --- */
+/* Expands a value that becomes part of a key. Caller frees *ret (NULL for an absent value). */
+int compile_expand(struct compiler *c, const struct recipe_value *value, char **ret,
+		   struct varve_error *err);
+int compile_expand_unkeyed(struct compiler *c, const struct recipe_value *value, char **ret,
+			   struct varve_error *err);
+/* Appends each expanded value. */
+int compile_values(struct compiler *c, const struct recipe_values *values, struct strv *ret,
+		   struct varve_error *err);
+/* Compiles a stage with all that it needs, once. */
+int compile_stage(struct compiler *c, const struct recipe_value *name, const char *text, int *ret,
+		  struct varve_error *err);
+
+/* --- plan_sources.c --- */
+/* Adds the source called text, once per spec. below: the step under an install; PLAN_NONE
+ * elsewhere. */
+int compile_source(struct compiler *c, const struct recipe_value *at, const char *text, int below,
+		   int *ret, struct varve_error *err);
+/* What keys see of a source. */
+json_t *plan_source_json(const struct plan_source *source);
+
+/* --- plan_spec.c --- */
+/* The resolved spec (source/source.h has its members). */
+int compile_spec(struct compiler *c, const struct recipe_source *source, int below, json_t **ret,
+		 struct varve_error *err);
+
+/* --- plan_facts.c --- */
+/* recipe_lookup: "env.NAME" and "SOURCE.FACT". */
+const char *compile_lookup(void *cookie, const char *name);
+
+/* --- plan_ownership.c --- */
+int compile_ownership(struct compiler *c, const struct recipe_step *from, struct plan_step *ret,
+		      struct varve_error *err);
+
+/* --- plan_step.c --- */
+int compile_step(struct compiler *c, const struct recipe_step *from, int stage, int below,
+		 struct varve_error *err);
+
+/* --- plan_reference.c --- */
+/* "source", or "stage:path" -> content, index and path of mount. below as in compile_source. */
+int compile_reference(struct compiler *c, const struct recipe_value *value, int below,
+		      struct plan_mount *ret, struct varve_error *err);
+/* Expanded absolute path, cleaned; a trailing "/" stays where keep_slash. Caller frees. */
+int compile_path(struct compiler *c, const struct recipe_value *value, bool keep_slash, char **ret,
+		 struct varve_error *err);
+/* The same for a pattern or a path below "/": no leading "/". Caller frees. */
+int compile_pattern(struct compiler *c, const struct recipe_value *value, char **ret,
+		    struct varve_error *err);
+int compile_mounts(struct compiler *c, const struct recipe_step *from, struct plan_step *ret,
+		   struct varve_error *err);
+
+/* --- plan_environment.c --- */
+/* Sets each pair in *environment, which ${env.NAME} sees while it grows. */
+int compile_environment(struct compiler *c, const struct recipe_pairs *pairs,
+			struct strv *environment, struct varve_error *err);
+/* Value of a variable that every process has, or NULL. */
+const char *plan_environment_default(const char *name);
+/* Everything that the step's process gets; needs step->epoch. */
+int compile_step_environment(struct compiler *c, const struct recipe_step *from,
+			     struct plan_step *step, struct varve_error *err);
+
+/* --- plan_epoch.c --- */
+/* Newest date of what the step is made from; of its chain: of that step and all below. */
+int64_t plan_step_epoch(const struct compiler *c, const struct plan_step *step);
+int64_t plan_chain_epoch(const struct compiler *c, int step);
+
+/* --- plan_scrub.c --- */
+/* The name of a built-in set becomes its patterns; others are kept. Sorted, each once. */
+int compile_scrub(struct compiler *c, const struct recipe_step *from, struct plan_step *ret,
+		  struct varve_error *err);
+
+/* --- plan_image.c, plan_config.c --- */
+int compile_images(struct compiler *c, struct varve_error *err);
+int compile_config(struct compiler *c, const struct recipe_image *from,
+		   const struct strv *environment, json_t **ret, struct varve_error *err);
+int compile_checks(struct compiler *c, const char *image, json_t **ret, struct varve_error *err);
+
+/* --- plan_key.c --- */
+/* One serialiser for plan --json, keys and records. known NULL: stages by name, without chains. */
+int plan_step_json(const struct plan *plan, int step, const struct plan_known *known, json_t **ret,
+		   int *ret_unknown);
+
+/* --- plan.c --- */
+/* "; did you mean \"x\"?" or "". Caller frees. */
+char *plan_suggest(const char *word, const struct strv *names);
+/* What a step does, in words: "copy build:/out to /usr". */
+void plan_describe(const struct plan *plan, const struct plan_step *step, struct buf *out);
+
+#endif

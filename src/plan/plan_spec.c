@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/plan_compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/path.h"
+
+enum { STRIP_LIMIT = 64 };
+
+/* A spec is what the lock is indexed by, so it may use options and variables, but no facts. */
+static int spec_text(struct compiler *c, const struct recipe_value *value, const char *otherwise,
+		     char **ret, struct varve_error *err)
+{
+	int r = recipe_expand(c->scope, value, false, NULL, NULL, ret, err);
+
+	if (r == 0 && !*ret)
+		*ret = xstrdup(otherwise);
+	return r;
+}
+
+static int set_text(struct compiler *c, json_t *spec, const char *key,
+		    const struct recipe_value *value, const char *otherwise,
+		    struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	int r = spec_text(c, value, otherwise, &text, err);
+
+	if (r == 0)
+		json_set(spec, key, json_text(text));
+	return r;
+}
+
+static int set_boolean(struct compiler *c, json_t *spec, const char *key,
+		       const struct recipe_value *value, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	bool flag = false;
+	int r = spec_text(c, value, "", &text, err);
+
+	if (r == 0 && *text)
+		r = recipe_boolean(value, text, &flag, err);
+	if (r == 0)
+		json_set(spec, key, json_boolean(flag));
+	return r;
+}
+
+/* Empty results are left out, so that a variable can add an element or none. */
+static int add_texts(struct compiler *c, const struct recipe_values *values, struct strv *list,
+		     struct varve_error *err)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < values->count; i++) {
+		CLEANUP(free_ptr) char *text = NULL;
+
+		r = spec_text(c, &values->items[i], "", &text, err);
+		if (r < 0)
+			return r;
+		if (*text && !strv_contains(list, text))
+			strv_take(list, steal_ptr(&text));
+	}
+	return 0;
+}
+
+/* --- debian --- */
+static const char *debian_architecture(const char *platform)
+{
+	static const struct {
+		const char *platform, *architecture;
+	} known[] = {
+		{"linux/386", "i386"},        {"linux/arm/v7", "armhf"},
+		{"linux/arm/v5", "armel"},    {"linux/arm64/v8", "arm64"},
+		{"linux/ppc64le", "ppc64el"}, {"linux/mips64le", "mips64el"},
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(platform, known[i].platform) == 0)
+			return known[i].architecture;
+	return str_starts(platform, "linux/") ? platform + strlen("linux/") : platform;
+}
+
+static bool is_snapshot(const char *text)
+{
+	static const char shape[] = "00000000T000000Z";
+	size_t i;
+
+	if (strlen(text) != sizeof(shape) - 1)
+		return false;
+	for (i = 0; shape[i]; i++)
+		if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])
+			return false;
+	return true;
+}
+
+static int set_snapshot(struct compiler *c, json_t *spec, const struct recipe_source *source,
+			struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	int r = spec_text(c, &source->snapshot, "", &text, err);
+
+	if (r < 0)
+		return r;
+	if (*text && !is_snapshot(text))
+		return recipe_error(&source->snapshot.at, err,
+				    "snapshot \"%s\" is not of the form 20261101T000000Z", text);
+	json_set(spec, "snapshot", json_text(text));
+	return 0;
+}
+
+static int set_suites(struct compiler *c, json_t *spec, const struct recipe_source *source,
+		      struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv suites = STRV_INIT;
+	CLEANUP(strv_release) struct strv components = STRV_INIT;
+	char *suite = NULL;
+	int r;
+
+	r = spec_text(c, &source->suite, "", &suite, err);
+	if (r < 0)
+		return r;
+	strv_take(&suites, suite);
+	if (*suite == '\0')
+		return recipe_error(&source->suite.at, err, "the suite of source \"%s\" is empty",
+				    source->name.text);
+	r = add_texts(c, &source->suites, &suites, err);
+	if (r == 0)
+		r = add_texts(c, &source->components, &components, err);
+	if (r < 0)
+		return r;
+	if (components.count == 0)
+		strv_add(&components, "main");
+	json_set(spec, "suites", json_of_strv(&suites));
+	json_set(spec, "components", json_of_strv(&components));
+	return 0;
+}
+
+static int set_packages(struct compiler *c, json_t *spec, const struct recipe_source *source,
+			struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv packages = STRV_INIT;
+	int r = add_texts(c, &source->packages, &packages, err);
+
+	if (r < 0)
+		return r;
+	strv_sort(&packages);
+	json_set(spec, "packages", json_of_strv(&packages));
+	return 0;
+}
+
+/* The debian sources that the chain ending in below has installed, bottom first. */
+static json_t *installed_below(const struct plan *plan, int below)
+{
+	json_t *list = json_array();
+
+	for (; below != PLAN_NONE; below = plan->steps[below].below) {
+		const struct plan_step *step = &plan->steps[below];
+		const struct plan_source *source;
+		json_t *entry;
+
+		if (step->action != ACTION_INSTALL)
+			continue;
+		source = &plan->sources.items[step->from.index];
+		if (source->kind != SOURCE_DEBIAN)
+			continue;
+		entry = json_object();
+		json_set(entry, "name", json_text(source->name));
+		json_set(entry, "spec", json_of_digest(&source->digest));
+		if (json_array_insert_new(list, 0, entry) < 0)
+			abort();
+	}
+	return list;
+}
+
+static int debian_spec(struct compiler *c, const struct recipe_source *source, int below,
+		       json_t *spec, struct varve_error *err)
+{
+	json_t *installed = installed_below(c->plan, below);
+	int r;
+
+	json_set(spec, "bootstrap", json_boolean(json_array_size(installed) == 0));
+	json_set(spec, "installed", installed);
+	r = set_suites(c, spec, source, err);
+	if (r == 0)
+		r = set_packages(c, spec, source, err);
+	if (r == 0)
+		r = set_snapshot(c, spec, source, err);
+	if (r == 0)
+		r = set_text(c, spec, "mirror", &source->mirror, "debian", err);
+	if (r == 0)
+		r = set_text(c, spec, "keyring", &source->keyring, "", err);
+	if (r == 0)
+		r = set_text(c, spec, "architecture", &source->architecture,
+			     debian_architecture(c->plan->platform), err);
+	if (r == 0)
+		r = set_boolean(c, spec, "recommends", &source->recommends, err);
+	return r;
+}
+
+/* --- url --- */
+/* "http://x.example/a/b.tar.gz?raw=1" -> "b.tar.gz" */
+static char *name_in_url(const char *href)
+{
+	size_t len = strcspn(href, "?#");
+	CLEANUP(free_ptr) char *path = xstrndup(href, len);
+
+	return xstrdup(path_base(path));
+}
+
+static int set_filename(struct compiler *c, json_t *spec, const struct recipe_source *source,
+			struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *href = NULL;
+	CLEANUP(free_ptr) char *from_url = NULL;
+	CLEANUP(free_ptr) char *name = NULL;
+	int r = spec_text(c, &source->href, "", &href, err);
+
+	if (r < 0)
+		return r;
+	from_url = name_in_url(href);
+	r = spec_text(c, &source->filename, from_url, &name, err);
+	if (r < 0)
+		return r;
+	if (!path_is_clean(name) || strchr(name, '/'))
+		return recipe_error(source->filename.text ? &source->filename.at : &source->href.at,
+				    err, "\"%s\" is no name of a file; give the source a filename",
+				    name);
+	json_set(spec, "href", json_text(href));
+	json_set(spec, "filename", json_text(name));
+	return 0;
+}
+
+static int set_sha256(struct compiler *c, json_t *spec, const struct recipe_source *source,
+		      struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	struct varve_digest digest;
+	int r = spec_text(c, &source->sha256, "", &text, err);
+
+	if (r < 0)
+		return r;
+	if (*text && varve_digest_parse_hex(text, &digest) < 0)
+		return recipe_error(&source->sha256.at, err,
+				    "sha256 \"%s\" is not 64 digits 0-9, a-f", text);
+	json_set(spec, "sha256", json_text(text));
+	return 0;
+}
+
+static int url_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,
+		    struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *strip = NULL;
+	int64_t number = 0;
+	int r;
+
+	r = set_filename(c, spec, source, err);
+	if (r == 0)
+		r = set_sha256(c, spec, source, err);
+	if (r == 0)
+		r = set_boolean(c, spec, "unpack", &source->unpack, err);
+	if (r == 0)
+		r = spec_text(c, &source->strip, "", &strip, err);
+	if (r == 0 && *strip)
+		r = recipe_integer(&source->strip, strip, 0, STRIP_LIMIT, &number, err);
+	if (r == 0)
+		json_set(spec, "strip", json_integer(number));
+	return r;
+}
+
+/* --- local --- */
+static int local_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,
+		      struct varve_error *err)
+{
+	int r = set_text(c, spec, "path", &source->path, "", err);
+
+	if (r == 0)
+		r = set_text(c, spec, "ignore", &source->ignore, "", err);
+	return r;
+}
+
+int compile_spec(struct compiler *c, const struct recipe_source *source, int below, json_t **ret,
+		 struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *spec = json_object();
+	int r;
+
+	switch (source->kind) {
+	case SOURCE_DEBIAN:
+		json_set(spec, "kind", json_text("debian"));
+		r = debian_spec(c, source, below, spec, err);
+		break;
+	case SOURCE_URL:
+		json_set(spec, "kind", json_text("url"));
+		r = url_spec(c, source, spec, err);
+		break;
+	case SOURCE_LOCAL:
+		json_set(spec, "kind", json_text("local"));
+		r = local_spec(c, source, spec, err);
+		break;
+	case SOURCE_PYTHON:
+	case SOURCE_GIT:
+	case SOURCE_IMAGE:
+	default:
+		r = recipe_error(&source->at, err,
+				 "source \"%s\" is of a kind that this version does not support; "
+				 "it has debian, local and url",
+				 source->name.text);
+	}
+	if (r == 0)
+		*ret = steal_ptr(&spec);
+	return r;
+}
