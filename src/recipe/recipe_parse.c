@@ -43,9 +43,9 @@ void recipe_free(struct recipe *recipe)
 	pairs_release(&recipe->plain);
 	RELEASE_ALL(recipe->options, recipe->option_count, option_release);
 	RELEASE_ALL(recipe->tables, recipe->table_count, table_release);
-	RELEASE_ALL(recipe->sources, recipe->source_count, source_release);
+	RELEASE_ALL(recipe->sources, recipe->source_count, recipe_source_release);
 	RELEASE_ALL(recipe->stages, recipe->stage_count, stage_release);
-	RELEASE_ALL(recipe->images, recipe->image_count, image_release);
+	RELEASE_ALL(recipe->images, recipe->image_count, recipe_image_release);
 	RELEASE_ALL(recipe->checks, recipe->check_count, check_release);
 	RELEASE_ALL(recipe->files, recipe->file_count, free_ptr);
 	free(recipe);

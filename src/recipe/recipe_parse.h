@@ -24,9 +24,9 @@ int parse_checks(const struct node *node, const struct schema_subject *subject, 
 /* Frees what one object holds. */
 void option_release(struct recipe_option *option);
 void table_release(struct recipe_table *table);
-void source_release(struct recipe_source *source);
+void recipe_source_release(struct recipe_source *source);
 void stage_release(struct recipe_stage *stage);
-void image_release(struct recipe_image *image);
+void recipe_image_release(struct recipe_image *image);
 void check_release(struct recipe_check *check);
 
 #endif

@@ -49,7 +49,7 @@ static const struct schema_key check_keys[] = {
 #undef FIELD
 const struct schema schema_check = {check_keys, check_kinds};
 
-void image_release(struct recipe_image *image)
+void recipe_image_release(struct recipe_image *image)
 {
 	value_release(&image->name_in_recipe);
 	schema_release(&schema_image, image);

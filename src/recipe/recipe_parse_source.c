@@ -42,7 +42,7 @@ static const struct schema_key source_keys[] = {
 
 const struct schema schema_source = {source_keys, source_kinds};
 
-void source_release(struct recipe_source *source)
+void recipe_source_release(struct recipe_source *source)
 {
 	value_release(&source->name);
 	schema_release(&schema_source, source);

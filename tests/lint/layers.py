@@ -15,7 +15,7 @@ BELOW = {  # directory: what it may include, besides itself
     "plan": "base recipe lock",
     "layer": "base",
     "sandbox": "base",
-    "build": "base plan store layer sandbox source image",
+    "build": "base plan lock store layer sandbox source image",
     "image": "base store",
     "registry": "base net store image",
     "audit": "base net recipe store lock source plan layer sandbox build image registry",
