@@ -43,7 +43,7 @@ static bool is_wanted(const struct walk *w, long source, long artifact)
 static const char *find(struct walk *w, long source, long artifact)
 {
 	for (; w->at < w->end; w->at++) {
-		if (strchr("{[\"", *w->at) && is_wanted(w, source, artifact))
+		if (!strchr(" \t\r\n,:]}", *w->at) && is_wanted(w, source, artifact))
 			return w->at;
 		if (*w->at == '"') {
 			pass_string(w);

@@ -211,8 +211,8 @@ static int settle(struct store_blob_writer *w, const struct varve_digest *digest
 		tempfile_abort(&w->file);
 		return 0;
 	}
-	r = tempfile_commit(&w->file, w->store->blobs_fd, varve_digest_hex(digest, hex), there,
-			    true, err);
+	r = store_temp_commit(&w->file, w->store->blobs_fd, varve_digest_hex(digest, hex), there,
+			      true, err);
 	if (r < 0)
 		return store_failed(w->store, r, "a blob", err);
 	digest_set_add(&w->store->verified, digest);

@@ -56,6 +56,18 @@ int store_temp_begin(struct varve_store *store, mode_t mode, struct tempfile *re
 	return r;
 }
 
+int store_temp_commit(struct tempfile *t, int to_dirfd, const char *name, bool replace, bool sync,
+		      struct varve_error *err)
+{
+	/* The lock goes with the last descriptor, and tempfile_commit closes its own before the
+	 * rename: without this one a sweep could come between the two. */
+	CLEANUP(fd_close) int lock = fcntl(t->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (lock < 0)
+		return varve_error_set(err, -errno, "keep the lock of %s", name);
+	return tempfile_commit(t, to_dirfd, name, replace, sync, err);
+}
+
 int store_put_file(struct varve_store *store, const struct store_file *file,
 		   struct varve_error *err)
 {
@@ -75,7 +87,7 @@ int store_put_file(struct varve_store *store, const struct store_file *file,
 	if (r < 0)
 		varve_error_set(err, r, "write %s/%s", store->path, what);
 	else
-		r = tempfile_commit(&t, dir, file->name, true, file->sync, err);
+		r = store_temp_commit(&t, dir, file->name, true, file->sync, err);
 	return store_failed(store, r, what, err);
 }
 

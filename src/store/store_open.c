@@ -91,7 +91,7 @@ static int make_file(struct varve_store *store, const char *name, const char *te
 	r = fd_write_all(t.fd, text, strlen(text));
 	if (r < 0)
 		return varve_error_set(err, r, "write %s/%s", store->path, name);
-	return tempfile_commit(&t, store->dirfd, name, false, true, err);
+	return store_temp_commit(&t, store->dirfd, name, false, true, err);
 }
 
 static int sync_dirs(const struct varve_store *store, struct varve_error *err)

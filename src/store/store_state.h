@@ -32,6 +32,9 @@ int store_failed(const struct varve_store *store, int r, const char *what, struc
 /* A temporary file in tmp/, held by a lock of its own: store_sweep removes those of the dead. */
 int store_temp_begin(struct varve_store *store, mode_t mode, struct tempfile *ret,
 		     struct varve_error *err);
+/* tempfile_commit under that lock. */
+int store_temp_commit(struct tempfile *t, int to_dirfd, const char *name, bool replace, bool sync,
+		      struct varve_error *err);
 /* Puts a file with these bytes to DIR/NAME, replacing what is there; DIR is made. */
 struct store_file {
 	const char *dir, *name;
