@@ -10,10 +10,6 @@
 /* A number, so that a typed field that uses a fact still reads while collecting. */
 #define PLAN_UNKNOWN_FACT "0"
 
-/* A member of keys; src/build asserts that it equals LAYER_RULES_VERSION, which plan may not see.
- */
-enum { PLAN_LAYER_RULES = 1 };
-
 enum { STAGE_UNSEEN = -1, STAGE_OPEN = -2 };
 
 struct compiler {

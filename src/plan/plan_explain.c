@@ -173,13 +173,11 @@ static void explain_object(struct explain *e, const char *path, const json_t *be
 	}
 }
 
-void explain_value(struct explain *e, const char *path, const json_t *before, const json_t *after)
+/* Two values of one type that are better told by their parts; false for others. */
+static bool explain_parts(struct explain *e, const char *path, const json_t *before,
+			  const json_t *after)
 {
-	if (json_equal(before, after))
-		return;
-	if (!before || !after || json_typeof(before) != json_typeof(after))
-		explain_change(e, path, before, after);
-	else if (json_is_object(after))
+	if (json_is_object(after))
 		explain_object(e, path, before, after);
 	else if (json_is_array(after) && is_named_list(before) && is_named_list(after))
 		explain_artifacts(e, path, before, after);
@@ -188,6 +186,17 @@ void explain_value(struct explain *e, const char *path, const json_t *before, co
 	else if (json_is_string(after) && strchr(json_string_value(after), '\n'))
 		explain_script(e, path, json_string_value(before), json_string_value(after));
 	else
+		return false;
+	return true;
+}
+
+void explain_value(struct explain *e, const char *path, const json_t *before, const json_t *after)
+{
+	bool alike = before && after && json_typeof(before) == json_typeof(after);
+
+	if (json_equal(before, after))
+		return;
+	if (!alike || !explain_parts(e, path, before, after))
 		explain_change(e, path, before, after);
 }
 

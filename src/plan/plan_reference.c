@@ -109,7 +109,7 @@ static int compile_target(struct compiler *c, const struct plan_step *step,
 
 	if (r < 0)
 		return r;
-	if (target[1] == '\0')
+	if (str_equal(target, "/"))
 		return recipe_error(&value->at, err, "nothing can be mounted on \"/\"");
 	if (is_taken(step, target))
 		return recipe_error(&value->at, err, "two mounts on \"%s\"", target);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Every field of a recipe that can change a result changes the key, and nothing else does. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -369,106 +368,12 @@ static void test_surroundings(void **state)
 				 surroundings[i].changes ? "must change" : "must not change");
 }
 
-/* --- what is not known yet --- */
-static int unknown_of(const char *step, const char *forgotten, bool forget_destination)
-{
-	static const struct surroundings usual = {0};
-	CLEANUP(plan_fixture_release) struct plan_fixture f = {0};
-	CLEANUP(json_decrefp) json_t *input = NULL;
-	struct plan_known *known;
-	int unknown = PLAN_NONE, index, r;
-
-	compile(&f, recipe, &usual);
-	known = fixture_known(f.plan);
-	index = plan_find_step(f.plan, step, NULL);
-	if (forgotten)
-		known[plan_find_step(f.plan, forgotten, NULL)].known = false;
-	if (forget_destination) {
-		free(known[index].destination);
-		known[index].destination = NULL;
-	}
-	r = plan_input(f.plan, index, known, &input, &unknown);
-	assert_int_equal(r, unknown == PLAN_NONE ? 0 : -EAGAIN);
-	if (forgotten && unknown == plan_find_step(f.plan, forgotten, NULL))
-		unknown = 1000;
-	else if (unknown == index)
-		unknown = 2000;
-	fixture_forget(known, f.plan->step_count);
-	return unknown;
-}
-
-static void test_unknown(void **state)
-{
-	static const struct {
-		const char *step, *forgotten;
-		bool destination;
-		int want; /* 1000: the forgotten step; 2000: the step itself */
-	} rows[] = {
-		{"system", NULL, false, PLAN_NONE}, {"run", "system", false, 1000},
-		{"run", "make", false, 1000},       {"code", "system", false, PLAN_NONE},
-		{"code", "system", true, 1000},     {"code", NULL, true, 2000},
-		{"bin", "make", false, 1000},
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_int_equal(unknown_of(rows[i].step, rows[i].forgotten, rows[i].destination),
-				 rows[i].want);
-}
-
-static void test_chain(void **state)
-{
-	static const struct surroundings usual = {0};
-	CLEANUP(plan_fixture_release) struct plan_fixture f = {0};
-	struct varve_digest chain[8];
-	struct plan_known *known;
-	int unknown = PLAN_NONE, run, code, system;
-
-	(void)state;
-	compile(&f, recipe, &usual);
-	known = fixture_known(f.plan);
-	system = plan_find_step(f.plan, "system", NULL);
-	run = plan_find_step(f.plan, "run", NULL);
-	code = plan_find_step(f.plan, "code", NULL);
-	assert_int_equal(plan_chain(f.plan, PLAN_NONE, known, chain, &unknown), 0);
-	assert_int_equal(plan_chain(f.plan, code, known, chain, &unknown), 3);
-	assert_true(varve_digest_equal(&chain[0], &known[system].diff_id));
-	assert_true(varve_digest_equal(&chain[2], &known[code].diff_id));
-	known[run].empty = true;
-	assert_int_equal(plan_chain(f.plan, code, known, chain, &unknown), 2);
-	assert_true(varve_digest_equal(&chain[1], &known[code].diff_id));
-	known[system].known = known[run].known = false;
-	assert_int_equal(plan_chain(f.plan, code, known, chain, &unknown), -EAGAIN);
-	assert_int_equal(unknown, system);
-	fixture_forget(known, f.plan->step_count);
-}
-
-static void test_needs(void **state)
-{
-	static const struct surroundings usual = {0};
-	CLEANUP(plan_fixture_release) struct plan_fixture f = {0};
-	int needs[8], run;
-
-	(void)state;
-	compile(&f, recipe, &usual);
-	run = plan_find_step(f.plan, "run", NULL);
-	assert_int_equal(plan_needs(f.plan, plan_find_step(f.plan, "make", NULL), needs, 8), 0);
-	assert_int_equal(plan_needs(f.plan, run, needs, 8), 2);
-	assert_int_equal(needs[0], plan_find_step(f.plan, "system", NULL));
-	assert_int_equal(needs[1], plan_find_step(f.plan, "make", NULL));
-	assert_int_equal(plan_needs(f.plan, plan_find_step(f.plan, "bin", NULL), needs, 1), 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_changes_a_key),
 		cmocka_unit_test(test_what_keeps_a_key),
 		cmocka_unit_test(test_surroundings),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_needs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
