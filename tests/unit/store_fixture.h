@@ -81,8 +81,9 @@ static inline struct store_record fixture_record(struct varve_store *store, cons
 	record.input = json_object();
 	json_set(record.input, "n", json_text(text));
 	json_digest(record.input, &record.key);
-	record.layer = (struct varve_layer){.tar_size = 10240, .entry_count = 1};
-	strcpy(record.layer.blob.media_type, VARVE_MEDIA_LAYER_ZSTD);
+	record.layer = (struct varve_layer){.blob = {.media_type = VARVE_MEDIA_LAYER_ZSTD},
+					    .tar_size = 10240,
+					    .entry_count = 1};
 	record.layer.blob.digest = fixture_put(store, text);
 	record.layer.blob.size = strlen(text);
 	digest_bytes(text, strlen(text) + 1, &record.layer.diff_id); /* with the NUL: another one */

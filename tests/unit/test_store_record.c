@@ -8,6 +8,8 @@
 #include <errno.h>
 #include "store_fixture.h"
 
+enum { HOUR = 60 * 60 };
+
 static char *record_path(const struct varve_digest *key)
 {
 	char hex[VARVE_DIGEST_HEX];
@@ -121,10 +123,10 @@ static void reading_touches_once_a_day(void **state)
 	time_t now = time(NULL);
 
 	assert_int_equal(store_record_write(f->store, &put, NULL), 0);
-	fixture_set_age(f, path, 23 * 60 * 60);
+	fixture_set_age(f, path, (time_t)23 * HOUR);
 	assert_int_equal(read_back(f, &put.key), 0);
-	assert_true(fixture_mtime(f, path) < now - 22 * 60 * 60);
-	fixture_set_age(f, path, 25 * 60 * 60);
+	assert_true(fixture_mtime(f, path) < now - (time_t)22 * HOUR);
+	fixture_set_age(f, path, (time_t)25 * HOUR);
 	assert_int_equal(read_back(f, &put.key), 0);
 	assert_true(fixture_mtime(f, path) >= now - 1);
 }

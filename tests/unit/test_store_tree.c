@@ -88,6 +88,7 @@ static void nothing_implied(void **state)
 
 	assert_false(adopt(f, "one", &none));
 	text = tree_text(f, &got);
+	assert_string_equal(text, "one");
 	assert_int_equal(got.count, 0);
 }
 
@@ -108,7 +109,7 @@ static void the_first_tree_wins_and_ours_stays_where_it_is(void **state)
 static void losing_late_is_no_different(void **state)
 {
 	const struct fixture *f = *state;
-	CLEANUP(strv_release) struct strv implied = STRV_INIT, got = STRV_INIT;
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
 	CLEANUP(free_ptr) char *fs = tree_file("fs"), *there = tree_file("there");
 	struct varve_digest diff_id = fixture_digest("diff");
 
@@ -161,6 +162,7 @@ static void an_old_tree_is_flushed_when_opened(void **state)
 
 	assert_false(adopt(f, "first", &implied));
 	text = tree_text(f, &got);
+	assert_string_equal(text, "first");
 	assert_true(scratch_exists(f->scratch, boot));
 	fixture_set_age(f, boot, 100);
 	more = tree_text(f, &again);
