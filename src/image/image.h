@@ -84,7 +84,11 @@ struct image_export {
 /* Exports images to one target. A layout directory is added to (blobs reflinked or hard-linked
  * where the file system allows, else copied; index.json replaced last, atomically; entries of other
  * names stay); archives are written whole to a temporary name and renamed, members in a fixed
- * order, times 0. */
+ * order, times 0. Without a name in the target the index gets the image's whole own name: `skopeo
+ * inspect oci:DIR` (one image), `skopeo inspect oci:DIR:NAME`, `umoci unpack --image DIR:NAME` and
+ * `podman load` then all work. docker-archive: layers as tars, each once; where a tar's size is not
+ * known its header is corrected afterwards, so no layer is unpacked twice (but one of 8 GiB or
+ * more, whose header is longer). dir: blobs of an image that was there before stay. */
 int image_export(struct varve_store *store, const struct image_export *images, size_t count,
 		 const struct image_target *target, image_unpack unpack, struct varve_error *err);
 

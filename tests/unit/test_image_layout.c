@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/path.h"
 #include "image/image.h"
+#include "image/image_tar.h"
 #include "scratch.h"
 #include "store/store.h"
 
@@ -369,6 +370,28 @@ static void failed_archives_leave_nothing(void **state)
 	assert_int_equal(unlinkat(f->scratch->fd, "x", AT_REMOVEDIR), 0);
 }
 
+/* The pax record that such a size needs makes the header longer than the one written first. */
+static void huge_members_start_again(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(image_tar_abort) struct image_tar tar = IMAGE_TAR_INIT;
+	CLEANUP(free_ptr) char *path = path_join(f->scratch->path, "big.tar");
+	const off_t size = (off_t)8 << 30;
+	char header[1536] = "";
+
+	assert_int_equal(image_tar_begin(path, &tar, NULL), 0);
+	assert_int_equal(image_tar_start(&tar, "big", 0, NULL), 0);
+	assert_true(lseek(image_tar_fd(&tar), size, SEEK_CUR) > 0);
+	assert_int_equal(image_tar_end(&tar, (uint64_t)size, NULL), IMAGE_TAR_AGAIN);
+	assert_int_equal(lseek(image_tar_fd(&tar), 0, SEEK_CUR), 0);
+	assert_int_equal(image_tar_start(&tar, "big", tar.size, NULL), 0);
+	assert_true(lseek(image_tar_fd(&tar), size, SEEK_CUR) > 0);
+	assert_int_equal(image_tar_end(&tar, (uint64_t)size, NULL), 0);
+	assert_int_equal(pread(image_tar_fd(&tar), header, sizeof(header), 0), sizeof(header));
+	assert_string_equal(header + 512, "19 size=8589934592\n");
+	assert_string_equal(header + 1024, "big");
+}
+
 static void prints_images(void **state)
 {
 	struct fixture *f = *state;
@@ -406,6 +429,7 @@ int main(void)
 		STORE_TEST(archives_are_equal),
 		STORE_TEST(docker_archives_hold_tars),
 		STORE_TEST(failed_archives_leave_nothing),
+		STORE_TEST(huge_members_start_again),
 		STORE_TEST(prints_images),
 	};
 
