@@ -142,7 +142,7 @@ static int check_id(const struct recipe_value *id, struct varve_error *err)
 
 static int check_owner(const struct recipe_ownership *owner, struct varve_error *err)
 {
-	int r = grammar_check_literal(GRAMMAR_ABSOLUTE, &owner->path,
+	int r = grammar_check_literal(GRAMMAR_PATTERN, &owner->path,
 				      "the path of an ownership entry", err);
 
 	if (r == 0 && !owner->uid.text && !owner->gid.text && !owner->mode.text)
@@ -169,6 +169,6 @@ int check_step(const struct recipe_step *step, struct varve_error *err)
 	for (size_t i = 0; r == 0 && i < step->ownership_count; i++)
 		r = check_owner(&step->ownership[i], err);
 	for (size_t i = 0; r == 0 && i < step->scrub.count; i++)
-		r = grammar_check(GRAMMAR_LABEL, &step->scrub.items[i], "a pattern", err);
+		r = grammar_check_literal(GRAMMAR_PATTERN, &step->scrub.items[i], "a pattern", err);
 	return r;
 }

@@ -65,6 +65,13 @@ static bool is_absolute(const char *text)
 	return clean != NULL;
 }
 
+static bool is_pattern(const char *text)
+{
+	CLEANUP(free_ptr) char *clean = path_clean(text);
+
+	return clean && clean[0] != '\0';
+}
+
 static bool is_relative(const char *text)
 {
 	return text[0] != '\0' && text[0] != '/';
@@ -124,6 +131,8 @@ static const struct rule rules[] = {
 	[GRAMMAR_ABSOLUTE] = {NULL, NULL, is_absolute,
 			      "a path that starts with \"/\" and has no \"..\""},
 	[GRAMMAR_RELATIVE] = {NULL, NULL, is_relative, "a path relative to the recipe"},
+	[GRAMMAR_PATTERN] = {NULL, NULL, is_pattern,
+			     "a path or a pattern from the root of the image, without \"..\""},
 	[GRAMMAR_MODE] = {NULL, NULL, is_mode, "an octal mode from 0 to 07777"},
 	[GRAMMAR_PORT] = {NULL, NULL, is_port,
 			  "a port from 1 to 65535, with /tcp, /udp or /sctp or without"},

@@ -22,6 +22,7 @@ enum grammar {
 	GRAMMAR_FILENAME, /* a last component of a path */
 	GRAMMAR_ABSOLUTE, /* /a/path without .. */
 	GRAMMAR_RELATIVE, /* a/path that does not start with / */
+	GRAMMAR_PATTERN, /* a path or pattern from the root of the image, without .. */
 	GRAMMAR_MODE, /* 0 to 07777, octal */
 	GRAMMAR_PORT, /* 1 to 65535, with /tcp, /udp or /sctp or without */
 	GRAMMAR_REGISTRY, /* HOST[:PORT][/PREFIX] */

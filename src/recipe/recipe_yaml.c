@@ -86,6 +86,13 @@ static int syntax_error(const struct yaml *yaml, struct varve_error *err)
 	return recipe_error(&at, err, "%s", first->msg);
 }
 
+/* The mark of an alias or of a quoted scalar lies behind its first character. */
+static void step_back(struct recipe_place *at)
+{
+	if (at->column > 1)
+		at->column--;
+}
+
 static void note_place(struct yaml *yaml)
 {
 	const struct fy_mark *mark = fy_event_start_mark(yaml->event);
@@ -94,13 +101,8 @@ static void note_place(struct yaml *yaml)
 		return;
 	yaml->at.line = (unsigned)mark->line + 1;
 	yaml->at.column = (unsigned)mark->column + 1;
-}
-
-/* The mark of a quoted scalar lies behind the quote. */
-static void note_quote(struct yaml *yaml, enum fy_scalar_style style)
-{
-	if ((style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && yaml->at.column > 1)
-		yaml->at.column--;
+	if (yaml->event->type == FYET_ALIAS)
+		step_back(&yaml->at);
 }
 
 static int next_event(struct yaml *yaml, struct varve_error *err)
@@ -194,7 +196,8 @@ static int read_scalar(struct yaml *yaml, struct node *node, struct varve_error 
 	text = token ? fy_token_get_text(token, &len) : NULL;
 	style = token ? fy_token_scalar_style(token) : FYSS_PLAIN;
 	node->plain = style == FYSS_PLAIN;
-	note_quote(yaml, style);
+	if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED)
+		step_back(&yaml->at);
 	node->at = yaml->at;
 	if (!text || (len == 0 && node->plain)) {
 		node->type = NODE_EMPTY;
