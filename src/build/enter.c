@@ -136,7 +136,9 @@ static int visit_main(void *cookie)
 	step.index = enter->step;
 	step.plan = enter->step == PLAN_NONE ? NULL : &visit->build->plan->steps[enter->step];
 	step.name = step.plan ? plan_step_name(visit->build->plan, enter->step) : xstrdup("run");
-	r = store_job_begin(visit->build->store, &step.job, &err);
+	r = store_reopen(visit->build->store, &err);
+	if (r == 0)
+		r = store_job_begin(visit->build->store, &step.job, &err);
 	if (r == 0)
 		r = mount_view(visit, &step, &err);
 	if (r == 0)
@@ -144,7 +146,8 @@ static int visit_main(void *cookie)
 	if (r < 0)
 		(void)dprintf(visit->report_fd, "%s", err.text);
 	step_unview(&step);
-	(void)store_job_remove(visit->build->store, &step.job);
+	if (step.job.dirfd >= 0)
+		(void)store_job_remove(visit->build->store, &step.job);
 	free(step.root);
 	free(step.name);
 	return r < 0 ? 125 : status;

@@ -102,7 +102,9 @@ int worker_main(void *cookie)
 
 	umask(022);
 	job->build->report = &report;
-	r = work(job, result, &err);
+	r = job->kind == WORKER_FETCH ? 0 : store_reopen(job->build->store, &err);
+	if (r == 0)
+		r = work(job, result, &err);
 	json_set(result, "result", json_integer(r < 0 ? r : 0));
 	if (r < 0)
 		json_set(result, "error", json_text(err.text));

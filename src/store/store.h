@@ -104,6 +104,11 @@ int store_job_remove(struct varve_store *store, struct store_job *job); /* and r
 bool store_needs_sweep(struct varve_store *store);
 int store_sweep(struct varve_store *store, struct varve_error *err);
 
+/* To be called once by a worker that has its own mount namespace, before it mounts anything from the
+ * store: opens the store's directories anew, since the kernel builds no overlay from descriptors that
+ * belong to another mount namespace. */
+int store_reopen(struct varve_store *store, struct varve_error *err);
+
 /* --- the rest ----------------------------------------------------------------------------------
  */
 const char *store_path(const struct varve_store *store); /* absolute */

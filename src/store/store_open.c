@@ -236,6 +236,24 @@ const char *store_path(const struct varve_store *store)
 	return store->path;
 }
 
+int store_reopen(struct varve_store *store, struct varve_error *err)
+{
+	CLEANUP(fd_close) int dirfd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int blobs;
+
+	if (dirfd < 0)
+		return varve_error_set(err, -errno, "open the store %s", store->path);
+	blobs = openat(dirfd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (blobs < 0)
+		return varve_error_set(err, -errno, "open %s/blobs/sha256", store->path);
+	fd_close(&store->dirfd);
+	fd_close(&store->blobs_fd);
+	fd_close(&store->tmp_fd);
+	store->dirfd = steal_fd(&dirfd);
+	store->blobs_fd = blobs;
+	return 0;
+}
+
 int store_dirfd(const struct varve_store *store)
 {
 	return store->dirfd;
