@@ -46,9 +46,11 @@ static void check(json_t *take_document, const char *want)
 
 static struct image_layer make_layer(const char *bytes, const char *text)
 {
-	struct image_layer layer = {.created_by = text, .comment = "sha256:key", .epoch = 86400};
+	struct image_layer layer = {.layer.blob.media_type = VARVE_MEDIA_LAYER_ZSTD,
+				    .created_by = text,
+				    .comment = "sha256:key",
+				    .epoch = 86400};
 
-	strcpy(layer.layer.blob.media_type, VARVE_MEDIA_LAYER_ZSTD);
 	if (!bytes)
 		return layer;
 	digest_bytes(bytes, 1, &layer.layer.blob.digest);

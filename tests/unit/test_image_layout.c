@@ -56,10 +56,12 @@ static int teardown(void **state)
 
 static struct image_layer put_layer(struct varve_store *store, const char *tar)
 {
-	struct image_layer layer = {.created_by = "run x", .comment = "key", .epoch = 1};
+	struct image_layer layer = {.layer.blob.media_type = VARVE_MEDIA_LAYER_ZSTD,
+				    .created_by = "run x",
+				    .comment = "key",
+				    .epoch = 1};
 	CLEANUP(free_ptr) char *blob = xasprintf("Z%s", tar);
 
-	strcpy(layer.layer.blob.media_type, VARVE_MEDIA_LAYER_ZSTD);
 	layer.layer.blob.size = strlen(blob);
 	layer.layer.entry_count = 1;
 	digest_bytes(tar, strlen(tar), &layer.layer.diff_id);
