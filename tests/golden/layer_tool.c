@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The layer code as a program, for tests that are written in other languages and for measuring:
+ *	layer_tool pack DIR [COMPRESSION [BLOB [THREADS [IMPLIED]]]]
+ *	layer_tool apply BLOB MEDIA_TYPE DIGEST SIZE DIFF_ID DIR
+ *	layer_tool normalise UPPER LOWER|- EPOCH
+ *	layer_tool unpack ARCHIVE DIR STRIP
+ * A directory's implied parents are written to, and read from, lines of text. */
+#include "layer/layer.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/sink.h"
+#include "base/strv.h"
+
+static int fail(const struct varve_error *err)
+{
+	(void)fprintf(stderr, "layer_tool: %s\n", err->text);
+	return 1;
+}
+
+static int open_directory(const char *path)
+{
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void print_lines(const struct strv *v)
+{
+	for (size_t i = 0; i < v->count; i++)
+		(void)printf("%s\n", v->items[i]);
+}
+
+static void read_lines(const char *path, struct strv *ret)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	char *rest, *line;
+
+	if (fd_read_file(AT_FDCWD, path, 1 << 24, &text, NULL) < 0)
+		return;
+	rest = text.data;
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			strv_add(ret, line);
+	strv_sort(ret);
+}
+
+/* layer_pack with a number of threads of our choice: that must not matter. */
+static int pack_with(int tree, const struct strv *implied, const struct layer_compression *c,
+		     unsigned threads, struct sink *blob_sink, struct varve_layer *ret,
+		     struct varve_error *err)
+{
+	struct sink_hash tar, blob;
+	struct sink *compressor = NULL;
+	int r;
+
+	sink_hash_init(&blob, blob_sink);
+	r = layer_compressor_new(c, threads, &blob.sink, &compressor, err);
+	if (r < 0)
+		return r;
+	sink_hash_init(&tar, compressor);
+	r = layer_write(tree, implied, OWNER_ROOT, &tar.sink, &ret->entry_count, err);
+	ret->diff_id = tar.digest;
+	ret->tar_size = tar.written;
+	ret->blob.digest = blob.digest;
+	ret->blob.size = blob.written;
+	layer_compressor_free(compressor);
+	sink_hash_release(&tar);
+	sink_hash_release(&blob);
+	return r;
+}
+
+static int pack(int argc, char **argv)
+{
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(fd_close) int tree = open_directory(argv[2]), out = -1;
+	struct layer_compression c;
+	struct varve_layer layer = {.entry_count = 0};
+	struct varve_error err = {.code = 0};
+	struct sink_fd blob;
+	char diff_id[VARVE_DIGEST_TEXT], digest[VARVE_DIGEST_TEXT];
+	unsigned threads = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0;
+	int r;
+
+	out = open(argc > 4 ? argv[4] : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		   0644);
+	if (argc > 6)
+		read_lines(argv[6], &implied);
+	r = layer_compression_parse(argc > 3 ? argv[3] : "zstd", &c, &err);
+	if (r < 0)
+		return fail(&err);
+	sink_fd_init(&blob, out);
+	if (threads > 0)
+		r = pack_with(tree, &implied, &c, threads, &blob.sink, &layer, &err);
+	else
+		r = layer_pack(tree, &implied, OWNER_ROOT, &c, &blob.sink, &layer, &err);
+	if (r < 0)
+		return fail(&err);
+	(void)printf("{\"diffId\":\"%s\",\"digest\":\"%s\",\"size\":%" PRIu64
+		     ",\"tarSize\":%" PRIu64 ",\"entries\":%" PRIu64 ",\"mediaType\":\"%s\"}\n",
+		     varve_digest_text(&layer.diff_id, diff_id),
+		     varve_digest_text(&layer.blob.digest, digest), layer.blob.size, layer.tar_size,
+		     layer.entry_count, layer_media_type(c.kind));
+	return 0;
+}
+
+static int apply(char **argv)
+{
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(fd_close) int blob = open(argv[2], O_RDONLY | O_CLOEXEC);
+	CLEANUP(fd_close) int tree = open_directory(argv[7]);
+	struct varve_layer layer = {.blob = {.size = strtoull(argv[5], NULL, 10)}};
+	struct varve_error err = {.code = 0};
+
+	(void)snprintf(layer.blob.media_type, sizeof(layer.blob.media_type), "%s", argv[3]);
+	if (varve_digest_parse(argv[4], &layer.blob.digest) < 0 ||
+	    varve_digest_parse(argv[6], &layer.diff_id) < 0)
+		return 2;
+	if (layer_apply(blob, &layer, tree, OWNER_ROOT, &implied, &err) < 0)
+		return fail(&err);
+	print_lines(&implied);
+	return 0;
+}
+
+static int normalise(char **argv)
+{
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(strv_release) struct strv lines = STRV_INIT;
+	CLEANUP(fd_close) int upper = open_directory(argv[2]);
+	CLEANUP(fd_close) int lower = str_equal(argv[3], "-") ? -1 : open_directory(argv[3]);
+	const struct layer_rules rules = {.owner = OWNER_ROOT, .epoch = strtoll(argv[4], NULL, 10)};
+	const struct layer_notices notices = {&lines};
+	struct varve_error err = {.code = 0};
+
+	if (layer_normalise(upper, lower, &rules, &notices, &implied, &err) < 0)
+		return fail(&err);
+	print_lines(&implied);
+	for (size_t i = 0; i < lines.count; i++)
+		(void)fprintf(stderr, "notice: %s\n", lines.items[i]);
+	return 0;
+}
+
+static int unpack(char **argv)
+{
+	CLEANUP(fd_close) int archive = open(argv[2], O_RDONLY | O_CLOEXEC);
+	CLEANUP(fd_close) int directory = open_directory(argv[3]);
+	struct varve_error err = {.code = 0};
+
+	if (layer_unpack_archive(archive, directory, (unsigned)strtoul(argv[4], NULL, 10), &err) <
+	    0)
+		return fail(&err);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && str_equal(argv[1], "pack"))
+		return pack(argc, argv);
+	if (argc == 8 && str_equal(argv[1], "apply"))
+		return apply(argv);
+	if (argc == 5 && str_equal(argv[1], "normalise"))
+		return normalise(argv);
+	if (argc == 5 && str_equal(argv[1], "unpack"))
+		return unpack(argv);
+	(void)fprintf(stderr, "usage: layer_tool pack|apply|normalise|unpack ...\n");
+	return 2;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include "layer_fixture.h"
+
+enum { TREES = 3 };
+
+struct stack {
+	int fds[TREES];
+	struct strv implied[TREES];
+	struct layer_stacked trees[TREES];
+};
+
+static void stack_make(const struct scratch *s, struct stack *stack,
+		       const struct tree_item (*items)[8], const char *const (*implied)[4])
+{
+	for (size_t i = 0; i < TREES; i++) {
+		const char name[] = {'t', (char)('0' + i), '\0'};
+
+		stack->fds[i] = tree_new(s, name);
+		stack->implied[i] = (struct strv)STRV_INIT;
+		tree_make(stack->fds[i], items[i]);
+		for (size_t k = 0; implied && implied[i][k]; k++)
+			strv_add(&stack->implied[i], implied[i][k]);
+		stack->trees[i] = (struct layer_stacked){stack->fds[i], &stack->implied[i]};
+	}
+}
+
+static void stack_release(struct stack *stack)
+{
+	for (size_t i = 0; i < TREES; i++) {
+		fd_close(&stack->fds[i]);
+		strv_release(&stack->implied[i]);
+	}
+}
+
+static const struct {
+	const char *name;
+	struct tree_item items[TREES][8];
+	const char *implied[TREES][4];
+	const char *expected; /* the fixup */
+} parents[] = {
+	{"nothing implied", {{{'d', "d", .mode = 0700}}, {{'d', "d", .mode = 0711}}}, {{0}}, ""},
+	{"attributes from below",
+	 {{{'d', "d", .mode = 01777, .uid = 3, .mtime = 9}}, {{'d', "d"}, {'f', "d/f"}}},
+	 {{0}, {"d"}},
+	 "d 1777 3:0 9 d\n"},
+	{"already right",
+	 {{{'d', "d", .mode = 0700}}, {{'d', "d", .mode = 0700}}},
+	 {{0}, {"d"}},
+	 ""},
+	{"implied everywhere", {{{'d', "d"}}, {{'d', "d", .mtime = 7}}}, {{"d"}, {"d"}}, ""},
+	{"only the time differs",
+	 {{{'d', "d", .mtime = 7}}, {{'d', "d"}}},
+	 {{0}, {"d"}},
+	 "d 0755 0:0 7 d\n"},
+	{"past an implied one",
+	 {{{'d', "d", .mode = 0700}}, {{'d', "d"}}, {{'d', "d"}}},
+	 {{0}, {"d"}, {"d"}},
+	 "d 0700 0:0 0 d\n"},
+	{"not the lowest but the next",
+	 {{{'d', "d", .mode = 0700}}, {{'d', "d", .mode = 0711}}, {{'d', "d"}}},
+	 {{0}, {0}, {"d"}},
+	 "d 0711 0:0 0 d\n"},
+	{"a whiteout between",
+	 {{{'d', "d", .mode = 0700}}, {{'w', "d"}}, {{'d', "d"}}},
+	 {{0}, {0}, {"d"}},
+	 ""},
+	{"a file between",
+	 {{{'d', "d", .mode = 0700}}, {{'f', "d"}}, {{'d', "d"}}},
+	 {{0}, {0}, {"d"}},
+	 ""},
+	{"an opaque parent between",
+	 {{{'d', "a"}, {'d', "a/d", .mode = 0700}},
+	  {{'d', "a", .xattr = "user.overlay.opaque", .value = "y"}},
+	  {{'d', "a"}, {'d', "a/d"}}},
+	 {{0}, {0}, {"a", "a/d"}},
+	 ""},
+	{"an opaque directory hides content, not attributes",
+	 {{{'d', "d", .mode = 0700}}, {{'d', "d", .xattr = "user.overlay.opaque", .value = "y"}}},
+	 {{0}, {"d"}},
+	 "d 0700 0:0 0 d\n"},
+	{"parents of a repaired directory are right too",
+	 {{{'d', "a", .mode = 0711, .mtime = 4}, {'d', "a/b", .mode = 0700, .mtime = 5}},
+	  {{'d', "a", .mode = 0711, .mtime = 4}, {'d', "a/b"}}},
+	 {{0}, {"a", "a/b"}},
+	 "d 0711 0:0 4 a\nd 0700 0:0 5 a/b\n"},
+	{"hidden above",
+	 {{{'d', "d", .mode = 0700}}, {{'d', "d"}}, {{'w', "d"}}},
+	 {{0}, {"d"}, {0}},
+	 ""},
+};
+
+static void fixups(void **state)
+{
+	need_root();
+	for (size_t i = 0; i < ARRAY_SIZE(parents); i++) {
+		CLEANUP(stack_release) struct stack stack;
+		CLEANUP(fd_close) int fixup = tree_new(*state, "fixup");
+		CLEANUP(buf_release) struct buf is = BUF_INIT;
+		struct varve_error err = {.code = 0};
+		size_t lines = 0;
+		int r;
+
+		stack_make(*state, &stack, parents[i].items, parents[i].implied);
+		r = layer_parents(stack.trees, TREES, OWNER_ROOT, fixup, &err);
+		if (r < 0)
+			fail_msg("%s: %s", parents[i].name, err.text);
+		is = tree_dump(fixup);
+		if (strcmp(buf_text(&is), parents[i].expected) != 0)
+			fail_msg("%s:\n%s\nand not\n%s", parents[i].name, buf_text(&is),
+				 parents[i].expected);
+		for (const char *p = parents[i].expected; *p; p++)
+			lines += *p == '\n';
+		assert_int_equal(r, lines);
+	}
+}
+
+static void xattrs_of_parents(void **state)
+{
+	static const struct tree_item items[TREES][8] = {
+		{{'d', "d", .xattr = "user.k", .value = "v"}}, {{'d', "d"}}};
+	static const char *const implied[TREES][4] = {{0}, {"d"}};
+	CLEANUP(stack_release) struct stack stack;
+	CLEANUP(fd_close) int fixup = tree_new(*state, "fixup"), fd = -1;
+
+	need_root();
+	stack_make(*state, &stack, items, implied);
+	assert_int_equal(layer_parents(stack.trees, TREES, OWNER_ROOT, fixup, NULL), 1);
+	fd = openat(fixup, "d", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fgetxattr(fd, "user.k", NULL, 0), 1);
+}
+
+static const struct tree_item merged[TREES][8] = {
+	{{'d', "usr"},
+	 {'d', "usr/lib"},
+	 {'l', "lib", "usr/lib"},
+	 {'d', "a"},
+	 {'d', "a/b"},
+	 {'l', "a/b/up", "../../lib/x"},
+	 {'l', "loop", "loop"}},
+	{{'l', "abs", "/a/b"},
+	 {'d', "usr"},
+	 {'w', "usr/lib"},
+	 {'f', "file"},
+	 {'l', "out", "../../../usr"}},
+	{{'d', "usr"}, {'d', "usr/lib"}, {'l', "usr/lib/x", "/file"}, {'w', "a"}},
+};
+
+static const struct {
+	size_t count; /* trees */
+	const char *path;
+	bool follow_last;
+	const char *expected;
+	int result;
+} resolutions[] = {
+	{1, "lib/f", false, "usr/lib/f", 0},
+	{1, "lib", false, "lib", 0},
+	{1, "lib", true, "usr/lib", 0},
+	{1, "/lib//./f/", false, "usr/lib/f", 0},
+	{1, "a/b/up", true, "usr/lib/x", 0},
+	{1, "a/b/up/f", false, "usr/lib/x/f", 0},
+	{2, "abs/f", false, "a/b/f", 0},
+	{2, "lib/f", false, "usr/lib/f", 0},
+	{2, "out/f", false, "usr/f", 0},
+	{3, "lib/x", true, "file", 0},
+	{3, "lib/x", false, "usr/lib/x", 0},
+	{3, "abs/up/f", false, "a/b/up/f", 0},
+	{1, "no/such/../path", false, "no/path", 0},
+	{1, "", true, "", 0},
+	{1, "/", true, "", 0},
+	{1, "loop", false, "loop", 0},
+	{1, "loop/f", false, NULL, -ELOOP},
+	{1, "loop", true, NULL, -ELOOP},
+	{2, "file/f", true, "file/f", 0},
+	{1, "../../lib/f", false, "usr/lib/f", 0},
+};
+
+static void resolve(void **state)
+{
+	CLEANUP(stack_release) struct stack stack;
+
+	need_root();
+	stack_make(*state, &stack, merged, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(resolutions); i++) {
+		CLEANUP(free_ptr) char *is = NULL;
+		int r = layer_resolve(stack.trees, resolutions[i].count, resolutions[i].path,
+				      resolutions[i].follow_last, &is, NULL);
+
+		assert_int_equal(r, resolutions[i].result);
+		if (r == 0 && strcmp(is, resolutions[i].expected) != 0)
+			fail_msg("case %zu, %s: %s", i, resolutions[i].path, is);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(fixups, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(xattrs_of_parents, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(resolve, scratch_setup, scratch_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
