@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "source/deb_archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+
+enum { DEB_BLOCK = 256 << 10, DEB_CONTROL = 1 << 20 };
+
+/* The two archives, one inside the other; the inner one reads from the member of the outer. */
+struct deb {
+	struct archive *outer, *inner;
+	char *block;
+};
+
+static void deb_release(struct deb *deb)
+{
+	if (deb->inner)
+		archive_read_free(deb->inner);
+	if (deb->outer)
+		archive_read_free(deb->outer);
+	free(deb->block);
+}
+
+static int failed(struct archive *archive, const char *what, struct varve_error *err)
+{
+	const char *text = archive ? archive_error_string(archive) : NULL;
+
+	return varve_error_set(err, -VARVE_E_FORMAT, "%s: %s", what, text ? text : "cannot be read");
+}
+
+static la_ssize_t read_member(struct archive *inner, void *cookie, const void **block)
+{
+	struct deb *deb = cookie;
+	la_ssize_t len = archive_read_data(deb->outer, deb->block, DEB_BLOCK);
+
+	if (len < 0)
+		archive_set_error(inner, EIO, "%s", archive_error_string(deb->outer));
+	*block = deb->block;
+	return len < 0 ? -1 : len;
+}
+
+/* Opens the tar whose member name starts so ("data.tar"). */
+static int open_member(int fd, const char *prefix, struct deb *deb, struct varve_error *err)
+{
+	struct archive_entry *entry;
+
+	*deb = (struct deb){.outer = archive_read_new(), .inner = archive_read_new()};
+	deb->block = xmalloc(DEB_BLOCK);
+	archive_read_support_format_ar(deb->outer);
+	if (lseek(fd, 0, SEEK_SET) < 0 || archive_read_open_fd(deb->outer, fd, DEB_BLOCK) != ARCHIVE_OK)
+		return failed(deb->outer, "package", err);
+	do {
+		if (archive_read_next_header(deb->outer, &entry) != ARCHIVE_OK)
+			return varve_error_set(err, -VARVE_E_FORMAT, "not a Debian package: no %s in it",
+					       prefix);
+	} while (!str_starts(archive_entry_pathname(entry), prefix));
+	archive_read_support_format_tar(deb->inner);
+	archive_read_support_filter_all(deb->inner);
+	if (archive_read_open(deb->inner, deb, NULL, read_member, NULL) != ARCHIVE_OK)
+		return failed(deb->inner, prefix, err);
+	return 0;
+}
+
+/* --- unpacking --------------------------------------------------------------------------------- */
+
+static int write_file(struct archive *archive, struct archive_entry *entry, int directory,
+		      const char *name)
+{
+	CLEANUP(fd_close) int fd = -1;
+
+	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (archive_read_data_into_fd(archive, fd) != ARCHIVE_OK)
+		return -EIO;
+	/* libarchive leaves out what comes after the last byte that is not in a hole. */
+	return ftruncate(fd, archive_entry_size(entry)) < 0 ? -errno : 0;
+}
+
+static int make_link(int root, const char *target, int directory, const char *name)
+{
+	CLEANUP(free_ptr) char *clean = path_clean(target);
+	CLEANUP(free_ptr) char *parent = NULL;
+	CLEANUP(fd_close) int from = -1;
+
+	if (!clean || !*clean)
+		return -EINVAL;
+	parent = xstrndup(clean, path_dir_len(clean));
+	from = path_open_dir_in(root, parent, false);
+	if (from < 0)
+		return from;
+	return linkat(from, path_base(clean), directory, name, 0) < 0 ? -errno : 0;
+}
+
+static int make_directory(int directory, const char *name)
+{
+	struct stat st;
+
+	if (mkdirat(directory, name, 0755) == 0)
+		return 1;
+	if (errno != EEXIST)
+		return -errno;
+	/* A link to a directory stays a link; anything else in the way is an error. */
+	if (fstatat(directory, name, &st, 0) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+				      S_ISDIR(st.st_mode))
+				   : -ENOTDIR;
+}
+
+/* Owner before mode: chown clears the set-id bits. */
+static int set_attributes(struct archive_entry *entry, int directory, const char *name)
+{
+	struct timespec times[2] = {{.tv_sec = archive_entry_mtime(entry)},
+				    {.tv_sec = archive_entry_mtime(entry)}};
+
+	if (fchownat(directory, name, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry),
+		     AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (archive_entry_filetype(entry) != AE_IFLNK &&
+	    fchmodat(directory, name, archive_entry_perm(entry), 0) < 0)
+		return -errno;
+	return utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int unpack_other(struct archive *archive, struct archive_entry *entry, int directory,
+			const char *name)
+{
+	int r;
+
+	if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	switch (archive_entry_filetype(entry)) {
+	case AE_IFREG:
+		r = write_file(archive, entry, directory, name);
+		break;
+	case AE_IFLNK:
+		r = symlinkat(archive_entry_symlink(entry), directory, name) < 0 ? -errno : 0;
+		break;
+	case AE_IFIFO:
+		r = mkfifoat(directory, name, 0600) < 0 ? -errno : 0;
+		break;
+	default:
+		return -EPERM; /* packages bring no devices */
+	}
+	return r < 0 ? r : set_attributes(entry, directory, name);
+}
+
+static int unpack_entry(struct archive *archive, struct archive_entry *entry, int root)
+{
+	const char *path = archive_entry_pathname(entry), *link = archive_entry_hardlink(entry);
+	CLEANUP(free_ptr) char *clean = path ? path_clean(path) : NULL;
+	CLEANUP(free_ptr) char *parent = NULL;
+	CLEANUP(fd_close) int directory = -1;
+	int r;
+
+	if (!clean)
+		return -EINVAL;
+	if (*clean == '\0')
+		return 0;
+	parent = xstrndup(clean, path_dir_len(clean));
+	directory = path_open_dir_in(root, parent, true);
+	if (directory < 0)
+		return directory;
+	if (link) {
+		if (unlinkat(directory, path_base(clean), 0) < 0 && errno != ENOENT)
+			return -errno;
+		return make_link(root, link, directory, path_base(clean));
+	}
+	if (archive_entry_filetype(entry) != AE_IFDIR)
+		return unpack_other(archive, entry, directory, path_base(clean));
+	r = make_directory(directory, path_base(clean));
+	return r <= 0 ? r : set_attributes(entry, directory, path_base(clean));
+}
+
+int deb_unpack(int fd, int root, struct varve_error *err)
+{
+	CLEANUP(deb_release) struct deb deb = {0};
+	struct archive_entry *entry;
+	int r;
+
+	r = open_member(fd, "data.tar", &deb, err);
+	while (r == 0) {
+		int status = archive_read_next_header(deb.inner, &entry);
+
+		if (status == ARCHIVE_EOF)
+			return 0;
+		if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+			return failed(deb.inner, "data.tar", err);
+		r = unpack_entry(deb.inner, entry, root);
+		if (r < 0)
+			(void)varve_error_set(err, r, "unpack %s", archive_entry_pathname(entry));
+	}
+	return r;
+}
+
+/* --- control ----------------------------------------------------------------------------------- */
+
+int deb_control(int fd, struct buf *ret, struct varve_error *err)
+{
+	CLEANUP(deb_release) struct deb deb = {0};
+	struct archive_entry *entry;
+	la_ssize_t len;
+	int r;
+
+	r = open_member(fd, "control.tar", &deb, err);
+	if (r < 0)
+		return r;
+	do {
+		if (archive_read_next_header(deb.inner, &entry) != ARCHIVE_OK)
+			return failed(deb.inner, "control.tar", err);
+	} while (strcmp(path_base(archive_entry_pathname(entry)), "control") != 0);
+	if (archive_entry_size(entry) > DEB_CONTROL)
+		return varve_error_set(err, -VARVE_E_LIMIT, "control file of a package: too large");
+	buf_reserve(ret, (size_t)archive_entry_size(entry) + 1);
+	len = archive_read_data(deb.inner, ret->data + ret->len, (size_t)archive_entry_size(entry));
+	if (len < 0)
+		return failed(deb.inner, "control.tar", err);
+	ret->len += (size_t)len;
+	ret->data[ret->len] = '\0';
+	return 0;
+}
+
+bool deb_stanza_field(const char *stanza, const char *field, struct buf *ret)
+{
+	size_t len = strlen(field);
+	const char *line = stanza, *end;
+	bool found = false;
+
+	for (; *line; line = *end ? end + 1 : end) {
+		bool continues = *line == ' ' || *line == '\t';
+
+		end = line + strcspn(line, "\n");
+		if (found && !continues)
+			break;
+		if (!found && !continues && strncasecmp(line, field, len) == 0 && line[len] == ':') {
+			found = true;
+			line += len + 1;
+			line += strspn(line, " \t");
+		}
+		if (found)
+			buf_add(ret, line, end > line ? (size_t)(end - line) : 0);
+	}
+	return found;
+}
+
+int deb_control_field(int fd, const char *field, struct buf *ret, struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf control = BUF_INIT;
+	int r = deb_control(fd, &control, err);
+
+	if (r == 0)
+		(void)deb_stanza_field(buf_text(&control), field, ret);
+	return r;
+}
+
+int deb_decompress(int from, int to, unsigned long long limit, struct varve_error *err)
+{
+	struct archive *archive = archive_read_new();
+	CLEANUP(deb_release) struct deb deb = {.outer = archive, .block = xmalloc(DEB_BLOCK)};
+	struct archive_entry *entry;
+	unsigned long long sum = 0;
+	la_ssize_t len;
+
+	archive_read_support_format_raw(archive);
+	archive_read_support_format_empty(archive);
+	archive_read_support_filter_all(archive);
+	if (archive_read_open_fd(archive, from, DEB_BLOCK) != ARCHIVE_OK)
+		return failed(archive, "index", err);
+	if (archive_read_next_header(archive, &entry) == ARCHIVE_EOF)
+		return 0;
+	while ((len = archive_read_data(archive, deb.block, DEB_BLOCK)) > 0) {
+		sum += (unsigned long long)len;
+		if (sum > limit)
+			return varve_error_set(err, -VARVE_E_LIMIT, "index: larger than %llu bytes", limit);
+		if (fd_write_all(to, deb.block, (size_t)len) < 0)
+			return varve_error_set(err, -errno, "write an index");
+	}
+	return len < 0 ? failed(archive, "index", err) : 0;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "source/deb_release.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/digest.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/process.h"
+#include "source/deb_archive.h"
+
+enum { RELEASE_TEXT = 32 << 20, RELEASE_FILES = 100000, RELEASE_MEMFD = 64 };
+
+static const char *const keyrings[] = {"/usr/share/keyrings/debian-archive-keyring.gpg",
+				       "/usr/share/keyrings/debian-archive-keyring.pgp", NULL};
+
+void deb_release_release(struct deb_release *release)
+{
+	size_t i;
+
+	for (i = 0; i < release->count; i++)
+		free(release->files[i].path);
+	free(release->files);
+	*release = (struct deb_release){0};
+}
+
+const struct deb_release_file *deb_release_find(const struct deb_release *release, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < release->count; i++)
+		if (strcmp(release->files[i].path, path) == 0)
+			return &release->files[i];
+	return NULL;
+}
+
+/* "Sat, 16 May 2026 09:57:12 UTC"; the program never sets a locale, so the names are English. */
+static int parse_date(const char *text, int64_t *ret)
+{
+	struct tm tm = {0};
+	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S", &tm);
+	time_t t;
+
+	if (!end || (strcmp(end, " UTC") != 0 && strcmp(end, " +0000") != 0 && strcmp(end, " GMT") != 0))
+		return -VARVE_E_FORMAT;
+	t = timegm(&tm);
+	if (t <= 0)
+		return -VARVE_E_FORMAT;
+	*ret = t;
+	return 0;
+}
+
+/* " DIGEST SIZE PATH" */
+static int parse_file(char *line, struct deb_release *ret)
+{
+	struct deb_release_file file = {0};
+	unsigned long long size;
+	char *words[3] = {NULL}, *save = NULL;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		words[i] = strtok_r(i == 0 ? line : NULL, " \t", &save);
+	if (!words[2] || varve_digest_parse_hex(words[0], &file.sha256) < 0 ||
+	    !str_to_u64(words[1], INT64_MAX, &size) || !path_is_clean(words[2]))
+		return -VARVE_E_FORMAT;
+	if (ret->count >= RELEASE_FILES)
+		return -VARVE_E_LIMIT;
+	file.size = size;
+	file.path = xstrdup(words[2]);
+	ret->files = array_grow(ret->files, ret->count, &ret->alloc, sizeof(*ret->files));
+	ret->files[ret->count++] = file;
+	return 0;
+}
+
+static int parse_files(const char *text, struct deb_release *ret)
+{
+	CLEANUP(free_ptr) char *copy = xstrdup(text);
+	char *rest = copy, *line;
+	bool inside = false;
+	int r = 0;
+
+	while (r == 0 && (line = strsep(&rest, "\n"))) {
+		if (*line != ' ')
+			inside = strcmp(line, "SHA256:") == 0;
+		else if (inside)
+			r = parse_file(line, ret);
+	}
+	return r;
+}
+
+int deb_release_parse(const char *text, const char *what, struct deb_release *ret,
+		      struct varve_error *err)
+{
+	CLEANUP(deb_release_release) struct deb_release release = {0};
+	CLEANUP(buf_release) struct buf date = BUF_INIT;
+	CLEANUP(buf_release) struct buf by_hash = BUF_INIT;
+
+	if (!deb_stanza_field(text, "Date", &date) || parse_date(buf_text(&date), &release.date) < 0)
+		return varve_error_set(err, -VARVE_E_FORMAT, "%s: no date that can be read", what);
+	if (parse_files(text, &release) < 0)
+		return varve_error_set(err, -VARVE_E_FORMAT, "%s: its list of files is malformed", what);
+	if (release.count == 0)
+		return varve_error_set(err, -VARVE_E_FORMAT, "%s: lists no file with a SHA256", what);
+	(void)deb_stanza_field(text, "Acquire-By-Hash", &by_hash);
+	release.by_hash = strcmp(buf_text(&by_hash), "yes") == 0;
+	*ret = release;
+	release = (struct deb_release){0};
+	return 0;
+}
+
+static const char *find_keyring(const char *keyring)
+{
+	size_t i;
+
+	if (keyring && *keyring)
+		return access(keyring, R_OK) == 0 ? keyring : NULL;
+	for (i = 0; keyrings[i]; i++)
+		if (access(keyrings[i], R_OK) == 0)
+			return keyrings[i];
+	return NULL;
+}
+
+static int no_keyring(const char *keyring, const char *what, struct varve_error *err)
+{
+	if (keyring && *keyring)
+		return varve_error_set(err, -VARVE_E_RECIPE, "%s: keyring %s cannot be read", what,
+				       keyring);
+	varve_error_set(err, -VARVE_E_HOST, "%s: no keyring to check the signature with", what);
+	varve_error_hint(err, "install the package debian-archive-keyring, or give the source a keyring");
+	return -VARVE_E_HOST;
+}
+
+static int run_gpgv(int fd, const char *keyring, const char *what, struct buf *ret,
+		    struct varve_error *err)
+{
+	char file[RELEASE_MEMFD];
+	const char *argv[] = {"gpgv", "--quiet", "--keyring", keyring, "--output", "-", file, NULL};
+	CLEANUP(free_ptr) char *program = process_find("gpgv");
+	int r;
+
+	if (!program) {
+		varve_error_set(err, -VARVE_E_HOST, "gpgv is needed to check the signature of %s", what);
+		varve_error_hint(err, "install the package gpgv");
+		return -VARVE_E_HOST;
+	}
+	(void)snprintf(file, sizeof(file), "/proc/%d/fd/%d", (int)getpid(), fd);
+	r = process_capture(argv, RELEASE_TEXT, ret, err);
+	if (r == 0)
+		return 0;
+	varve_error_prefix(err, "%s: the signature is not good by keyring %s", what, keyring);
+	return -VARVE_E_DIGEST;
+}
+
+int deb_release_verify(const struct buf *inrelease, const char *keyring, const char *what,
+		       struct buf *ret, struct varve_error *err)
+{
+	CLEANUP(fd_close) int fd = memfd_create("InRelease", 0);
+	const char *found = find_keyring(keyring);
+
+	if (!found)
+		return no_keyring(keyring, what, err);
+	if (fd < 0 || fd_write_all(fd, buf_text(inrelease), inrelease->len) < 0)
+		return varve_error_set(err, -errno, "%s: make a copy for gpgv", what);
+	return run_gpgv(fd, found, what, ret, err);
+}
