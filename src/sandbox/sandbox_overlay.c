@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Overlay mounts. The options of mount(2) are one page of text, and a step can read them in
  * /proc/mounts; so the layers go by short names that are the same on every host: symlinks l0, l1,
- * ... in a tmpfs that is the working directory for the moment of the mount and has no name itself.
- */
+ * ... in a tmpfs (the holder) that is the working directory for the moment of the mount. */
 #include "sandbox/sandbox.h"
 
 #include <errno.h>
@@ -16,31 +15,57 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "sandbox/sandbox_place.h"
 
 enum { LINK_NAME = 32, LOWERS_MAX = 500 }; /* the limit is the kernel's */
 
-/* A tmpfs without a place: it lives as long as its descriptor or a mount that uses it. */
-static int open_holder(const char *target)
-{
-	CLEANUP(fd_close) int fd = -1;
-	int r = 0;
+/* Only mounts of our namespace can take part in an overlay, so the holder needs a place for a
+ * moment: it covers the upper or the topmost lower directory, which is open by then. */
+struct holder {
+	int fd; /* root of the tmpfs */
+	int covered; /* the directory below it */
+	int like; /* the caller's descriptor of that directory */
+	char *path; /* where it is mounted; NULL: it is not */
+};
 
-	if (mount("none", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=4m") < 0)
-		return -errno;
-	fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		r = -errno;
-	if (umount2(target, MNT_DETACH) < 0 && r == 0)
-		r = -errno;
-	return r < 0 ? r : steal_fd(&fd);
+static void holder_release(struct holder *holder)
+{
+	if (holder->path)
+		(void)umount2(holder->path, MNT_DETACH);
+	free(holder->path);
+	fd_close(&holder->fd);
+	fd_close(&holder->covered);
 }
 
-static int name_fd(int holder, int fd, const char *name)
+static int holder_open(int like, struct holder *holder)
 {
-	char link[LINK_NAME];
+	CLEANUP(free_ptr) char *path = NULL;
+	int r = sandbox_place(like, &path);
 
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return symlinkat(link, holder, name) < 0 ? -errno : 0;
+	if (r < 0)
+		return r;
+	holder->like = like;
+	holder->covered = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (holder->covered < 0 ||
+	    mount("none", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=4m") < 0)
+		return -errno;
+	holder->path = steal_ptr(&path);
+	holder->fd = open(holder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return holder->fd < 0 ? -errno : 0;
+}
+
+static int name_fd(const struct holder *holder, int fd, const char *name)
+{
+	CLEANUP(free_ptr) char *path = NULL;
+	int r = 0;
+
+	if (fd == holder->like)
+		path = xasprintf("/proc/self/fd/%d", holder->covered);
+	else
+		r = sandbox_place(fd, &path);
+	if (r < 0)
+		return r;
+	return symlinkat(path, holder->fd, name) < 0 ? -errno : 0;
 }
 
 /* The kernel refuses a directory that appears twice; the lower one of them would not be seen. */
@@ -54,39 +79,47 @@ static bool is_repeated(const struct stat *seen, size_t count)
 	return false;
 }
 
-static int name_lowers(int holder, const int *lowers, size_t count, struct buf *options)
+static int drop_repeated(const int *lowers, size_t count, int *ret_unique, size_t *ret_count)
 {
 	CLEANUP(free_ptr) struct stat *seen = xcalloc(count + 1, sizeof(*seen));
-	char name[LINK_NAME];
 	size_t i, used = 0;
-	int r;
 
 	for (i = 0; i < count; i++) {
 		if (fstat(lowers[i], &seen[used]) < 0)
 			return -errno;
-		if (is_repeated(seen, used))
-			continue;
-		(void)snprintf(name, sizeof(name), "l%zu", used);
-		r = name_fd(holder, lowers[i], name);
-		if (r < 0)
-			return r;
-		buf_addf(options, "%s%s", used == 0 ? "lowerdir=" : ":", name);
-		used++;
+		if (!is_repeated(seen, used))
+			ret_unique[used++] = lowers[i];
 	}
+	*ret_count = used;
 	return 0;
 }
 
-/* Nothing below: overlayfs wants a lower directory nevertheless. */
-static int name_nothing(int holder, struct buf *options)
+static int name_lowers(const struct holder *holder, const int *lowers, size_t count,
+		       struct buf *options)
 {
-	if (mkdirat(holder, "l0", 0755) < 0)
+	char name[LINK_NAME];
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < count; i++) {
+		(void)snprintf(name, sizeof(name), "l%zu", i);
+		r = name_fd(holder, lowers[i], name);
+		buf_addf(options, "%s%s", i == 0 ? "lowerdir=" : ":", name);
+	}
+	return r;
+}
+
+/* Nothing below: overlayfs wants a lower directory nevertheless. */
+static int name_nothing(const struct holder *holder, struct buf *options)
+{
+	if (mkdirat(holder->fd, "l0", 0755) < 0)
 		return -errno;
 	buf_addstr(options, "lowerdir=l0");
 	return 0;
 }
 
-static int name_all(int holder, const int *lowers, size_t count, int upper, int work,
-		    struct buf *options)
+static int name_all(const struct holder *holder, const int *lowers, size_t count,
+		    const int upper_work[2], struct buf *options)
 {
 	int r = count == 0 ? name_nothing(holder, options)
 			   : name_lowers(holder, lowers, count, options);
@@ -94,23 +127,23 @@ static int name_all(int holder, const int *lowers, size_t count, int upper, int 
 	/* Without userxattr opaque directories break silently in a user namespace; as root it makes
 	 * upper directories look the same. */
 	buf_addstr(options, ",userxattr");
-	if (r < 0 || upper < 0)
+	if (r < 0 || upper_work[0] < 0)
 		return r;
-	r = name_fd(holder, upper, "upper");
+	r = name_fd(holder, upper_work[0], "upper");
 	if (r == 0)
-		r = name_fd(holder, work, "work");
+		r = name_fd(holder, upper_work[1], "work");
 	/* No fsync in a step: an upper directory that saw a crash is thrown away. */
 	buf_addstr(options, ",upperdir=upper,workdir=work,volatile");
 	return r;
 }
 
-static int mount_in(int holder, int target, const char *options)
+static int mount_in(const struct holder *holder, int target, const char *options)
 {
 	CLEANUP(fd_close) int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char place[LINK_NAME];
 	int r = 0;
 
-	if (before < 0 || fchdir(holder) < 0)
+	if (before < 0 || fchdir(holder->fd) < 0)
 		return -errno;
 	(void)snprintf(place, sizeof(place), "/proc/self/fd/%d", target);
 	if (mount("overlay", place, "overlay", MS_NOATIME, options) < 0)
@@ -135,20 +168,18 @@ static int mount_overlay(const int *lowers, size_t count, const int upper_work[2
 			 const char *target, struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf options = BUF_INIT;
-	CLEANUP(fd_close) int holder = -1;
-	CLEANUP(fd_close) int place = -1;
+	CLEANUP(holder_release) struct holder holder = {-1, -1, -1, NULL};
+	CLEANUP(fd_close) int place = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
-	place = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (place < 0)
 		return varve_error_set(err, -errno, "open %s", target);
-	holder = open_holder(target);
-	if (holder < 0)
-		return varve_error_set(err, holder, "mount a tmpfs");
-	r = name_all(holder, lowers, count, upper_work[0], upper_work[1], &options);
+	r = holder_open(upper_work[0] >= 0 ? upper_work[0] : lowers[0], &holder);
+	if (r == 0)
+		r = name_all(&holder, lowers, count, upper_work, &options);
 	if (r < 0)
-		return varve_error_set(err, r, "name the trees of an overlay");
-	r = mount_in(holder, place, buf_text(&options));
+		return varve_error_set(err, r, "name the trees of an overlay on %s", target);
+	r = mount_in(&holder, place, buf_text(&options));
 	return r < 0 ? explain(r, count, target, err) : 0;
 }
 
@@ -174,15 +205,16 @@ static unsigned long locked_flags(const char *path)
 
 static int bind_read_only(int lower, const char *target, struct varve_error *err)
 {
-	char source[LINK_NAME];
+	CLEANUP(free_ptr) char *source = NULL;
 	unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY;
+	int r = sandbox_place(lower, &source);
 
-	(void)snprintf(source, sizeof(source), "/proc/self/fd/%d", lower);
+	if (r < 0)
+		return varve_error_set(err, r, "find the tree for %s", target);
 	if (mount(source, target, NULL, MS_BIND, NULL) < 0)
 		return varve_error_set(err, -errno, "bind a tree on %s", target);
 	if (mount(NULL, target, NULL, flags | locked_flags(target), NULL) < 0) {
-		int r = varve_error_set(err, -errno, "make %s read-only", target);
-
+		r = varve_error_set(err, -errno, "make %s read-only", target);
 		(void)umount2(target, MNT_DETACH);
 		return r;
 	}
@@ -192,14 +224,19 @@ static int bind_read_only(int lower, const char *target, struct varve_error *err
 int sandbox_overlay(const int *lowers, size_t count, int upper, int work, const char *target,
 		    struct varve_error *err)
 {
+	int unique[LOWERS_MAX], r;
+
 	if (count > LOWERS_MAX)
 		return varve_error_set(err, -VARVE_E_LIMIT,
 				       "%zu layers below a step; overlayfs takes %d", count,
 				       LOWERS_MAX);
+	r = drop_repeated(lowers, count, unique, &count);
+	if (r < 0)
+		return varve_error_set(err, r, "look at the trees for %s", target);
 	if (upper >= 0 || count > 1)
-		return mount_overlay(lowers, count, (const int[2]){upper, work}, target, err);
+		return mount_overlay(unique, count, (const int[2]){upper, work}, target, err);
 	if (count == 1)
-		return bind_read_only(lowers[0], target, err);
+		return bind_read_only(unique[0], target, err);
 	if (mount("none", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
 		return varve_error_set(err, -errno, "mount a tmpfs on %s", target);
 	return 0;

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/tempfile.h"
+#include "sandbox/sandbox_place.h"
 
 enum { BLOCK = 4096, DETAIL = 180, NAME = 40 };
 
@@ -95,6 +96,19 @@ static const char *overlay_here(struct varve_error *err)
 	return wrong;
 }
 
+/* A working directory by path: mounts are made in it. */
+static const char *enter(int dir)
+{
+	CLEANUP(free_ptr) char *path = NULL;
+	CLEANUP(fd_close) int again = -1;
+	int r = sandbox_place(dir, &path);
+
+	if (r < 0)
+		return strerror(-r);
+	again = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return again < 0 || fchdir(again) < 0 ? strerror(errno) : NULL;
+}
+
 int sandbox_try_overlay_inside(void *cookie)
 {
 	const struct sandbox_try *try = cookie;
@@ -105,9 +119,8 @@ int sandbox_try_overlay_inside(void *cookie)
 
 	tempfile_name(name);
 	dir = make_dir(try->store, name);
-	if (dir < 0 || fchdir(dir) < 0)
-		wrong = strerror(errno);
-	else
+	wrong = dir < 0 ? strerror(errno) : enter(dir);
+	if (!wrong)
 		wrong = overlay_here(&err);
 	if (wrong)
 		sandbox_found(try->finding, SANDBOX_MISSING, elsewhere, "%.*s",
