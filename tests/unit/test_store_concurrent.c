@@ -83,6 +83,22 @@ static pid_t start_writer(const char *path, int writer, int count)
 	return pid;
 }
 
+/* Sweeps without a pause until it is killed: nothing of the living may go. */
+static pid_t start_sweeper(const char *path)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct varve_store *store = fixture_open(path);
+
+		while (store_sweep(store, NULL) == 0)
+			;
+		_exit(1);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
 /* --- all at once -------------------------------------------------------------------------------
  */
 
@@ -116,16 +132,19 @@ static void writers_of_the_same_things_agree(void **state)
 {
 	const struct scratch *s = *state;
 	CLEANUP(free_ptr) char *path = xasprintf("%s/store", s->path);
-	pid_t pids[WRITERS];
+	pid_t pids[WRITERS], sweeper;
+	int status = 0;
 
 	for (int i = 0; i < WRITERS; i++)
 		pids[i] = start_writer(path, i, ITEMS);
+	sweeper = start_sweeper(path);
 	for (int i = 0; i < WRITERS; i++) {
-		int status = 0;
-
 		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
 		assert_int_equal(status, 0);
 	}
+	assert_int_equal(kill(sweeper, SIGKILL), 0);
+	assert_int_equal(waitpid(sweeper, &status, 0), sweeper);
+	assert_true(WIFSIGNALED(status)); /* it has met no error */
 	assert_whole(path);
 	assert_complete(path);
 }

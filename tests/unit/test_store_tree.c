@@ -105,20 +105,30 @@ static void the_first_tree_wins_and_ours_stays_where_it_is(void **state)
 	assert_false(store_needs_sweep(f->store));
 }
 
-/* The loser that looked before the winner came: its rename fails, and it puts everything back. */
-static void losing_late_is_no_different(void **state)
+static void a_failure_puts_ours_back(void **state)
 {
 	const struct fixture *f = *state;
 	CLEANUP(strv_release) struct strv implied = STRV_INIT;
-	CLEANUP(free_ptr) char *fs = tree_file("fs"), *there = tree_file("there");
+	CLEANUP(free_ptr) char *in_tree = tree_file("");
 	struct varve_digest diff_id = fixture_digest("diff");
+	struct store_job job = STORE_JOB_INIT;
+	struct varve_error err = {0};
 
-	/* Sound, though not a tree that can be opened: only publishing is looked at. */
-	assert_false(adopt(f, "first", &implied));
-	assert_true(store_tree_exists(f->store, OWNER_ROOT, &diff_id));
-	assert_int_equal(renameat(f->scratch->fd, fs, f->scratch->fd, there), 0);
-	assert_true(adopt(f, "second", &implied));
-	assert_false(scratch_exists(f->scratch, fs));
+	in_tree[strlen(in_tree) - 1] = '\0';
+	assert_int_equal(fd_mkdir_p(f->scratch->fd, "store/trees/root", 0755), 0);
+	scratch_write(f->scratch, in_tree, "a file where the tree should go");
+	assert_int_equal(store_job_begin(f->store, &job, NULL), 0);
+	make_upper(&job, "text");
+	assert_int_equal(store_tree_adopt(f->store, OWNER_ROOT, &diff_id, job.dirfd, "upper",
+					  &implied, &err),
+			 -ENOTDIR);
+	assert_non_null(strstr(err.text, "trees/root/"));
+	assert_int_equal(faccessat(job.dirfd, "upper/file", F_OK, 0), 0);
+	assert_int_equal(unlinkat(job.dirfd, "upper/file", 0), 0);
+	assert_int_equal(unlinkat(job.dirfd, "upper", AT_REMOVEDIR), 0);
+	/* Nothing but that was in the job's directory. */
+	assert_int_equal(rmdir(job.path), 0);
+	assert_int_equal(store_job_remove(f->store, &job), 0);
 }
 
 static void a_tree_of_an_earlier_boot_is_not_trusted(void **state)
@@ -177,7 +187,7 @@ int main(void)
 		STORE_TEST(a_tree_comes_back),
 		STORE_TEST(nothing_implied),
 		STORE_TEST(the_first_tree_wins_and_ours_stays_where_it_is),
-		STORE_TEST(losing_late_is_no_different),
+		STORE_TEST(a_failure_puts_ours_back),
 		STORE_TEST(a_tree_of_an_earlier_boot_is_not_trusted),
 		STORE_TEST(a_flushed_tree_is_good_in_every_boot),
 		STORE_TEST(an_old_tree_is_flushed_when_opened),
