@@ -41,6 +41,15 @@ static int check_supported(const struct recipe *recipe, struct varve_error *err)
 	return 0;
 }
 
+static int check_source_name(const struct recipe_value *name, struct varve_error *err)
+{
+	if (str_equal(name->text, "env"))
+		return recipe_error(&name->at, err,
+				    "a source cannot be called \"env\": ${env.NAME} is "
+				    "the environment");
+	return grammar_check(GRAMMAR_SOURCE, name, "the name of a source", err);
+}
+
 static int check_names(const struct recipe *recipe, struct varve_error *err)
 {
 	int r = grammar_check(GRAMMAR_NAME, &recipe->name, "the name of a recipe", err);
@@ -48,8 +57,7 @@ static int check_names(const struct recipe *recipe, struct varve_error *err)
 	if (r == 0)
 		r = grammar_check_literal(GRAMMAR_REGISTRY, &recipe->registry, "a registry", err);
 	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
-		r = grammar_check(GRAMMAR_SOURCE, &recipe->sources[i].name, "the name of a source",
-				  err);
+		r = check_source_name(&recipe->sources[i].name, err);
 	for (size_t i = 0; r == 0 && i < recipe->stage_count; i++)
 		r = grammar_check(GRAMMAR_NAME, &recipe->stages[i].name, "the name of a stage",
 				  err);
