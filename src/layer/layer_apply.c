@@ -142,7 +142,7 @@ static int apply_item(struct apply *a, const struct tar_item *item)
 	CLEANUP(free_ptr) char *path = NULL;
 	int r = clean(a, item->path, &path);
 
-	if (r < 0 || *path == '\0') /* the root is the same in every tree */
+	if (r < 0 || !path || *path == '\0') /* the root is the same in every tree */
 		return r;
 	if (item->uid >= UINT32_MAX || item->gid >= UINT32_MAX)
 		return refuse(a, path, "an owner beyond 32 bits");

@@ -135,7 +135,7 @@ static int same_content(struct layer_lower *lower, const struct pair *p)
 	unsigned char *a, *b;
 
 	if (!lower->buffer)
-		lower->buffer = xmalloc(2 * CHUNK);
+		lower->buffer = xmalloc((size_t)2 * CHUNK);
 	a = lower->buffer;
 	b = lower->buffer + CHUNK;
 	for (;;) {
@@ -192,7 +192,7 @@ int layer_lower_equals(struct layer_lower *lower, const char *path, int dirfd,
 {
 	CLEANUP(pair_release)
 	struct pair p = {.name = path_base(path), .upper_dir = dirfd, .upper = -1, .lower = -1};
-	struct stat below;
+	struct stat below = {.st_size = 0};
 	int r = layer_lower_find(lower, path, &below, &p.lower_dir, err);
 
 	if (r <= 0)

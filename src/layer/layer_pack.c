@@ -5,6 +5,8 @@
 #include <string.h>
 #include "base/sink.h"
 
+/* The contract has seven parameters: all of them are needed, and named alike everywhere. */
+/* NOLINTNEXTLINE(readability-function-size) */
 int layer_pack(int tree, const struct strv *implied, enum owner_mode owner,
 	       const struct layer_compression *c, struct sink *take_blob, struct varve_layer *ret,
 	       struct varve_error *err)

@@ -92,7 +92,7 @@ static int patch(struct layer_upper *upper, const char *path)
 {
 	CLEANUP(free_ptr) char *source = source_of(path);
 	CLEANUP(fd_close) int fd = -1;
-	unsigned char header[HEADER];
+	unsigned char header[HEADER] = {0};
 	struct stat st;
 	time_t mtime;
 	int r;

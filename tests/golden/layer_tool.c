@@ -50,21 +50,34 @@ static void read_lines(const char *path, struct strv *ret)
 	strv_sort(ret);
 }
 
+struct packing {
+	int tree;
+	struct strv implied;
+	struct layer_compression c;
+	unsigned threads; /* 0: as layer_pack chooses */
+	struct sink_fd blob;
+};
+
+static void packing_release(struct packing *p)
+{
+	fd_close(&p->tree);
+	fd_close(&p->blob.fd);
+	strv_release(&p->implied);
+}
+
 /* layer_pack with a number of threads of our choice: that must not matter. */
-static int pack_with(int tree, const struct strv *implied, const struct layer_compression *c,
-		     unsigned threads, struct sink *blob_sink, struct varve_layer *ret,
-		     struct varve_error *err)
+static int pack_with_threads(struct packing *p, struct varve_layer *ret, struct varve_error *err)
 {
 	struct sink_hash tar, blob;
 	struct sink *compressor = NULL;
 	int r;
 
-	sink_hash_init(&blob, blob_sink);
-	r = layer_compressor_new(c, threads, &blob.sink, &compressor, err);
+	sink_hash_init(&blob, &p->blob.sink);
+	r = layer_compressor_new(&p->c, p->threads, &blob.sink, &compressor, err);
 	if (r < 0)
 		return r;
 	sink_hash_init(&tar, compressor);
-	r = layer_write(tree, implied, OWNER_ROOT, &tar.sink, &ret->entry_count, err);
+	r = layer_write(p->tree, &p->implied, OWNER_ROOT, &tar.sink, &ret->entry_count, err);
 	ret->diff_id = tar.digest;
 	ret->tar_size = tar.written;
 	ret->blob.digest = blob.digest;
@@ -75,37 +88,37 @@ static int pack_with(int tree, const struct strv *implied, const struct layer_co
 	return r;
 }
 
-static int pack(int argc, char **argv)
+static void print_layer(const struct packing *p, const struct varve_layer *layer)
 {
-	CLEANUP(strv_release) struct strv implied = STRV_INIT;
-	CLEANUP(fd_close) int tree = open_directory(argv[2]), out = -1;
-	struct layer_compression c;
-	struct varve_layer layer = {.entry_count = 0};
-	struct varve_error err = {.code = 0};
-	struct sink_fd blob;
 	char diff_id[VARVE_DIGEST_TEXT], digest[VARVE_DIGEST_TEXT];
-	unsigned threads = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0;
-	int r;
 
-	out = open(argc > 4 ? argv[4] : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-		   0644);
-	if (argc > 6)
-		read_lines(argv[6], &implied);
-	r = layer_compression_parse(argc > 3 ? argv[3] : "zstd", &c, &err);
-	if (r < 0)
-		return fail(&err);
-	sink_fd_init(&blob, out);
-	if (threads > 0)
-		r = pack_with(tree, &implied, &c, threads, &blob.sink, &layer, &err);
-	else
-		r = layer_pack(tree, &implied, OWNER_ROOT, &c, &blob.sink, &layer, &err);
-	if (r < 0)
-		return fail(&err);
 	(void)printf("{\"diffId\":\"%s\",\"digest\":\"%s\",\"size\":%" PRIu64
 		     ",\"tarSize\":%" PRIu64 ",\"entries\":%" PRIu64 ",\"mediaType\":\"%s\"}\n",
-		     varve_digest_text(&layer.diff_id, diff_id),
-		     varve_digest_text(&layer.blob.digest, digest), layer.blob.size, layer.tar_size,
-		     layer.entry_count, layer_media_type(c.kind));
+		     varve_digest_text(&layer->diff_id, diff_id),
+		     varve_digest_text(&layer->blob.digest, digest), layer->blob.size,
+		     layer->tar_size, layer->entry_count, layer_media_type(p->c.kind));
+}
+
+static int pack(int argc, char **argv)
+{
+	CLEANUP(packing_release) struct packing p = {.tree = open_directory(argv[2])};
+	struct varve_layer layer = {.entry_count = 0};
+	struct varve_error err = {.code = 0};
+	int r;
+
+	sink_fd_init(&p.blob, open(argc > 4 ? argv[4] : "/dev/null",
+				   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+	p.threads = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0;
+	if (argc > 6)
+		read_lines(argv[6], &p.implied);
+	r = layer_compression_parse(argc > 3 ? argv[3] : "zstd", &p.c, &err);
+	if (r == 0 && p.threads > 0)
+		r = pack_with_threads(&p, &layer, &err);
+	else if (r == 0)
+		r = layer_pack(p.tree, &p.implied, OWNER_ROOT, &p.c, &p.blob.sink, &layer, &err);
+	if (r < 0)
+		return fail(&err);
+	print_layer(&p, &layer);
 	return 0;
 }
 

@@ -154,30 +154,30 @@ static const struct tree_item merged[TREES][8] = {
 static const struct {
 	size_t count; /* trees */
 	const char *path;
-	bool follow_last;
 	const char *expected;
 	int result;
+	bool follow_last;
 } resolutions[] = {
-	{1, "lib/f", false, "usr/lib/f", 0},
-	{1, "lib", false, "lib", 0},
-	{1, "lib", true, "usr/lib", 0},
-	{1, "/lib//./f/", false, "usr/lib/f", 0},
-	{1, "a/b/up", true, "usr/lib/x", 0},
-	{1, "a/b/up/f", false, "usr/lib/x/f", 0},
-	{2, "abs/f", false, "a/b/f", 0},
-	{2, "lib/f", false, "usr/lib/f", 0},
-	{2, "out/f", false, "usr/f", 0},
-	{3, "lib/x", true, "file", 0},
-	{3, "lib/x", false, "usr/lib/x", 0},
-	{3, "abs/up/f", false, "a/b/up/f", 0},
-	{1, "no/such/../path", false, "no/path", 0},
-	{1, "", true, "", 0},
-	{1, "/", true, "", 0},
-	{1, "loop", false, "loop", 0},
-	{1, "loop/f", false, NULL, -ELOOP},
-	{1, "loop", true, NULL, -ELOOP},
-	{2, "file/f", true, "file/f", 0},
-	{1, "../../lib/f", false, "usr/lib/f", 0},
+	{1, "lib/f", "usr/lib/f", 0, false},
+	{1, "lib", "lib", 0, false},
+	{1, "lib", "usr/lib", 0, true},
+	{1, "/lib//./f/", "usr/lib/f", 0, false},
+	{1, "a/b/up", "usr/lib/x", 0, true},
+	{1, "a/b/up/f", "usr/lib/x/f", 0, false},
+	{2, "abs/f", "a/b/f", 0, false},
+	{2, "lib/f", "usr/lib/f", 0, false},
+	{2, "out/f", "usr/f", 0, false},
+	{3, "lib/x", "file", 0, true},
+	{3, "lib/x", "usr/lib/x", 0, false},
+	{3, "abs/up/f", "a/b/up/f", 0, false},
+	{1, "no/such/../path", "no/path", 0, false},
+	{1, "", "", 0, true},
+	{1, "/", "", 0, true},
+	{1, "loop", "loop", 0, false},
+	{1, "loop/f", NULL, -ELOOP, false},
+	{1, "loop", NULL, -ELOOP, true},
+	{2, "file/f", "file/f", 0, true},
+	{1, "../../lib/f", "usr/lib/f", 0, false},
 };
 
 static void resolve(void **state)
