@@ -224,7 +224,7 @@ static int bind_read_only(int lower, const char *target, struct varve_error *err
 int sandbox_overlay(const int *lowers, size_t count, int upper, int work, const char *target,
 		    struct varve_error *err)
 {
-	int unique[LOWERS_MAX], r;
+	int unique[LOWERS_MAX] = {0}, r;
 
 	if (count > LOWERS_MAX)
 		return varve_error_set(err, -VARVE_E_LIMIT,

@@ -181,7 +181,7 @@ static size_t add_host_files(const struct sandbox_spec *spec, struct sandbox_bin
 static int run_command(const struct sandbox_host *host, const struct sandbox_spec *spec,
 		       struct run *run, int *ret_status, struct varve_error *err)
 {
-	pid_t pid;
+	pid_t pid = -1;
 	int r;
 
 	/* Ctrl-C is for the parent to decide, and the terminal is not for a step. */

@@ -108,13 +108,24 @@ static inline int fixture_inside(const struct fixture *fixture, int (*fn)(void *
 }
 
 /* In a spawned process cmocka's assertions have nowhere to go: say it, and end. */
-#define REQUIRE(condition)                                                                         \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);  \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
+static inline void require(int condition, const char *text, const char *file, int line)
+{
+	if (condition)
+		return;
+	fprintf(stderr, "%s:%d: not true: %s\n", file, line, text);
+	_exit(1);
+}
+
+#define REQUIRE(condition) require(condition, #condition, __FILE__, __LINE__)
+
+/* The fixture's directory, opened by path in this namespace, becomes the working directory. */
+static inline void enter_directory(const struct fixture *fixture)
+{
+	int fd = open(fixture->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	REQUIRE(fd >= 0 && fchdir(fd) == 0);
+	fd_close(&fd);
+}
 
 static inline int make_directory(int dirfd, const char *name)
 {

@@ -104,13 +104,12 @@ static char *join(const struct strv *v)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	size_t i;
-	const char *c;
 
 	for (i = 0; i < v->count; i++) {
 		if (i > 0)
 			buf_addc(&text, ' ');
-		for (c = v->items[i]; *c; c++)
-			buf_addc(&text, *c == ' ' ? '|' : *c);
+		for (char *c = v->items[i]; *c; c++)
+			buf_add(&text, *c == ' ' ? "|" : c, 1);
 	}
 	return buf_steal(&text);
 }

@@ -18,7 +18,7 @@ static struct stage enter(struct fixture *fixture)
 {
 	struct stage s = {.dirfd = fixture->dirfd};
 
-	REQUIRE(chdir(fixture->path) == 0);
+	enter_directory(fixture);
 	s.upper = make_directory(s.dirfd, "upper");
 	s.work = make_directory(s.dirfd, "work");
 	s.root = make_directory(s.dirfd, "root");

@@ -13,12 +13,12 @@ enum { OUTPUT = 4096 };
 /* What a script sees and leaves behind. */
 struct script_case {
 	const char *what, *script;
-	int status;
 	const char *output; /* NULL: does not matter */
-	bool network;
-	uint32_t uid, gid;
 	const char *workdir;
 	void (*look)(int upper); /* after the command, in the namespace */
+	int status;
+	uint32_t uid, gid;
+	bool network;
 };
 
 struct scene {
@@ -197,7 +197,6 @@ static int play(void *cookie)
 	return r < 0 ? 99 : status;
 }
 
-/* Two at a time: programs on the host's side must not see the first one's files. */
 static void make_scene(struct scene *scene)
 {
 	int dirfd = scene->fixture->dirfd, data;

@@ -46,7 +46,8 @@ static int mount_something(void *cookie)
 	const struct fixture *fixture = cookie;
 
 	REQUIRE(mount("none", fixture->path, "tmpfs", 0, NULL) == 0);
-	REQUIRE(chdir(fixture->path) == 0 && make_file(AT_FDCWD, "file", "x") == 0);
+	enter_directory(fixture);
+	REQUIRE(make_file(AT_FDCWD, "file", "x") == 0);
 	return 0;
 }
 
