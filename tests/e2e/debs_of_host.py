@@ -79,8 +79,9 @@ def package_files(name):
     for path in paths:
         if not os.path.lexists(path):
             continue
-        # A directory of the package may be a link on a host with merged /usr.
-        directory = path in parents or (os.path.isdir(path) and not os.path.islink(path))
+        # A directory of the package may be a link on a host with merged /usr, as /lib is.
+        merged = os.path.realpath(path) == "/usr" + path
+        directory = path in parents or (os.path.isdir(path) and (merged or not os.path.islink(path)))
         options = file_options(os.path.realpath(path) if directory else path)
         if options is not None:
             files[path.lstrip("/") + ("/" if directory else "")] = options
