@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "recipe/recipe.h"
+#include "recipe/recipe_scope.h"
 
 #include <inttypes.h>
 
@@ -39,10 +39,9 @@ static void add_default(const struct recipe_option *option, struct buf *out)
 		buf_addf(out, "default %s)", option->value.text);
 }
 
-/* Help of several lines is one line here. */
-static void add_help(const char *help, struct buf *out)
+void option_add_help(const struct recipe_option *option, struct buf *out)
 {
-	for (; *help; help++)
+	for (const char *help = option->help.text; help && *help; help++)
 		buf_addc(out, *help == '\n' || *help == '\t' ? ' ' : *help);
 	while (out->len > 0 && out->data[out->len - 1] == ' ')
 		out->data[--out->len] = '\0';
@@ -57,7 +56,7 @@ void recipe_options_help(const struct recipe *recipe, struct buf *out)
 		add_metavar(option, out);
 		buf_addc(out, '\t');
 		if (option->help.text && option->help.text[0] != '\0') {
-			add_help(option->help.text, out);
+			option_add_help(option, out);
 			buf_addc(out, ' ');
 		}
 		add_default(option, out);

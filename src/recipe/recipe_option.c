@@ -39,6 +39,15 @@ static int settle_choice(const struct recipe_option *option, const char *text,
 			       option->name.text, buf_text(&list), text, suggestion);
 }
 
+/* What the typed readings say, which know no option. */
+static int bad_value(const struct recipe_option *option, struct varve_error *err)
+{
+	varve_error_prefix(err, "option \"%s\"", option->name.text);
+	if (err)
+		err->code = -VARVE_E_USAGE;
+	return -VARVE_E_USAGE;
+}
+
 static int settle_integer(const struct recipe_option *option, const char *text, char **ret,
 			  struct varve_error *err)
 {
@@ -48,10 +57,8 @@ static int settle_integer(const struct recipe_option *option, const char *text, 
 
 	r = recipe_integer(&nowhere, text, option->has_minimum ? option->minimum : INT64_MIN,
 			   option->has_maximum ? option->maximum : INT64_MAX, &number, err);
-	if (r < 0) {
-		varve_error_prefix(err, "option \"%s\"", option->name.text);
-		return -VARVE_E_USAGE;
-	}
+	if (r < 0)
+		return bad_value(option, err);
 	*ret = xasprintf("%" PRId64, number);
 	return 0;
 }
@@ -63,10 +70,8 @@ static int settle_boolean(const struct recipe_option *option, const char *text, 
 	bool value;
 	int r = recipe_boolean(&nowhere, text, &value, err);
 
-	if (r < 0) {
-		varve_error_prefix(err, "option \"%s\"", option->name.text);
-		return -VARVE_E_USAGE;
-	}
+	if (r < 0)
+		return bad_value(option, err);
 	*ret = xstrdup(value ? "true" : "false");
 	return 0;
 }

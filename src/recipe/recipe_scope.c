@@ -153,9 +153,8 @@ static int check_required(const struct recipe *recipe, const char *const *values
 
 		if (values[i] || option->value.text)
 			continue;
-		buf_addf(&missing, "\n  --%s VALUE%s%s", option->name.text,
-			 option->help.text ? "   " : "",
-			 option->help.text ? option->help.text : "");
+		buf_addf(&missing, "\n  --%s VALUE   ", option->name.text);
+		option_add_help(option, &missing);
 	}
 	if (missing.len == 0)
 		return 0;

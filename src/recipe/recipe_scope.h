@@ -24,5 +24,7 @@ const char **scope_names(const struct recipe_scope *scope);
  * text of the error starts with the option's name and has no place. */
 int option_settle(const struct recipe_option *option, const char *text, char **ret,
 		  struct varve_error *err);
+/* Its help on one line, without blanks at the end. */
+void option_add_help(const struct recipe_option *option, struct buf *out);
 
 #endif

@@ -16,7 +16,8 @@
 #define HEAD "varve: 1\nname: r\n"
 #define STAGES "stages: {s: {steps: [{step: x, run: y}]}}\n"
 #define IMAGES "images: {i: {stage: s, name: n}}\n"
-#define OPTION(body) HEAD "options:\n  o: {" body "}\n" STAGES "images: {i: {stage: s, name: \"n:${o}\"}}\n"
+#define OPTION(body)                                                                               \
+	HEAD "options:\n  o: {" body "}\n" STAGES "images: {i: {stage: s, name: \"n:${o}\"}}\n"
 /* A source that is copied; one that is installed. */
 #define SOURCE(body)                                                                               \
 	HEAD "sources:\n  a: {" body "}\n"                                                         \
@@ -130,7 +131,8 @@ static void options(void **state)
 	static const struct text_case cases[] = {
 		{OPTION("default: x"), ""},
 		{OPTION("required: true"), ""},
-		{OPTION("help: x"), "r.yaml:4:3: option \"o\" needs a default, or \"required: true\""},
+		{OPTION("help: x"),
+		 "r.yaml:4:3: option \"o\" needs a default, or \"required: true\""},
 		{OPTION("default: x, required: true"),
 		 "r.yaml:4:16: option \"o\" is required, so its default is never used"},
 		{OPTION("default: \"${p}\""),
@@ -140,7 +142,8 @@ static void options(void **state)
 		 "r.yaml:4:16: default of option \"o\" is x or y, not \"z\"; did you mean \"x\"?"},
 		{OPTION("default: trnig, choices: [ampere, turing]"),
 		 "r.yaml:4:16: default of option \"o\" is ampere or turing, not \"trnig\""},
-		{OPTION("default: x, choices: [x, y, x]"), "r.yaml:4:35: the choice \"x\" is given twice"},
+		{OPTION("default: x, choices: [x, y, x]"),
+		 "r.yaml:4:35: the choice \"x\" is given twice"},
 		{OPTION("default: 0, type: integer, minimum: 1"),
 		 "r.yaml:4:16: default of option \"o\": \"0\" is not a whole number of 1 or more"},
 		{OPTION("default: 5, type: integer, minimum: 1, maximum: 4"),
@@ -166,8 +169,7 @@ static void options(void **state)
 #define VARIABLES(body)                                                                            \
 	HEAD "options:\n  a: {choices: [x, y], default: x}\n  b: {type: boolean, default: no}\n"   \
 	     "  n: {type: integer, default: 1, keyed: false}\n  s: {default: d}\n"                 \
-	     "variables:\n" body STAGES                                                            \
-	     "images: {i: {stage: s, name: \"n:${a}${b}${s}${v}\"}}\n"                               \
+	     "variables:\n" body STAGES "images: {i: {stage: s, name: \"n:${a}${b}${s}${v}\"}}\n"  \
 	     "checks: []\n"
 
 static void variables(void **state)
@@ -177,7 +179,8 @@ static void variables(void **state)
 		 "r.yaml:9:7: row \"x\" of the variables \"a\" lacks \"w\", which row \"y\" has"},
 		{VARIABLES("  a: {x: {v: 1, w: 3}, y: {w: 2}}\n"),
 		 "r.yaml:9:24: row \"y\" of the variables \"a\" lacks \"v\", which row \"x\" has"},
-		{VARIABLES("  a: {x: {v: 1}}\n"), "r.yaml:9:3: the variables \"a\" lack a row for \"y\""},
+		{VARIABLES("  a: {x: {v: 1}}\n"),
+		 "r.yaml:9:3: the variables \"a\" lack a row for \"y\""},
 		{VARIABLES("  a: {x: {v: 1}, y: {v: 2}, zz: {v: 3}}\n"),
 		 "r.yaml:9:29: \"zz\" is no choice of option \"a\""},
 		{VARIABLES("  b: {true: {v: 1}, yes: {v: 2}}\n"),
@@ -219,9 +222,11 @@ static void variables(void **state)
 		 "it takes lower-case letters, digits, \"_\" and \"-\", a letter first"},
 		{VARIABLES("  v: \"${s}${a}\"\n  w: \"${v}\"\n"),
 		 "r.yaml:6:3: nothing uses the option \"n\""},
-		{HEAD "variables: {v: 1}\n" STAGES IMAGES, "r.yaml:3:13: nothing uses the variable \"v\""},
-		{HEAD "options: {a: {choices: [x], default: x}}\nvariables: {a: {x: {v: 1}}}\n" STAGES
-		      "images: {i: {stage: s, name: \"n:${a}\"}}\n",
+		{HEAD "variables: {v: 1}\n" STAGES IMAGES,
+		 "r.yaml:3:13: nothing uses the variable \"v\""},
+		{HEAD
+		 "options: {a: {choices: [x], default: x}}\nvariables: {a: {x: {v: 1}}}\n" STAGES
+		 "images: {i: {stage: s, name: \"n:${a}\"}}\n",
 		 "r.yaml:4:13: nothing uses the variables \"a\""},
 		{HEAD "options: {a: {choices: [x], default: x}}\n"
 		      "variables: {a: {x: {v: 1, unused: 2}}}\n" STAGES
@@ -310,8 +315,7 @@ static void steps(void **state)
 		{RUN("mounts: {/a: x, /a/: y}"), "r.yaml:6:43: \"/a/\" is mounted on twice"},
 		{RUN("mounts: {/a: x}, caches: {/b: c, //a: d}"),
 		 "r.yaml:6:60: \"//a\" is mounted on twice"},
-		{RUN("mounts: {\"/${x}\": x}"),
-		 "r.yaml:6:45: there is no source \"x\""},
+		{RUN("mounts: {\"/${x}\": x}"), "r.yaml:6:45: there is no source \"x\""},
 		{RUN("caches: {/b: \"../c\"}"),
 		 "r.yaml:6:40: \"../c\" cannot be the name of a cache\n"
 		 "it takes lower-case letters, digits, \".\", \"_\" and \"-\", a letter or digit "
@@ -353,13 +357,15 @@ static void references(void **state)
 		{COPY("copy: l, to: /a"), ""},
 		{COPY("copy: ll, to: /a"),
 		 "r.yaml:7:25: there is no source \"ll\"; did you mean \"l\"?"},
-		{COPY("copy: l, to: a"), "r.yaml:7:32: \"a\" cannot be a destination\n"
-					 "it takes a path that starts with \"/\" and has no \"..\""},
+		{COPY("copy: l, to: a"),
+		 "r.yaml:7:32: \"a\" cannot be a destination\n"
+		 "it takes a path that starts with \"/\" and has no \"..\""},
 		{COPY("copy: s, to: /a"),
 		 "r.yaml:7:25: \"s\" is a stage; a path in it is written \"s:/PATH\""},
 		{COPY("copy: \"l:/x\", to: /a"),
 		 "r.yaml:7:25: \"l\" is a source; a stage is wanted here"},
-		{COPY("copy: \"t:/x\", to: /a"), "r.yaml:7:25: there is no stage \"t\"; did you mean \"s\"?"},
+		{COPY("copy: \"t:/x\", to: /a"),
+		 "r.yaml:7:25: there is no stage \"t\"; did you mean \"s\"?"},
 		{COPY("copy: \"s:x\", to: /a"),
 		 "r.yaml:7:25: \"s:x\": a path in a stage is written STAGE:/PATH"},
 		{COPY("copy: \"s:/x\", to: /a"), "r.yaml:7:25: stage \"s\" needs itself: s -> s"},
@@ -385,7 +391,8 @@ static void references(void **state)
 		{HEAD "stages:\n  s: {from: t}\n  t: {steps: [{step: x, copy: \"u:/a\", to: /a}]}\n"
 		      "  u: {steps: [{step: y, run: z, mounts: {/s: \"s:/\"}}]}\n" IMAGES,
 		 "r.yaml:6:46: stage \"s\" needs itself: s -> t -> u -> s"},
-		{HEAD "stages:\n  s: {steps: [{step: x, run: y}]}\n  a: {from: b}\n  b: {from: a}\n" IMAGES,
+		{HEAD
+		 "stages:\n  s: {steps: [{step: x, run: y}]}\n  a: {from: b}\n  b: {from: a}\n" IMAGES,
 		 "r.yaml:6:13: stage \"a\" needs itself: a -> b -> a"},
 		{HEAD "stages:\n  s: {steps: [{step: x, run: y}]}\n  a: {from: s}\n" IMAGES,
 		 "r.yaml:5:3: no image and no other stage uses stage \"a\""},
@@ -393,7 +400,9 @@ static void references(void **state)
 		 "r.yaml:4:21: there is no stage \"t\"; did you mean \"s\"?"},
 		{HEAD STAGES "images: {i: {stage: s, name: n}, j: {stage: s, name: n}}\n",
 		 "r.yaml:4:54: images \"i\" and \"j\" have the same name"},
-		{HEAD STAGES "images: {i: {stage: s, name: n}, j: {stage: s, name: n, if: \"1\"}}\n", ""},
+		{HEAD STAGES
+		 "images: {i: {stage: s, name: n}, j: {stage: s, name: n, if: \"1\"}}\n",
+		 ""},
 	};
 
 	(void)state;
@@ -412,8 +421,9 @@ static void images(void **state)
 		{CONFIG("ports: [80/icmp]"),
 		 "r.yaml:5:43: \"80/icmp\" cannot be a port\n"
 		 "it takes a port from 1 to 65535, with /tcp, /udp or /sctp or without"},
-		{CONFIG("volumes: [v]"), "r.yaml:5:45: \"v\" cannot be a volume\n"
-					 "it takes a path that starts with \"/\" and has no \"..\""},
+		{CONFIG("volumes: [v]"),
+		 "r.yaml:5:45: \"v\" cannot be a volume\n"
+		 "it takes a path that starts with \"/\" and has no \"..\""},
 		{CONFIG("environment: {\"A=B\": c}"),
 		 "r.yaml:5:49: \"A=B\" cannot be the name of an environment variable\n"
 		 "it takes letters, digits and \"_\", no digit first"},
@@ -434,7 +444,8 @@ static void images(void **state)
 static void templates(void **state)
 {
 	static const struct text_case cases[] = {
-		{RUN("workdir: \"/${env.HOME}\", environment: {A: \"${env.PATH}:$PATH $$ $${x}\"}"), ""},
+		{RUN("workdir: \"/${env.HOME}\", environment: {A: \"${env.PATH}:$PATH $$ $${x}\"}"),
+		 ""},
 		{OPTION("default: x, keyed: false"),
 		 "r.yaml:6:30: option \"o\" has keyed: false and cannot be used here\n"
 		 "such an option may reach a step only through jobs and unkeyed-environment"},
@@ -454,8 +465,7 @@ static void templates(void **state)
 		 "r.yaml:9:1: \"${HOME}\" names neither an option nor a variable\n"
 		 "a literal \"${HOME}\", as in a shell script, is written \"$${HOME}\""},
 		{RUN("user: \"${a.b}\""), "r.yaml:6:33: \"${a.b}\": there is no source \"a\""},
-		{RUN("user: \"${env.}\""),
-		 "r.yaml:6:33: \"${env.}\" lacks the name of a variable"},
+		{RUN("user: \"${env.}\""), "r.yaml:6:33: \"${env.}\" lacks the name of a variable"},
 		{RUN("user: \"${}\""),
 		 "r.yaml:6:33: \"${}\" is neither ${NAME} nor ${NAME:.NUMBER}\n"
 		 "a literal \"${\", as in a shell script, is written \"$${\""},
@@ -496,23 +506,23 @@ static void templates(void **state)
 	"name: linnaeus\n"                                                                         \
 	"options:\n"                                                                               \
 	"  arch:       {choices: [ampere, turing, hopper], default: ampere, help: GPU}\n"          \
-	"  repository: {required: true, help: \"git URL (a machine's config may set it)\"}\n"       \
-	"  branch:     {default: main, help: \"branch, tag or commit of the application\"}\n"       \
+	"  repository: {required: true, help: \"git URL (a machine's config may set it)\"}\n"      \
+	"  branch:     {default: main, help: \"branch, tag or commit of the application\"}\n"      \
 	"  max-jobs:   {type: integer, minimum: 1, default: 12, keyed: false, help: jobs}\n"       \
-	"  tag-suffix: {default: \"\", help: appended to the runtime image's tag}\n"                 \
+	"  tag-suffix: {default: \"\", help: appended to the runtime image's tag}\n"               \
 	"variables:   # a table per option; the chosen row's columns become variables\n"           \
 	"  arch:\n"                                                                                \
 	"    ampere: {torch: 2.7.1, cuda: cu126, flash: 2.7.4.post1, flash-tag: fav2, "            \
-	"compute: \"8.0\"}\n"                                                                        \
-	"    turing: {torch: 2.7.1, cuda: cu126, flash: \"\",          flash-tag: fanone, "          \
-	"compute: \"7.5\"}\n"                                                                        \
+	"compute: \"8.0\"}\n"                                                                      \
+	"    turing: {torch: 2.7.1, cuda: cu126, flash: \"\",          flash-tag: fanone, "        \
+	"compute: \"7.5\"}\n"                                                                      \
 	"    hopper: {torch: 2.7.1, cuda: cu126, flash: 2.7.4.post1, flash-tag: fav2, "            \
-	"compute: \"9.0\"}\n"                                                                        \
+	"compute: \"9.0\"}\n"                                                                      \
 	"sources:\n"                                                                               \
 	"  system:     {kind: debian, suite: bookworm, snapshot: 20261101T000000Z, "               \
 	"packages: [python3.11-venv, build-essential, git]}\n"                                     \
 	"  torch:      {" torch "}\n"                                                              \
-	"  flash-attn: {" flash ", if: \"${flash}\"}\n"                                              \
+	"  flash-attn: {" flash ", if: \"${flash}\"}\n"                                            \
 	"  app:        {" app "}\n"                                                                \
 	"stages:\n"                                                                                \
 	"  base:\n"                                                                                \
@@ -520,10 +530,10 @@ static void templates(void **state)
 	"      - {step: system, install: system}\n"                                                \
 	"      - {step: torch, install: torch, into: /opt/venv}\n"                                 \
 	"      - step: flash-attention\n"                                                          \
-	"        if: \"${flash}\"\n"                                                                 \
+	"        if: \"${flash}\"\n"                                                               \
 	"        mounts: {/src: flash-attn}\n"                                                     \
-	"        environment: {FLASH_ATTENTION_FORCE_BUILD: \"TRUE\"}\n"                             \
-	"        jobs: \"${max-jobs}\"\n"                                                            \
+	"        environment: {FLASH_ATTENTION_FORCE_BUILD: \"TRUE\"}\n"                           \
+	"        jobs: \"${max-jobs}\"\n"                                                          \
 	"        run: uv pip install --no-build-isolation --no-deps /src/*.tar.gz\n"               \
 	"  runtime:\n"                                                                             \
 	"    from: base\n"                                                                         \
@@ -531,13 +541,13 @@ static void templates(void **state)
 	"      - {step: code, copy: app, to: /opt/linnaeus}\n"                                     \
 	"images:\n"                                                                                \
 	"  base:    {stage: base,    name: "                                                       \
-	"\"frontierkodiak/linnaeus-base:${arch}-${cuda}-torch${torch}-${flash-tag}\"}\n"             \
+	"\"frontierkodiak/linnaeus-base:${arch}-${cuda}-torch${torch}-${flash-tag}\"}\n"           \
 	"  runtime: {stage: runtime, name: "                                                       \
-	"\"frontierkodiak/linnaeus-dev:${app.commit:.12}-${arch}${tag-suffix}\",\n"                  \
+	"\"frontierkodiak/linnaeus-dev:${app.commit:.12}-${arch}${tag-suffix}\",\n"                \
 	"            config: {workdir: /opt/linnaeus, environment: {PATH: "                        \
-	"\"/opt/venv/bin:${env.PATH}\"}, command: [bash]}}\n"                                        \
+	"\"/opt/venv/bin:${env.PATH}\"}, command: [bash]}}\n"                                      \
 	"checks:\n"                                                                                \
-	"  - {name: torch imports, run: \"python3 -c 'import torch; assert "                         \
+	"  - {name: torch imports, run: \"python3 -c 'import torch; assert "                       \
 	"torch.__version__.startswith(\\\"${torch}\\\")'\"}\n"
 
 static void reference_case(void **state)
@@ -551,7 +561,8 @@ static void reference_case(void **state)
 		 "r.yaml:16:22: source kind \"python\" is not supported by this version of varve"},
 		/* With kinds that are: what is left is what those kinds cannot do. */
 		{REFERENCE("kind: debian, suite: \"s${torch}\", packages: [p]",
-			   "kind: url, href: \"${repository}\"", "kind: local, path: \"${branch}\""),
+			   "kind: url, href: \"${repository}\"",
+			   "kind: local, path: \"${branch}\""),
 		 "r.yaml:23:45: \"into\" is for wheels; Debian packages go where they belong"},
 	};
 
@@ -577,11 +588,11 @@ static void long_chain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names),     cmocka_unit_test(later_kinds),
-		cmocka_unit_test(options),   cmocka_unit_test(variables),
-		cmocka_unit_test(sources),   cmocka_unit_test(steps),
+		cmocka_unit_test(names),      cmocka_unit_test(later_kinds),
+		cmocka_unit_test(options),    cmocka_unit_test(variables),
+		cmocka_unit_test(sources),    cmocka_unit_test(steps),
 		cmocka_unit_test(references), cmocka_unit_test(images),
-		cmocka_unit_test(templates), cmocka_unit_test(reference_case),
+		cmocka_unit_test(templates),  cmocka_unit_test(reference_case),
 		cmocka_unit_test(long_chain),
 	};
 
