@@ -247,6 +247,7 @@ static void garbage_goes_and_foreign_files_stay(void **state)
 	const struct fixture *f = *state;
 	struct varve_digest diff_id = fixture_digest("diff");
 	CLEANUP(free_ptr) char *tree = under("trees/root", &diff_id, "/boot");
+	CLEANUP(free_ptr) char *partial = under("blobs/sha256", &diff_id, ".part");
 	CLEANUP(free_ptr) char *index = make_image(f);
 	int fd = -1;
 
@@ -254,6 +255,7 @@ static void garbage_goes_and_foreign_files_stay(void **state)
 	adopt(f, &diff_id);
 	scratch_write(f->scratch, tree, "another boot");
 	scratch_write(f->scratch, "store/blobs/sha256/notes.txt", "mine");
+	scratch_write(f->scratch, partial, "theirs");
 	scratch_write(f->scratch, "store/tmp/.varve-0123456789abcdef", "left");
 	make_dir(f, "store/tmp/dead-1/sub");
 	assert_int_equal(store_lock(f->store, "step-1", true, false, &fd, NULL), 0);
@@ -261,6 +263,7 @@ static void garbage_goes_and_foreign_files_stay(void **state)
 	(void)collect(f, (struct store_gc_options){0});
 	assert_false(scratch_exists(f->scratch, tree));
 	assert_true(scratch_exists(f->scratch, "store/blobs/sha256/notes.txt"));
+	assert_true(scratch_exists(f->scratch, partial));
 	assert_false(scratch_exists(f->scratch, "store/tmp/.varve-0123456789abcdef"));
 	assert_false(scratch_exists(f->scratch, "store/tmp/dead-1"));
 	assert_false(scratch_exists(f->scratch, "store/lock/step-1"));
