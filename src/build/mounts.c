@@ -80,6 +80,33 @@ static bool is_single_file(const struct step *step, const struct plan_source *so
 	return false;
 }
 
+static int unpack_archive(struct step *step, const struct plan_source *source, int directory,
+			  struct varve_error *err)
+{
+	CLEANUP(fd_close) int archive = -1;
+	uint64_t strip = 0;
+	int r;
+
+	(void)json_get_u64(source->spec, "strip", &strip, NULL);
+	r = varve_store_open_blob(step->build->store, &source->locked->artifacts[0].sha256, &archive, err);
+	if (r == 0)
+		r = layer_unpack_archive(archive, directory, (unsigned)strip, err);
+	if (r < 0)
+		varve_error_prefix(err, "unpack source \"%s\"", source->name);
+	return r;
+}
+
+static int fill_content(struct step *step, const struct plan_source *source, int directory,
+			struct varve_error *err)
+{
+	if (source->kind == SOURCE_LOCAL)
+		return source_local_copy(step->build->sources, source->spec, &source->content, directory,
+					 err);
+	if (source->kind == SOURCE_URL && json_is_true(json_object_get(source->spec, "unpack")))
+		return unpack_archive(step, source, directory, err);
+	return source_materialise(step->build->sources, source->locked, directory, err);
+}
+
 static int source_content(struct step *step, const struct plan_source *source, const char *name,
 			  char **ret, bool *ret_is_file, struct varve_error *err)
 {
@@ -90,10 +117,7 @@ static int source_content(struct step *step, const struct plan_source *source, c
 	r = make_content(step, name, &directory, err);
 	if (r < 0)
 		return r;
-	if (source->kind == SOURCE_LOCAL)
-		r = source_local_copy(step->build->sources, source->spec, &source->content, directory, err);
-	else
-		r = source_materialise(step->build->sources, source->locked, directory, err);
+	r = fill_content(step, source, directory, err);
 	if (r < 0)
 		return r;
 	*ret_is_file = is_single_file(step, source);

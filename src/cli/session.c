@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/session.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -237,11 +238,30 @@ static int make_scope(struct session *session, struct varve_error *err)
 	return recipe_scope_new(session->cli->recipe, &all, &session->scope, err);
 }
 
+/* VARVE_MIRROR_DEBIAN_SECURITY=URL -> "debian-security=URL" */
+static void mirrors_of_environment(struct strv *ret)
+{
+	static const char prefix[] = "VARVE_MIRROR_";
+	CLEANUP(strv_release) struct strv found = STRV_INIT;
+	char **variable, *c;
+
+	for (variable = environ; *variable; variable++) {
+		if (!str_starts(*variable, prefix))
+			continue;
+		strv_add(&found, *variable + sizeof(prefix) - 1);
+		for (c = found.items[found.count - 1]; *c && *c != '='; c++)
+			*c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+	}
+	strv_sort(&found);
+	strv_extend(ret, &found);
+}
+
 static int set_sources(struct session *session, struct varve_error *err)
 {
 	const struct cli_values *values = &session->cli->values;
 
 	settings_pairs(session->config, "mirrors", &session->mirrors);
+	mirrors_of_environment(&session->mirrors);
 	strv_extend(&session->mirrors, &values->mirrors);
 	session->sources = (struct source_context){
 		.store = session->store,

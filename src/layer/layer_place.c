@@ -12,38 +12,20 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/strv.h"
-#include "layer/layer.h"
-#include "layer/layer_place_dirs.h"
+#include "layer/layer_place_parent.h"
 #include "layer/layer_walk.h"
 #include "layer/layer_xattr.h"
 
 struct layer_place {
-	int root;
-	enum owner_mode owner;
-	bool owned;
-	struct place_dirs dirs;
-	char *asked; /* the last directory that was asked for, as written; NULL: none */
-	char *real; /* where it is, symlinks resolved */
-	int fd; /* its descriptor */
+	struct place_parent parent; /* of the entry at hand */
 };
 
 struct layer_place *layer_place_new(int root, enum owner_mode owner, bool owned)
 {
 	struct layer_place *p = xcalloc(1, sizeof(*p));
 
-	p->root = root;
-	p->owner = owner;
-	p->owned = owned;
-	p->fd = -1;
+	p->parent = (struct place_parent){.root = root, .owner = owner, .owned = owned, .fd = -1};
 	return p;
-}
-
-static void forget_parent(struct layer_place *p)
-{
-	free(p->asked);
-	free(p->real);
-	p->asked = p->real = NULL;
-	fd_close(&p->fd);
 }
 
 void layer_place_freep(struct layer_place **place)
@@ -53,96 +35,15 @@ void layer_place_freep(struct layer_place **place)
 	*place = NULL;
 	if (!p)
 		return;
-	forget_parent(p);
-	place_dirs_release(&p->dirs);
+	place_parent_release(&p->parent);
 	free(p);
-}
-
-static int open_child(int fd, const char *name)
-{
-	int child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	return child < 0 ? -errno : child;
-}
-
-/* A parent without an entry of its own. Over a whiteout it hides all below, as the whiteout did. */
-static int make_parent(struct layer_place *p, int dirfd, const char *name, const char *real)
-{
-	CLEANUP(fd_close) int fd = -1;
-	struct stat st;
-	bool opaque = fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	int r;
-
-	if (opaque && !layer_is_whiteout(&st))
-		return -ENOTDIR;
-	if ((opaque && unlinkat(dirfd, name, 0) < 0) || mkdirat(dirfd, name, 0755) < 0)
-		return -errno;
-	r = p->owned ? owner_write(p->owner, dirfd, name, 0, 0) : 0;
-	if (r < 0)
-		return r;
-	fd = open_child(dirfd, name);
-	if (fd < 0 || fchmod(fd, 0755) < 0)
-		return fd < 0 ? fd : -errno;
-	place_dirs_get(&p->dirs, real)->implied = !opaque;
-	return opaque ? layer_xattr_set_opaque(fd) : 0;
-}
-
-/* Opens real (no symlinks in it), making what is missing. Returns a descriptor. */
-static int open_real(struct layer_place *p, const char *real)
-{
-	CLEANUP(fd_close) int fd = open_child(p->root, ".");
-
-	for (size_t at = 0; fd >= 0 && real[at] != '\0';) {
-		size_t len = strcspn(real + at, "/");
-		CLEANUP(free_ptr) char *name = xstrndup(real + at, len);
-		CLEANUP(free_ptr) char *path = xstrndup(real, at + len);
-		int r = 0, child = open_child(fd, name);
-
-		if (child == -ENOENT || child == -ENOTDIR) {
-			r = make_parent(p, fd, name, path);
-			child = r < 0 ? r : open_child(fd, name);
-		}
-		fd_close(&fd);
-		fd = child;
-		at += len + (real[at + len] == '/');
-	}
-	return fd < 0 ? fd : steal_fd(&fd);
-}
-
-/* Makes p->fd and p->real the directory "asked". */
-static int enter(struct layer_place *p, const char *asked, struct varve_error *err)
-{
-	const struct layer_stacked stack = {.tree = p->root};
-	CLEANUP(free_ptr) char *real = NULL;
-	CLEANUP(free_ptr) char *copy = NULL;
-	int r;
-
-	if (p->asked && str_equal(p->asked, asked))
-		return 0;
-	copy = xstrdup(asked);
-	forget_parent(p);
-	r = layer_resolve(&stack, 1, copy, true, &real, err);
-	if (r < 0)
-		return r == -ELOOP || r == -ENAMETOOLONG
-			       ? varve_error_set(err, -VARVE_E_FORMAT, "%s: too many symlinks",
-						 copy)
-			       : r;
-	r = open_real(p, real);
-	if (r == -ENOTDIR)
-		return varve_error_set(err, -VARVE_E_FORMAT, "%s is not a directory", copy);
-	if (r < 0)
-		return varve_error_set(err, r, "make directory %s", copy);
-	p->fd = r;
-	p->asked = steal_ptr(&copy);
-	p->real = steal_ptr(&real);
-	return 0;
 }
 
 static int enter_parent(struct layer_place *p, const char *path, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *directory = xstrndup(path, path_dir_len(path));
 
-	return enter(p, directory, err);
+	return place_parent_enter(&p->parent, directory, err);
 }
 
 /* Takes away what stands at the place of a new entry. ret_whiteout: it was one (may be NULL). */
@@ -154,19 +55,19 @@ static int make_room(struct layer_place *p, const char *path, bool *ret_whiteout
 	struct stat st;
 	int r;
 
-	if (fstatat(p->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(p->parent.fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : varve_error_set(err, -errno, "stat %s", path);
 	if (ret_whiteout)
 		*ret_whiteout = layer_is_whiteout(&st);
-	real = path_join(p->real, name);
-	r = unlinkat(p->fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+	real = path_join(p->parent.real, name);
+	r = unlinkat(p->parent.fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 	if (r == -ENOTEMPTY || r == -EEXIST)
 		return varve_error_set(err, -VARVE_E_FORMAT,
 				       "%s: an entry replaces a directory of the same layer", path);
 	if (r < 0)
 		return varve_error_set(err, r, "replace %s", path);
 	if (S_ISDIR(st.st_mode))
-		place_dirs_remove(&p->dirs, real);
+		place_dirs_remove(&p->parent.dirs, real);
 	return 0;
 }
 
@@ -179,7 +80,9 @@ static int prepare(struct layer_place *p, const char *path, struct varve_error *
 
 static int set_owner(struct layer_place *p, const char *path, const struct place_attributes *a)
 {
-	return a->owned ? owner_write(p->owner, p->fd, path_base(path), a->uid, a->gid) : 0;
+	return a->owned
+		       ? owner_write(p->parent.owner, p->parent.fd, path_base(path), a->uid, a->gid)
+		       : 0;
 }
 
 static int attributes_failed(struct varve_error *err, int r, const char *path,
@@ -205,14 +108,14 @@ static void copy_xattrs(struct layer_xattrs *to, const struct layer_xattrs *from
 static int adopt_directory(struct layer_place *p, const char *path,
 			   const struct place_attributes *a)
 {
-	CLEANUP(free_ptr) char *real = path_join(p->real, path_base(path));
-	struct place_dir *dir = place_dirs_get(&p->dirs, real);
+	CLEANUP(free_ptr) char *real = path_join(p->parent.real, path_base(path));
+	struct place_dir *dir = place_dirs_get(&p->parent.dirs, real);
 	CLEANUP(fd_close) int fd = -1;
 	int r = set_owner(p, path, a);
 
 	if (r < 0)
 		return r;
-	fd = open_child(p->fd, path_base(path));
+	fd = place_open_child(p->parent.fd, path_base(path));
 	if (fd < 0 || fchmod(fd, a->mode) < 0)
 		return fd < 0 ? fd : -errno;
 	dir->implied = false;
@@ -230,11 +133,12 @@ int layer_place_directory(struct layer_place *p, const char *path, const struct 
 
 	if (r < 0)
 		return r;
-	if (fstatat(p->fd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)) {
+	if (fstatat(p->parent.fd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISDIR(st.st_mode)) {
 		r = make_room(p, path, &whiteout, err);
 		if (r < 0)
 			return r;
-		if (mkdirat(p->fd, path_base(path), 0700) < 0)
+		if (mkdirat(p->parent.fd, path_base(path), 0700) < 0)
 			return varve_error_set(err, -errno, "make directory %s", path);
 	}
 	r = adopt_directory(p, path, a);
@@ -249,8 +153,8 @@ int layer_place_file(struct layer_place *p, const char *path, int *ret_fd, struc
 
 	if (r < 0)
 		return r;
-	fd = openat(p->fd, path_base(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0600);
+	fd = openat(p->parent.fd, path_base(path),
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return varve_error_set(err, -errno, "make file %s", path);
 	*ret_fd = fd;
@@ -280,7 +184,7 @@ static int set_by_name(struct layer_place *p, const char *path, const struct pla
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, a->mtime};
 	int r = set_owner(p, path, a);
 
-	if (r == 0 && utimensat(p->fd, path_base(path), times, AT_SYMLINK_NOFOLLOW) < 0)
+	if (r == 0 && utimensat(p->parent.fd, path_base(path), times, AT_SYMLINK_NOFOLLOW) < 0)
 		r = -errno;
 	return r < 0 ? attributes_failed(err, r, path, a) : 0;
 }
@@ -292,7 +196,7 @@ int layer_place_symlink(struct layer_place *p, const char *path, const char *tar
 
 	if (r < 0)
 		return r;
-	if (symlinkat(target, p->fd, path_base(path)) < 0)
+	if (symlinkat(target, p->parent.fd, path_base(path)) < 0)
 		return varve_error_set(err, -errno, "make symlink %s", path);
 	return set_by_name(p, path, a, err);
 }
@@ -304,10 +208,10 @@ int layer_place_fifo(struct layer_place *p, const char *path, const struct place
 
 	if (r < 0)
 		return r;
-	if (mkfifoat(p->fd, path_base(path), 0600) < 0)
+	if (mkfifoat(p->parent.fd, path_base(path), 0600) < 0)
 		return varve_error_set(err, -errno, "make fifo %s", path);
 	r = set_by_name(p, path, a, err);
-	if (r == 0 && fchmodat(p->fd, path_base(path), a->mode, 0) < 0)
+	if (r == 0 && fchmodat(p->parent.fd, path_base(path), a->mode, 0) < 0)
 		r = varve_error_set(err, -errno, "set mode of %s", path);
 	return r;
 }
@@ -321,12 +225,12 @@ static int open_target(struct layer_place *p, const char *path, const char *targ
 
 	if (r < 0)
 		return r;
-	if (fstatat(p->fd, path_base(target), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fstatat(p->parent.fd, path_base(target), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    S_ISDIR(st.st_mode) || layer_is_whiteout(&st))
 		return varve_error_set(err, -VARVE_E_FORMAT,
 				       "%s is a hard link to %s, which is not in the layer", path,
 				       target);
-	*ret_fd = open_child(p->fd, ".");
+	*ret_fd = place_open_child(p->parent.fd, ".");
 	return *ret_fd < 0 ? varve_error_set(err, *ret_fd, "open directory of %s", target) : 0;
 }
 
@@ -343,13 +247,13 @@ int layer_place_link(struct layer_place *p, const char *path, const char *target
 		return r;
 	/* A link to itself would lose the content. */
 	if (fstatat(fd, path_base(target), &from, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    fstatat(p->fd, path_base(path), &to, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstatat(p->parent.fd, path_base(path), &to, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    from.st_dev == to.st_dev && from.st_ino == to.st_ino)
 		return 0;
 	r = make_room(p, path, NULL, err);
 	if (r < 0)
 		return r;
-	if (linkat(fd, path_base(target), p->fd, path_base(path), 0) < 0)
+	if (linkat(fd, path_base(target), p->parent.fd, path_base(path), 0) < 0)
 		return varve_error_set(err, -errno, "link %s to %s", path, target);
 	return 0;
 }
@@ -361,19 +265,19 @@ int layer_place_whiteout(struct layer_place *p, const char *path, struct varve_e
 
 	if (r < 0)
 		return r;
-	if (fstatat(p->fd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (fstatat(p->parent.fd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return S_ISDIR(st.st_mode) ? layer_place_opaque(p, path, err) : 0;
-	r = layer_make_whiteout(p->fd, path_base(path));
+	r = layer_make_whiteout(p->parent.fd, path_base(path));
 	return r < 0 ? varve_error_set(err, r, "make whiteout of %s", path) : 0;
 }
 
 int layer_place_opaque(struct layer_place *p, const char *directory, struct varve_error *err)
 {
-	int r = enter(p, directory, err);
+	int r = place_parent_enter(&p->parent, directory, err);
 
 	if (r < 0)
 		return r;
-	r = layer_xattr_set_opaque(p->fd);
+	r = layer_xattr_set_opaque(p->parent.fd);
 	return r < 0 ? varve_error_set(err, r, "make %s opaque", directory) : 0;
 }
 
@@ -387,7 +291,7 @@ static int finish_directory(void *cookie, const struct place_dir *dir)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, dir->mtime};
 	struct finish *f = cookie;
-	CLEANUP(fd_close) int fd = open_child(f->place->root, dir->path);
+	CLEANUP(fd_close) int fd = place_open_child(f->place->parent.root, dir->path);
 	int r = fd < 0 ? fd : layer_xattrs_write(fd, &dir->xattrs);
 
 	if (r == 0 && futimens(fd, times) < 0)
@@ -402,9 +306,9 @@ static int finish_directory(void *cookie, const struct place_dir *dir)
 static int finish_root(struct layer_place *p, struct varve_error *err)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {0}};
-	int r = p->owned ? owner_write(p->owner, p->root, ".", 0, 0) : 0;
+	int r = p->parent.owned ? owner_write(p->parent.owner, p->parent.root, ".", 0, 0) : 0;
 
-	if (r == 0 && (fchmod(p->root, 0755) < 0 || futimens(p->root, times) < 0))
+	if (r == 0 && (fchmod(p->parent.root, 0755) < 0 || futimens(p->parent.root, times) < 0))
 		r = -errno;
 	return r < 0 ? varve_error_set(err, r, "set attributes of the root") : 0;
 }
@@ -412,7 +316,7 @@ static int finish_root(struct layer_place *p, struct varve_error *err)
 int layer_place_finish(struct layer_place *p, struct strv *ret_implied, struct varve_error *err)
 {
 	struct finish f = {.place = p, .implied = STRV_INIT, .err = err};
-	int r = place_dirs_each(&p->dirs, finish_directory, &f);
+	int r = place_dirs_each(&p->parent.dirs, finish_directory, &f);
 
 	if (r == 0)
 		r = finish_root(p, err);

@@ -54,8 +54,8 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 		 struct varve_error *err);
 bool source_is_fetched(const struct source_context *context, const struct lock_source *source);
 
-/* Makes a directory with the source's files: hard links of artifacts under their file names, or the
- * unpacked archive (url with unpack). directory is empty. */
+/* Makes a directory with the source's files: hard links of artifacts under their file names. directory is
+ * empty. (An archive that a url source wants unpacked is the build's work: layer_unpack_archive.) */
 int source_materialise(struct source_context *context, const struct lock_source *source, int directory,
 		       struct varve_error *err);
 

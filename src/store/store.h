@@ -32,6 +32,10 @@ int store_blob_commit(struct store_blob_writer *w, const struct varve_digest *wa
 		      struct varve_digest *ret_digest, struct varve_error *err);
 /* For CLEANUP; harmless after commit and on a writer that is all zero ("= {0}"). */
 void store_blob_abort(struct store_blob_writer *w);
+/* Takes a finished file (dirfd/name, open as fd, in the store's file system) as the blob with this digest,
+ * which the caller has computed while writing it. The name is gone afterwards. */
+int store_blob_adopt(struct varve_store *store, int fd, int dirfd, const char *name,
+		     const struct varve_digest *digest, struct varve_error *err);
 int store_blob_put(struct varve_store *store, const void *data, size_t len,
 		   struct varve_digest *ret_digest, struct varve_error *err);
 /* Reads a small blob whole (at most limit bytes). */

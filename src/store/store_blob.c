@@ -254,6 +254,25 @@ void store_blob_abort(struct store_blob_writer *w)
 	w->store = NULL;
 }
 
+int store_blob_adopt(struct varve_store *store, int fd, int dirfd, const char *name,
+		     const struct varve_digest *digest, struct varve_error *err)
+{
+	char hex[VARVE_DIGEST_HEX];
+	int r = 0;
+
+	if (fchmod(fd, 0444) < 0 || fsync(fd) < 0 ||
+	    renameat(dirfd, name, store->blobs_fd, varve_digest_hex(digest, hex)) < 0)
+		r = -errno;
+	if (r == 0)
+		r = fd_sync_dir(store->blobs_fd);
+	if (r < 0) {
+		(void)varve_error_set(err, r, "move %s to the blobs", name);
+		return store_failed(store, r, "a blob", err);
+	}
+	digest_set_add(&store->verified, digest);
+	return 0;
+}
+
 int store_blob_put(struct varve_store *store, const void *data, size_t len,
 		   struct varve_digest *ret_digest, struct varve_error *err)
 {

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http_url.h"
+
+#include <string.h>
+#include <strings.h>
+#include "base/buf.h"
+
+/* Where scheme://credentials@ ends. */
+static const char *authority(const char *url)
+{
+	const char *start = strstr(url, "://");
+	const char *at, *end;
+
+	if (!start)
+		return url;
+	start += strlen("://");
+	end = start + strcspn(start, "/?#");
+	at = memrchr(start, '@', (size_t)(end - start));
+	return at ? at + 1 : start;
+}
+
+bool http_url_has_scheme(const char *url, const char *scheme)
+{
+	size_t len = strlen(scheme);
+
+	return strncasecmp(url, scheme, len) == 0 && strncmp(url + len, "://", 3) == 0;
+}
+
+char *http_url_display(const char *url)
+{
+	const char *start = authority(url);
+
+	return xstrndup(start, strcspn(start, "?#"));
+}
+
+char *http_url_origin(const char *url)
+{
+	const char *colon = strstr(url, "://");
+	const char *start = authority(url);
+	int host_len = (int)strcspn(start, "/?#");
+
+	if (!colon || http_url_has_scheme(url, "file"))
+		return xstrdup("");
+	return xasprintf("%.*s://%.*s", (int)(colon - url), url, host_len, start);
+}
+
+bool http_url_may_redirect(const char *from, const char *to)
+{
+	if (http_url_has_scheme(to, "https"))
+		return http_url_has_scheme(from, "http") || http_url_has_scheme(from, "https");
+	return http_url_has_scheme(to, "http") && http_url_has_scheme(from, "http");
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Parts of a URL, as far as messages and rules of redirection need them. */
+#ifndef NET_HTTP_URL_H
+#define NET_HTTP_URL_H
+
+#include <stdbool.h>
+
+/* Host (with its port) and path, for messages: without scheme, credentials, query and fragment; only
+ * the path for file://. Caller frees. */
+char *http_url_display(const char *url);
+/* Scheme, host and port: what connections are counted by. "" for file://. Caller frees. */
+char *http_url_origin(const char *url);
+bool http_url_has_scheme(const char *url, const char *scheme);
+/* A redirection goes from http to http or https, and from https to https only. */
+bool http_url_may_redirect(const char *from, const char *to);
+
+#endif

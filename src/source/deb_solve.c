@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "source/deb_solve.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <solv/pool.h>
+#include <solv/poolarch.h>
+#include <solv/queue.h>
+#include <solv/repo.h>
+#include <solv/repo_deb.h>
+#include <solv/solvable.h>
+#include <solv/solver.h>
+#include <solv/transaction.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "source/deb_essential.h"
+
+enum { SOLVE_PROBLEMS = 4 /* told of at most */ };
+
+struct solve {
+	const struct deb_question *question;
+	Pool *pool;
+	Solver *solver;
+	Transaction *transaction;
+	Queue jobs;
+	struct strv essential; /* names */
+};
+
+static void solve_release(struct solve *s)
+{
+	if (s->transaction)
+		transaction_free(s->transaction);
+	if (s->solver)
+		solver_free(s->solver);
+	queue_free(&s->jobs);
+	if (s->pool)
+		pool_free(s->pool);
+	strv_release(&s->essential);
+}
+
+/* --- the pool ---------------------------------------------------------------------------------- */
+
+static int add_repo(struct solve *s, const char *text, size_t len, const char *name, Repo **ret,
+		    struct varve_error *err)
+{
+	Repo *repo = repo_create(s->pool, name);
+	FILE *stream;
+	int r = 0;
+
+	*ret = repo;
+	if (len == 0)
+		return 0;
+	/* fmemopen only reads; its type has no const. */
+	stream = fmemopen((void *)(uintptr_t)text, len, "r");
+	if (!stream)
+		return varve_error_set(err, -errno, "read a package index");
+	if (repo_add_debpackages(repo, stream, 0) != 0)
+		r = varve_error_set(err, -VARVE_E_FORMAT, "package index of %s: %s", name,
+				    pool_errstr(s->pool));
+	fclose(stream);
+	return r;
+}
+
+static int fill_pool(struct solve *s, struct varve_error *err)
+{
+	const struct deb_question *q = s->question;
+	Repo *repo;
+	size_t i;
+	int r;
+
+	s->pool = pool_create();
+	pool_setdisttype(s->pool, DISTTYPE_DEB);
+	pool_setarch(s->pool, q->architecture);
+	for (i = 0; i < q->index_count; i++) {
+		r = add_repo(s, q->indexes[i].text, q->indexes[i].len, q->indexes[i].mirror, &repo, err);
+		if (r < 0)
+			return r;
+		deb_essential_names(q->indexes[i].text, &s->essential);
+	}
+	r = add_repo(s, q->installed, strlen(q->installed), "installed", &repo, err);
+	if (r < 0)
+		return r;
+	pool_set_installed(s->pool, repo);
+	pool_createwhatprovides(s->pool);
+	return 0;
+}
+
+/* --- jobs -------------------------------------------------------------------------------------- */
+
+static bool is_provided(struct solve *s, Id name)
+{
+	return name && pool_whatprovides(s->pool, name) > 1;
+}
+
+static int no_such_package(struct solve *s, const char *name, struct varve_error *err)
+{
+	CLEANUP(free_ptr) const char **names = xcalloc((size_t)s->pool->nsolvables + 1, sizeof(*names));
+	Pool *pool = s->pool; /* FOR_POOL_SOLVABLES wants this name */
+	const char *nearest;
+	size_t count = 0;
+	Id p;
+
+	FOR_POOL_SOLVABLES(p)
+	names[count++] = pool_id2str(s->pool, pool_id2solvable(s->pool, p)->name);
+	nearest = str_nearest(name, names);
+	varve_error_set(err, -VARVE_E_RESOLVE, "no package \"%s\" for %s in these suites", name,
+			s->question->architecture);
+	if (nearest)
+		varve_error_hint(err, "did you mean \"%s\"?", nearest);
+	return -VARVE_E_RESOLVE;
+}
+
+static int want(struct solve *s, const char *text, struct varve_error *err)
+{
+	const char *equals = strchr(text, '=');
+	CLEANUP(free_ptr) char *name = xstrndup(text, equals ? (size_t)(equals - text) : strlen(text));
+	Id id = pool_str2id(s->pool, name, 0);
+
+	if (!is_provided(s, id))
+		return no_such_package(s, name, err);
+	if (equals) {
+		id = pool_rel2id(s->pool, id, pool_str2id(s->pool, equals + 1, 1), REL_EQ, 1);
+		if (!is_provided(s, id))
+			return varve_error_set(err, -VARVE_E_RESOLVE, "package \"%s\" is not there as version %s",
+					       name, equals + 1);
+	}
+	queue_push2(&s->jobs, SOLVER_INSTALL | SOLVER_SOLVABLE_PROVIDES, id);
+	return 0;
+}
+
+/* On a new system the links from /bin to /usr/bin are made by whoever makes it: the package that only
+ * states the fact is wanted, not the one that converts old systems. */
+static void favour_usr_is_merged(struct solve *s)
+{
+	Id id = pool_str2id(s->pool, "usr-is-merged", 0);
+
+	if (is_provided(s, id))
+		queue_push2(&s->jobs, SOLVER_INSTALL | SOLVER_WEAK | SOLVER_SOLVABLE_NAME, id);
+}
+
+static int make_jobs(struct solve *s, struct varve_error *err)
+{
+	const struct deb_question *q = s->question;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < q->packages->count && r == 0; i++)
+		r = want(s, q->packages->items[i], err);
+	for (i = 0; q->bootstrap && i < s->essential.count && r == 0; i++)
+		r = want(s, s->essential.items[i], err);
+	if (q->bootstrap)
+		favour_usr_is_merged(s);
+	return r;
+}
+
+/* --- the answer -------------------------------------------------------------------------------- */
+
+static int describe_problems(struct solve *s, struct varve_error *err)
+{
+	int count = (int)solver_problem_count(s->solver), i;
+
+	varve_error_set(err, -VARVE_E_RESOLVE, "the packages do not fit together: %s",
+			solver_problem2str(s->solver, 1));
+	for (i = 2; i <= count && i <= SOLVE_PROBLEMS; i++)
+		varve_error_hint(err, "%s", solver_problem2str(s->solver, i));
+	return -VARVE_E_RESOLVE;
+}
+
+static int run_solver(struct solve *s, struct varve_error *err)
+{
+	s->solver = solver_create(s->pool);
+	solver_set_flag(s->solver, SOLVER_FLAG_IGNORE_RECOMMENDED, !s->question->recommends);
+	solver_set_flag(s->solver, SOLVER_FLAG_SPLITPROVIDES, 0);
+	if (solver_solve(s->solver, &s->jobs) != 0)
+		return describe_problems(s, err);
+	s->transaction = solver_create_transaction(s->solver);
+	transaction_order(s->transaction, 0);
+	return 0;
+}
+
+static int add_artifact(struct solve *s, Solvable *solvable, bool essential, struct lock_source *ret,
+			struct varve_error *err)
+{
+	const char *location = solvable_lookup_location(solvable, NULL);
+	const char *name = pool_id2str(s->pool, solvable->name);
+	struct varve_digest sha256;
+	struct lock_artifact *artifact;
+	const unsigned char *bytes;
+	Id type = 0;
+
+	bytes = solvable_lookup_bin_checksum(solvable, SOLVABLE_CHECKSUM, &type);
+	if (!location || !bytes || type != REPOKEY_TYPE_SHA256)
+		return varve_error_set(err, -VARVE_E_FORMAT, "package %s: its index has no SHA256 or Filename",
+				       name);
+	memcpy(sha256.bytes, bytes, sizeof(sha256.bytes));
+	artifact = lock_source_add(ret);
+	artifact->name = xstrdup(name);
+	artifact->version = xstrdup(pool_id2str(s->pool, solvable->evr));
+	artifact->architecture = xstrdup(pool_id2str(s->pool, solvable->arch));
+	artifact->size = solvable_lookup_num(solvable, SOLVABLE_DOWNLOADSIZE, 0);
+	artifact->sha256 = sha256;
+	artifact->from = xasprintf("%s:%s", solvable->repo->name, location);
+	if (essential) {
+		artifact->extra = json_object();
+		json_set(artifact->extra, "essential", json_true());
+	}
+	return 0;
+}
+
+static bool comes_in(struct solve *s, Id p)
+{
+	switch (transaction_type(s->transaction, p, SOLVER_TRANSACTION_SHOW_ACTIVE)) {
+	case SOLVER_TRANSACTION_INSTALL:
+	case SOLVER_TRANSACTION_MULTIINSTALL:
+	case SOLVER_TRANSACTION_UPGRADE:
+	case SOLVER_TRANSACTION_DOWNGRADE:
+	case SOLVER_TRANSACTION_CHANGE:
+	case SOLVER_TRANSACTION_REINSTALL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int collect(struct solve *s, struct lock_source *ret, struct varve_error *err)
+{
+	Map essential;
+	int i, r = 0;
+
+	deb_essential_closure(s->pool, &s->transaction->steps, &s->essential, &essential);
+	for (i = 0; i < s->transaction->steps.count && r == 0; i++) {
+		Id p = s->transaction->steps.elements[i];
+
+		if (comes_in(s, p))
+			r = add_artifact(s, pool_id2solvable(s->pool, p),
+					 s->question->bootstrap && MAPTST(&essential, p), ret, err);
+	}
+	map_free(&essential);
+	return r;
+}
+
+int deb_solve(const struct deb_question *question, struct lock_source *ret, struct varve_error *err)
+{
+	CLEANUP(solve_release) struct solve s = {.question = question};
+	int r;
+
+	queue_init(&s.jobs);
+	r = fill_pool(&s, err);
+	if (r == 0)
+		r = make_jobs(&s, err);
+	if (r == 0)
+		r = run_solver(&s, err);
+	return r < 0 ? r : collect(&s, ret, err);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "source/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "net/http.h"
+#include "source/source_kind.h"
+#include "store/store.h"
+
+static const struct {
+	const char *kind;
+	int (*resolve)(struct source_context *context, const struct lock *lock, struct lock_source *ret,
+		       struct varve_error *err);
+} kinds[] = {
+	{"debian", source_debian_resolve},
+	{"url", source_url_resolve},
+};
+
+int source_resolve(struct source_context *context, const char *name, const json_t *spec,
+		   const struct lock *lock, struct lock_source *ret, struct varve_error *err)
+{
+	const char *kind = json_optional_string(spec, "kind", "");
+	struct lock_source source = {.name = xstrdup(name), .spec = json_deep_copy(spec), .facts = json_object()};
+	size_t i;
+	int r = -VARVE_E_RECIPE;
+
+	json_digest(spec, &source.digest);
+	for (i = 0; i < ARRAY_SIZE(kinds) && strcmp(kinds[i].kind, kind) != 0; i++)
+		;
+	if (i < ARRAY_SIZE(kinds))
+		r = kinds[i].resolve(context, lock, &source, err);
+	else
+		varve_error_set(err, r, "sources of kind \"%s\" are not locked", kind);
+	if (r < 0) {
+		lock_source_release(&source);
+		return r;
+	}
+	*ret = source;
+	return 0;
+}
+
+bool source_is_fetched(const struct source_context *context, const struct lock_source *source)
+{
+	size_t i;
+
+	for (i = 0; i < source->count; i++)
+		if (!varve_store_has_blob(context->store, &source->artifacts[i].sha256, NULL))
+			return false;
+	return true;
+}
+
+/* "debian:pool/x.deb" -> URL of the machine's mirror; what has "://" or is a path is a URL already. */
+static int locate(const struct source_context *context, const struct lock_source *source,
+		  const struct lock_artifact *artifact, char **ret, struct varve_error *err)
+{
+	const char *colon = strchr(artifact->from, ':');
+	CLEANUP(free_ptr) char *directory = NULL;
+	CLEANUP(free_ptr) char *name = NULL;
+	CLEANUP(free_ptr) char *url = NULL;
+	const json_t *suites = json_object_get(source->spec, "suites");
+	int r;
+
+	if (strstr(artifact->from, "://")) {
+		*ret = xstrdup(artifact->from);
+		return 0;
+	}
+	if (!colon || strcmp(json_optional_string(source->spec, "kind", ""), "url") == 0) {
+		directory = realpath(context->directory, NULL);
+		*ret = *artifact->from == '/' ? xasprintf("file://%s", artifact->from)
+					      : xasprintf("file://%s/%s", directory ? directory : "",
+							  artifact->from);
+		return 0;
+	}
+	name = xstrndup(artifact->from, (size_t)(colon - artifact->from));
+	r = source_mirror(context, name,
+			  json_string_value(json_array_get(suites, 0)) ? json_string_value(json_array_get(suites, 0)) : "",
+			  &url, err);
+	if (r == 0)
+		*ret = xasprintf("%s/%s", url, colon + 1);
+	return r;
+}
+
+struct wanted {
+	struct source_download *downloads;
+	size_t count, alloc;
+};
+
+static void wanted_release(struct wanted *wanted)
+{
+	size_t i;
+
+	for (i = 0; i < wanted->count; i++)
+		free(wanted->downloads[i].url);
+	free(wanted->downloads);
+}
+
+static bool is_wanted(const struct wanted *wanted, const struct varve_digest *digest)
+{
+	size_t i;
+
+	for (i = 0; i < wanted->count; i++)
+		if (varve_digest_equal(wanted->downloads[i].want, digest))
+			return true;
+	return false;
+}
+
+static int want_missing(struct source_context *context, const struct lock_source *source,
+			struct wanted *wanted, struct varve_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < source->count; i++) {
+		const struct lock_artifact *artifact = &source->artifacts[i];
+		char *url = NULL;
+		int r;
+
+		if (varve_store_has_blob(context->store, &artifact->sha256, NULL) ||
+		    is_wanted(wanted, &artifact->sha256))
+			continue;
+		if (context->offline)
+			return varve_error_set(err, -VARVE_E_LOCK,
+					       "%s %s is not in the store, and --offline forbids to fetch it",
+					       artifact->name, artifact->version);
+		r = locate(context, source, artifact, &url, err);
+		if (r < 0)
+			return r;
+		wanted->downloads = array_grow(wanted->downloads, wanted->count, &wanted->alloc,
+					       sizeof(*wanted->downloads));
+		wanted->downloads[wanted->count++] = (struct source_download){
+			.url = url, .want = &artifact->sha256, .size = artifact->size};
+	}
+	return 0;
+}
+
+/* gc keeps what a lock names as long as the source is in use. */
+static int keep_artifacts(struct source_context *context, const struct lock_source *source,
+			  struct varve_error *err)
+{
+	CLEANUP(free_ptr) struct varve_digest *digests = xcalloc(source->count + 1, sizeof(*digests));
+	char hex[VARVE_DIGEST_HEX];
+	size_t i;
+
+	for (i = 0; i < source->count; i++)
+		digests[i] = source->artifacts[i].sha256;
+	return store_root_set(context->store, varve_digest_hex(&source->digest, hex), digests,
+			      source->count, err);
+}
+
+int source_fetch(struct source_context *context, const struct lock_source *const *sources,
+		 size_t count, struct varve_error *err)
+{
+	CLEANUP(wanted_release) struct wanted wanted = {0};
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < count && r == 0; i++)
+		r = want_missing(context, sources[i], &wanted, err);
+	if (r == 0)
+		r = source_download(context, wanted.downloads, wanted.count,
+				    count == 1 ? sources[0]->name : "sources", err);
+	if (r == -VARVE_E_NOT_FOUND)
+		varve_error_hint(err, "the mirror no longer has it: lock again (varve lock --all), or set "
+				      "a mirror that keeps old versions");
+	for (i = 0; i < count && r == 0; i++)
+		r = keep_artifacts(context, sources[i], err);
+	return r < 0 ? r : (int)wanted.count;
+}
+
+int source_materialise(struct source_context *context, const struct lock_source *source,
+		       int directory, struct varve_error *err)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < source->count && r == 0; i++) {
+		const struct lock_artifact *artifact = &source->artifacts[i];
+		bool named = strcmp(json_optional_string(source->spec, "kind", ""), "url") == 0;
+
+		r = store_blob_link(context->store, &artifact->sha256, directory,
+				    named ? artifact->name : path_base(artifact->from), err);
+	}
+	return r;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What each kind of source gives to source.c, and what kinds share. */
+#ifndef SOURCE_SOURCE_KIND_H
+#define SOURCE_SOURCE_KIND_H
+
+#include "source/source.h"
+
+/* Fills facts and artifacts of ret; name, spec and digest are set already. */
+int source_debian_resolve(struct source_context *context, const struct lock *lock,
+			  struct lock_source *ret, struct varve_error *err);
+int source_url_resolve(struct source_context *context, const struct lock *lock,
+		       struct lock_source *ret, struct varve_error *err);
+
+/* One file to bring into the store. */
+struct source_download {
+	char *url;		    /* owned */
+	const struct varve_digest *want; /* NULL: any; borrowed */
+	uint64_t size;		    /* expected, 0: unknown */
+	uint64_t limit;		    /* where size is unknown */
+	struct varve_digest got;    /* of the blob, after success */
+	uint64_t got_size;
+};
+/* Downloads all of them at once; each becomes a blob. Those with a known digest go on where an earlier
+ * try broke off (uploads/fetch-HEX). what: for the progress. */
+int source_download(struct source_context *context, struct source_download *downloads, size_t count,
+		    const char *what, struct varve_error *err);
+/* Downloads one small file into memory. */
+int source_download_text(struct source_context *context, const char *url, uint64_t limit,
+			 struct buf *ret, struct varve_error *err);
+
+#endif
