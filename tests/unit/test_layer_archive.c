@@ -12,8 +12,8 @@
 
 struct member {
 	mode_t type; /* AE_IF..., 0 ends; AE_IFREG with target: a hard link */
-	const char *path, *text;
 	mode_t mode;
+	const char *path, *text;
 	const char *link; /* target of a hard link or symlink */
 };
 
@@ -69,11 +69,11 @@ static int archive_of(const struct format *format, const struct member *members)
 }
 
 static const struct member tree[] = {
-	{AE_IFDIR, "top/", NULL, 0700},
-	{AE_IFREG, "top/tool", "#!/bin/sh", 0710},
-	{AE_IFREG, "top/sub/text", "hello", 0600},
-	{AE_IFREG, "top/.wh.kept", "x", 0644},
-	{AE_IFLNK, "top/link", NULL, 0777, "sub/text"},
+	{AE_IFDIR, 0700, "top/", NULL},
+	{AE_IFREG, 0710, "top/tool", "#!/bin/sh"},
+	{AE_IFREG, 0600, "top/sub/text", "hello"},
+	{AE_IFREG, 0644, "top/.wh.kept", "x"},
+	{AE_IFLNK, 0777, "top/link", NULL, "sub/text"},
 	{0},
 };
 
@@ -82,8 +82,7 @@ static void formats_and_strip(void **state)
 	need_root();
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		CLEANUP(fd_close)
-		int fd = archive_of(&formats[i], tree),
-		    to = tree_new(*state, "to");
+		int fd = archive_of(&formats[i], tree), to = tree_new(*state, "to");
 		CLEANUP(buf_release) struct buf is = BUF_INIT;
 		struct varve_error err = {.code = 0};
 
@@ -101,9 +100,8 @@ static void formats_and_strip(void **state)
 static void hard_links(void **state)
 {
 	static const struct member members[] = {
-		{AE_IFREG, "a", "x", 0644}, {AE_IFREG, "d/b", NULL, 0644, "a"}, {0}};
+		{AE_IFREG, 0644, "a", "x"}, {AE_IFREG, 0644, "d/b", NULL, "a"}, {0}};
 	CLEANUP(fd_close) int fd = archive_of(&formats[0], members), to = tree_new(*state, "to");
-	CLEANUP(buf_release) struct buf is = BUF_INIT;
 	struct stat st;
 
 	need_root();
@@ -115,12 +113,12 @@ static void hard_links(void **state)
 static void hostile(void **state)
 {
 	static const struct member bad[][3] = {
-		{{AE_IFREG, "../canary", "dead", 0644}},
-		{{AE_IFREG, "a/../../canary", "dead", 0644}},
-		{{AE_IFREG, "a", NULL, 0644, "../canary"}},
-		{{AE_IFLNK, "l", NULL, 0777, ".."}, {AE_IFREG, "a", NULL, 0644, "l/canary"}},
-		{{AE_IFCHR, "device", NULL, 0644}},
-		{{AE_IFIFO, "fifo", NULL, 0644}},
+		{{AE_IFREG, 0644, "../canary", "dead"}},
+		{{AE_IFREG, 0644, "a/../../canary", "dead"}},
+		{{AE_IFREG, 0644, "a", NULL, "../canary"}},
+		{{AE_IFLNK, 0777, "l", NULL, ".."}, {AE_IFREG, 0644, "a", NULL, "l/canary"}},
+		{{AE_IFCHR, 0644, "device", NULL}},
+		{{AE_IFIFO, 0644, "fifo", NULL}},
 	};
 	const struct scratch *s = *state;
 
@@ -142,7 +140,7 @@ static void hostile(void **state)
 static void absolute_link(void **state)
 {
 	static const struct member members[] = {
-		{AE_IFLNK, "l", NULL, 0777, "/../.."}, {AE_IFREG, "l/canary", "x", 0644}, {0}};
+		{AE_IFLNK, 0777, "l", NULL, "/../.."}, {AE_IFREG, 0644, "l/canary", "x"}, {0}};
 	CLEANUP(fd_close) int fd = archive_of(&formats[0], members), to = tree_new(*state, "to");
 	CLEANUP(buf_release) struct buf is = BUF_INIT;
 
@@ -156,8 +154,7 @@ static void absolute_link(void **state)
 static void not_an_archive(void **state)
 {
 	CLEANUP(fd_close)
-	int fd = memfd_create("archive", MFD_CLOEXEC),
-	    to = tree_new(*state, "to");
+	int fd = memfd_create("archive", MFD_CLOEXEC), to = tree_new(*state, "to");
 	struct varve_error err = {.code = 0};
 
 	assert_int_equal(fd_write_all(fd, "this is only text\n", 18), 0);
