@@ -11,9 +11,9 @@
 #include "base/cleanup.h"
 #include "source/deb_archive.h"
 
-void deb_essential_names(const char *text, struct strv *ret)
+void deb_names_with(const char *text, const char *line, struct strv *ret)
 {
-	static const char mark[] = "\nEssential: yes";
+	CLEANUP(free_ptr) char *mark = xasprintf("\n%s\n", line);
 	const char *at = text, *start;
 
 	while ((at = strstr(at, mark))) {
@@ -25,7 +25,7 @@ void deb_essential_names(const char *text, struct strv *ret)
 		start += *start == '\n';
 		if (deb_stanza_field(start, "Package", &name) && !strv_contains(ret, buf_text(&name)))
 			strv_add(ret, buf_text(&name));
-		at += sizeof(mark) - 1;
+		at += strlen(mark) - 1;
 	}
 }
 

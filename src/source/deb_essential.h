@@ -10,8 +10,9 @@
 
 #include "base/strv.h"
 
-/* Adds the names of the packages in a Packages text that say "Essential: yes", each once. */
-void deb_essential_names(const char *text, struct strv *ret);
+/* Adds the names of the packages in a Packages text whose stanza has this line ("Essential: yes",
+ * "Priority: required"), each once. */
+void deb_names_with(const char *text, const char *line, struct strv *ret);
 
 /* Marks those of steps (solvables that are to be installed) that are essential or that essential ones
  * need, directly or not. ret: initialised here, freed by the caller with map_free. */

@@ -28,6 +28,7 @@ struct solve {
 	Transaction *transaction;
 	Queue jobs;
 	struct strv essential; /* names */
+	struct strv favoured;  /* names: of packages that every system is meant to have */
 };
 
 static void solve_release(struct solve *s)
@@ -40,6 +41,7 @@ static void solve_release(struct solve *s)
 	if (s->pool)
 		pool_free(s->pool);
 	strv_release(&s->essential);
+	strv_release(&s->favoured);
 }
 
 /* --- the pool ---------------------------------------------------------------------------------- */
@@ -79,7 +81,9 @@ static int fill_pool(struct solve *s, struct varve_error *err)
 		r = add_repo(s, q->indexes[i].text, q->indexes[i].len, q->indexes[i].mirror, &repo, err);
 		if (r < 0)
 			return r;
-		deb_essential_names(q->indexes[i].text, &s->essential);
+		deb_names_with(q->indexes[i].text, "Essential: yes", &s->essential);
+		deb_names_with(q->indexes[i].text, "Priority: required", &s->favoured);
+		deb_names_with(q->indexes[i].text, "Priority: important", &s->favoured);
 	}
 	r = add_repo(s, q->installed, strlen(q->installed), "installed", &repo, err);
 	if (r < 0)
@@ -132,9 +136,36 @@ static int want(struct solve *s, const char *text, struct varve_error *err)
 	return 0;
 }
 
+static void favour(struct solve *s, Id name)
+{
+	queue_push2(&s->jobs, SOLVER_FAVOR | SOLVER_SOLVABLE_NAME, name);
+}
+
+/* Who needs "libsystemd0" means the package of that name, not another that provides it too; who needs
+ * "awk" gets the one that Debian gives to every system. apt chooses so; libsolv has to be told. */
+static void favour_usual_choices(struct solve *s)
+{
+	Pool *pool = s->pool; /* FOR_POOL_SOLVABLES and FOR_PROVIDES want this name */
+	Id p, provider, pp;
+	size_t i;
+
+	for (i = 0; i < s->favoured.count; i++)
+		favour(s, pool_str2id(pool, s->favoured.items[i], 1));
+	FOR_POOL_SOLVABLES(p)
+	{
+		Id name = pool_id2solvable(pool, p)->name;
+		bool others = false;
+
+		FOR_PROVIDES(provider, pp, name)
+		others = others || pool_id2solvable(pool, provider)->name != name;
+		if (others)
+			favour(s, name);
+	}
+}
+
 /* On a new system the links from /bin to /usr/bin are made by whoever makes it: the package that only
  * states the fact is wanted, not the one that converts old systems. */
-static void favour_usr_is_merged(struct solve *s)
+static void want_usr_is_merged(struct solve *s)
 {
 	Id id = pool_str2id(s->pool, "usr-is-merged", 0);
 
@@ -153,7 +184,8 @@ static int make_jobs(struct solve *s, struct varve_error *err)
 	for (i = 0; q->bootstrap && i < s->essential.count && r == 0; i++)
 		r = want(s, s->essential.items[i], err);
 	if (q->bootstrap)
-		favour_usr_is_merged(s);
+		want_usr_is_merged(s);
+	favour_usual_choices(s);
 	return r;
 }
 

@@ -237,6 +237,50 @@ static int solve(struct debian *d, struct varve_error *err)
 	return deb_solve(&question, d->ret, err);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct lock_artifact *const *)a)->name,
+		      (*(const struct lock_artifact *const *)b)->name);
+}
+
+static void take_size(struct lock_artifact **sorted, size_t count, const char *stanza)
+{
+	CLEANUP(buf_release) struct buf name = BUF_INIT;
+	CLEANUP(buf_release) struct buf size = BUF_INIT;
+	struct lock_artifact key = {0}, *key_pointer = &key, **found;
+	unsigned long long value;
+
+	buf_add(&name, stanza, strcspn(stanza, "\n"));
+	key.name = name.data;
+	found = name.len == 0 ? NULL
+			      : bsearch(&key_pointer, sorted, count, sizeof(*sorted), by_name);
+	if (found && is_stanza_of(stanza - strlen("Package: "), *found) &&
+	    deb_stanza_field(stanza, "Size", &size) && str_to_u64(buf_text(&size), INT64_MAX, &value))
+		(*found)->size = value;
+}
+
+/* libsolv does not keep the Size of what it reads from Packages files: one pass over the text does. */
+static void take_sizes(struct debian *d)
+{
+	CLEANUP(free_ptr) struct lock_artifact **sorted = xcalloc(d->ret->count + 1, sizeof(*sorted));
+	static const char mark[] = "\nPackage: ";
+	size_t i;
+
+	for (i = 0; i < d->ret->count; i++)
+		sorted[i] = &d->ret->artifacts[i];
+	qsort(sorted, d->ret->count, sizeof(*sorted), by_name);
+	for (i = 0; i < d->count; i++) {
+		const char *at = d->indexes[i].text;
+
+		if (str_starts(at, mark + 1))
+			take_size(sorted, d->ret->count, at + sizeof(mark) - 2);
+		while ((at = strstr(at, mark))) {
+			at += sizeof(mark) - 1;
+			take_size(sorted, d->ret->count, at);
+		}
+	}
+}
+
 int source_debian_resolve(struct source_context *context, const struct lock *lock,
 			  struct lock_source *ret, struct varve_error *err)
 {
@@ -253,6 +297,7 @@ int source_debian_resolve(struct source_context *context, const struct lock *loc
 		r = solve(&d, err);
 	if (r < 0)
 		return r;
+	take_sizes(&d);
 	json_set(ret->facts, "date", json_integer(d.date));
 	json_set(ret->facts, "releases", json_incref(d.releases));
 	return 0;
