@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A recipe as data. parse (text -> struct, positions, shape) -> check (meaning) -> expand (with option
- * values). Pure: includes come through a callback. Immutable once checked. Grammar: varve-recipe(5). */
+ * A recipe as data. parse (text -> struct, positions, shape) -> check (meaning) -> expand (with
+ * option values). Pure: includes come through a callback. Immutable once checked. Grammar:
+ * varve-recipe(5). */
 #ifndef RECIPE_RECIPE_H
 #define RECIPE_RECIPE_H
 
@@ -40,14 +41,14 @@ struct recipe_values {
 enum recipe_option_type { OPTION_STRING, OPTION_INTEGER, OPTION_BOOLEAN, OPTION_CHOICE };
 
 struct recipe_option {
-	struct recipe_value name;	/* [a-z][a-z0-9-]* */
-	enum recipe_option_type type;	/* choices given: OPTION_CHOICE */
+	struct recipe_value name; /* [a-z][a-z0-9-]* */
+	enum recipe_option_type type; /* choices given: OPTION_CHOICE */
 	struct recipe_values choices;
-	struct recipe_value value;	/* default; text NULL: none */
+	struct recipe_value value; /* default; text NULL: none */
 	bool required;
 	bool has_minimum, has_maximum;
-	int64_t minimum, maximum;	/* OPTION_INTEGER */
-	bool keyed;			/* false: may reach a step only through jobs, unkeyed-environment */
+	int64_t minimum, maximum; /* OPTION_INTEGER */
+	bool keyed; /* false: may reach a step only through jobs, unkeyed-environment */
 	struct recipe_value help;
 };
 
@@ -63,7 +64,12 @@ struct recipe_table {
 };
 
 enum recipe_source_kind {
-	SOURCE_DEBIAN, SOURCE_LOCAL, SOURCE_URL, SOURCE_PYTHON, SOURCE_GIT, SOURCE_IMAGE,
+	SOURCE_DEBIAN,
+	SOURCE_LOCAL,
+	SOURCE_URL,
+	SOURCE_PYTHON,
+	SOURCE_GIT,
+	SOURCE_IMAGE,
 };
 
 struct recipe_source {
@@ -73,23 +79,24 @@ struct recipe_source {
 	struct recipe_value condition; /* if */
 	/* debian */
 	struct recipe_value suite;
-	struct recipe_value snapshot;	  /* YYYYMMDDTHHMMSSZ */
-	struct recipe_values suites;	  /* further suites of the same source: bookworm-security, ... */
-	struct recipe_values components;  /* default: main */
+	struct recipe_value snapshot; /* YYYYMMDDTHHMMSSZ */
+	struct recipe_values suites; /* further suites of the same source: bookworm-security, ... */
+	struct recipe_values components; /* default: main */
 	struct recipe_values packages;
 	struct recipe_value architecture; /* default: the platform's */
-	struct recipe_value keyring;	  /* path beside the recipe; default: the host's Debian keyring */
-	struct recipe_value recommends;	  /* boolean, default false */
-	struct recipe_value mirror;	  /* mirror name, default: debian */
+	struct recipe_value
+		keyring; /* path beside the recipe; default: the host's Debian keyring */
+	struct recipe_value recommends; /* boolean, default false */
+	struct recipe_value mirror; /* mirror name, default: debian */
 	/* url */
 	struct recipe_value href, sha256;
-	struct recipe_value unpack;	  /* boolean */
-	struct recipe_value strip;	  /* leading components to drop when unpacking, default 0 */
-	struct recipe_value filename;	  /* name of the file; default: last component of href */
+	struct recipe_value unpack; /* boolean */
+	struct recipe_value strip; /* leading components to drop when unpacking, default 0 */
+	struct recipe_value filename; /* name of the file; default: last component of href */
 	/* local */
-	struct recipe_value path;	  /* directory or file, relative to the recipe */
-	struct recipe_value ignore;	  /* ignore file (gitignore syntax), relative to path; default
-					     .varveignore where it exists */
+	struct recipe_value path; /* directory or file, relative to the recipe */
+	struct recipe_value ignore; /* ignore file (gitignore syntax), relative to path; default
+				       .varveignore where it exists */
 };
 
 enum recipe_action { ACTION_INSTALL, ACTION_COPY, ACTION_RUN };
@@ -102,31 +109,32 @@ struct recipe_step {
 	struct recipe_value name;
 	struct recipe_place at;
 	enum recipe_action action;
-	struct recipe_value argument;	/* install: source; copy: source or stage:path; run: script */
-	struct recipe_values command;	/* run given as a list: argv; then argument.text is NULL */
-	struct recipe_value condition;	/* if */
-	struct recipe_value to;		/* copy: destination */
-	struct recipe_value into;	/* install of wheels */
-	struct recipe_values exclude;	/* copy: patterns left out */
+	struct recipe_value argument; /* install: source; copy: source or stage:path; run: script */
+	struct recipe_values command; /* run given as a list: argv; then argument.text is NULL */
+	struct recipe_value condition; /* if */
+	struct recipe_value to; /* copy: destination */
+	struct recipe_value into; /* install of wheels */
+	struct recipe_values exclude; /* copy: patterns left out */
 	struct recipe_pairs environment, unkeyed_environment;
 	struct recipe_value workdir, user;
-	struct recipe_values shell;	/* default: /bin/sh -eu -c */
-	struct recipe_pairs mounts;	/* target -> source or stage:path */
-	struct recipe_pairs caches;	/* target -> cache name */
-	struct recipe_values secrets;	/* names */
-	struct recipe_value network;	/* none (default) or host */
-	struct recipe_value jobs;	/* value for ${jobs}... and the environment variables MAKEFLAGS etc. */
+	struct recipe_values shell; /* default: /bin/sh -eu -c */
+	struct recipe_pairs mounts; /* target -> source or stage:path */
+	struct recipe_pairs caches; /* target -> cache name */
+	struct recipe_values secrets; /* names */
+	struct recipe_value network; /* none (default) or host */
+	struct recipe_value
+		jobs; /* value for ${jobs}... and the environment variables MAKEFLAGS etc. */
 	struct recipe_ownership *ownership;
 	size_t ownership_count, ownership_alloc;
-	bool ownership_strict;		/* ownership: strict */
-	struct recipe_values scrub;	/* patterns, or names of built-in sets */
-	struct recipe_value split;	/* reserved: refused with a message by this version */
+	bool ownership_strict; /* ownership: strict */
+	struct recipe_values scrub; /* patterns, or names of built-in sets */
+	struct recipe_value split; /* reserved: refused with a message by this version */
 };
 
 struct recipe_stage {
 	struct recipe_value name;
-	struct recipe_value from;	  /* stage or image source; absent: nothing below */
-	struct recipe_pairs environment;  /* for its steps, stages on top of it and images */
+	struct recipe_value from; /* stage or image source; absent: nothing below */
+	struct recipe_pairs environment; /* for its steps, stages on top of it and images */
 	struct recipe_step *steps;
 	size_t count, alloc;
 };
@@ -134,7 +142,7 @@ struct recipe_stage {
 struct recipe_image {
 	struct recipe_value name_in_recipe; /* key under images: */
 	struct recipe_value stage;
-	struct recipe_value name;	    /* template: repository:tag */
+	struct recipe_value name; /* template: repository:tag */
 	struct recipe_value condition;
 	/* config */
 	struct recipe_pairs environment, labels;
@@ -147,13 +155,13 @@ struct recipe_check {
 };
 
 struct recipe {
-	char **files;		    /* names of the recipe and its includes; count entries */
+	char **files; /* names of the recipe and its includes; count entries */
 	size_t file_count, file_alloc;
 	struct recipe_value name;
-	struct recipe_value registry;	/* HOST[/PREFIX] for names without a host */
+	struct recipe_value registry; /* HOST[/PREFIX] for names without a host */
 	struct recipe_option *options;
 	size_t option_count, option_alloc;
-	struct recipe_pairs plain;	/* plain variables */
+	struct recipe_pairs plain; /* plain variables */
 	struct recipe_table *tables;
 	size_t table_count, table_alloc;
 	struct recipe_source *sources;
@@ -164,54 +172,62 @@ struct recipe {
 	size_t image_count, image_alloc;
 	struct recipe_check *checks;
 	size_t check_count, check_alloc;
-	char digest[65];		/* sha256 (hex) of the canonical form of the merged document */
+	char digest[65]; /* sha256 (hex) of the canonical form of the merged document */
 };
 
 void recipe_free(struct recipe *recipe);
 void recipe_freep(struct recipe **recipe);
 
-/* Loads the text of `include: [FILE]`, named relative to the including file; the recipe makes the name
- * (dir of the includer + "/" + FILE). Appends to out. */
-typedef int (*recipe_load)(void *cookie, const char *name, struct buf *out, struct varve_error *err);
+/* Loads the text of `include: [FILE]`, named relative to the including file; the recipe makes the
+ * name (dir of the includer + "/" + FILE). Appends to out. */
+typedef int (*recipe_load)(void *cookie, const char *name, struct buf *out,
+			   struct varve_error *err);
 
-/* Text -> recipe: YAML, anchors, merge keys, includes (depth 8, 64 files, 1 MiB each), types, unknown and
- * duplicate keys, "did you mean". -VARVE_E_RECIPE with file:line:column. load NULL: includes refused. */
+/* Text -> recipe: YAML, anchors, merge keys, includes (depth 8, 64 files, 1 MiB each), types,
+ * unknown and duplicate keys, "did you mean". -VARVE_E_RECIPE with file:line:column. load NULL:
+ * includes refused. */
 int recipe_parse(const char *text, size_t len, const char *file, recipe_load load, void *cookie,
 		 struct recipe **ret, struct varve_error *err);
 
-/* Meaning, independent of option values: dangling and unused names (sources, stages, options, caches of
- * variables), cycles of stages, name grammars, rows that miss a choice, unkeyed options where they must
- * not reach, duplicate destinations, reserved fields, options that collide with reserved (ends NULL). */
+/* Meaning, independent of option values: dangling and unused names (sources, stages, options,
+ * caches of variables), cycles of stages, name grammars, rows that miss a choice, unkeyed options
+ * where they must not reach, duplicate destinations, reserved fields, options that collide with
+ * reserved (ends NULL). */
 int recipe_check(const struct recipe *recipe, const char *const *reserved_options,
 		 struct varve_error *err);
 
-/* --- expansion --------------------------------------------------------------------------------- */
+/* --- expansion ---------------------------------------------------------------------------------
+ */
 /* Option values and variables, ready for ${...}. */
 struct recipe_scope;
-/* settings: "NAME=VALUE" in the order given (later wins). Unknown names, values out of range or choice,
- * missing required options: -VARVE_E_USAGE with the list of what is allowed. */
+/* settings: "NAME=VALUE" in the order given (later wins). Unknown names, values out of range or
+ * choice, missing required options: -VARVE_E_USAGE with the list of what is allowed. */
 int recipe_scope_new(const struct recipe *recipe, const struct strv *settings,
 		     struct recipe_scope **ret, struct varve_error *err);
 void recipe_scope_free(struct recipe_scope *scope);
 void recipe_scope_freep(struct recipe_scope **scope);
-const char *recipe_scope_get(const struct recipe_scope *scope, const char *name); /* NULL: no such */
+const char *recipe_scope_get(const struct recipe_scope *scope,
+			     const char *name); /* NULL: no such */
 
-/* Looks up what is neither option nor variable: "app.commit", "env.PATH". Returns NULL for unknown. */
+/* Looks up what is neither option nor variable: "app.commit", "env.PATH". Returns NULL for unknown.
+ */
 typedef const char *(*recipe_lookup)(void *cookie, const char *name);
 
 /* Expands ${name}, ${name:.N} (first N bytes), $${ (a literal ${). unknown name: error at its place
- * with the nearest known one. allow_unkeyed=false: an option with keyed: false is an error. lookup may
- * be NULL. A NULL value.text expands to NULL. Caller frees *ret. */
-int recipe_expand(const struct recipe_scope *scope, const struct recipe_value *value, bool allow_unkeyed,
-		  recipe_lookup lookup, void *cookie, char **ret, struct varve_error *err);
+ * with the nearest known one. allow_unkeyed=false: an option with keyed: false is an error. lookup
+ * may be NULL. A NULL value.text expands to NULL. Caller frees *ret. */
+int recipe_expand(const struct recipe_scope *scope, const struct recipe_value *value,
+		  bool allow_unkeyed, recipe_lookup lookup, void *cookie, char **ret,
+		  struct varve_error *err);
 /* if: absent -> true; else the expanded text is false when "", "false", "no" or "0"; also
  * "A == B" and "A != B" after expansion. */
-int recipe_condition(const struct recipe_scope *scope, const struct recipe_value *condition, bool *ret,
-		     struct varve_error *err);
+int recipe_condition(const struct recipe_scope *scope, const struct recipe_value *condition,
+		     bool *ret, struct varve_error *err);
 /* Typed readings of expanded text; the error carries the place. */
-int recipe_boolean(const struct recipe_value *at, const char *text, bool *ret, struct varve_error *err);
-int recipe_integer(const struct recipe_value *at, const char *text, int64_t minimum, int64_t maximum,
-		   int64_t *ret, struct varve_error *err);
+int recipe_boolean(const struct recipe_value *at, const char *text, bool *ret,
+		   struct varve_error *err);
+int recipe_integer(const struct recipe_value *at, const char *text, int64_t minimum,
+		   int64_t maximum, int64_t *ret, struct varve_error *err);
 
 /* The options as text for --help: one "--name METAVAR\thelp (default ...)" per line. */
 void recipe_options_help(const struct recipe *recipe, struct buf *out);

@@ -58,57 +58,62 @@ static int add_edge(struct check *check, size_t from, const struct recipe_value 
 	return 0;
 }
 
-static int use_source(struct check *check, const struct recipe_value *value,
-		      const struct recipe_source **ret, struct varve_error *err)
+/* NULL with an error: there is no such source. */
+static const struct recipe_source *use_source(struct check *check, const struct recipe_value *value,
+					      struct varve_error *err)
 {
 	const struct recipe_source *source = recipe_find_source(check->recipe, value->text);
 
-	if (!source)
-		return no_source(check, value, err);
-	check->source_used[source - check->recipe->sources] = true;
-	*ret = source;
-	return 0;
+	if (source)
+		check->source_used[source - check->recipe->sources] = true;
+	else
+		(void)no_source(check, value, err);
+	return source;
+}
+
+/* STAGE:/PATH, the colon being at name_len. */
+static int use_stage(struct check *check, size_t stage, const struct recipe_value *value,
+		     size_t name_len, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *name = xstrndup(value->text, name_len);
+
+	if (value->text[name_len + 1] != '/')
+		return recipe_error(&value->at, err,
+				    "\"%s\": a path in a stage is written STAGE:/PATH",
+				    value->text);
+	return add_edge(check, stage, value, name, err);
 }
 
 /* SOURCE or STAGE:/PATH. */
 static int use_reference(struct check *check, size_t stage, const struct recipe_value *value,
 			 bool debian, struct varve_error *err)
 {
-	const struct recipe_source *source = NULL;
-	const char *colon = strchr(value->text, ':');
-	CLEANUP(free_ptr) char *name = NULL;
+	const struct recipe_source *source;
 	size_t name_len = strcspn(value->text, ":");
-	size_t brace = strcspn(value->text, "$");
-	int r;
 
-	if (brace < name_len)
+	if (strcspn(value->text, "$") < name_len)
 		return recipe_error(&value->at, err,
 				    "\"%s\": sources and stages are named as they are, without "
 				    "${...}; an \"if\" can choose between steps",
 				    value->text);
-	if (colon) {
-		name = xstrndup(value->text, name_len);
-		if (colon[1] != '/')
-			return recipe_error(&value->at, err,
-					    "\"%s\": a path in a stage is written STAGE:/PATH",
-					    value->text);
-		return add_edge(check, stage, value, name, err);
-	}
-	r = use_source(check, value, &source, err);
-	if (r == 0 && !debian && source->kind == SOURCE_DEBIAN)
-		r = recipe_error(&value->at, err,
-				 "\"%s\" is a debian source: it is installed, not copied",
-				 value->text);
-	return r;
+	if (value->text[name_len] == ':')
+		return use_stage(check, stage, value, name_len, err);
+	source = use_source(check, value, err);
+	if (!source)
+		return -VARVE_E_RECIPE;
+	if (source->kind == SOURCE_DEBIAN && !debian)
+		return recipe_error(&value->at, err,
+				    "\"%s\" is a debian source: it is installed, not copied",
+				    value->text);
+	return 0;
 }
 
 static int use_install(struct check *check, const struct recipe_step *step, struct varve_error *err)
 {
-	const struct recipe_source *source = NULL;
-	int r = use_source(check, &step->argument, &source, err);
+	const struct recipe_source *source = use_source(check, &step->argument, err);
 
-	if (r < 0)
-		return r;
+	if (!source)
+		return -VARVE_E_RECIPE;
 	if (source->kind != SOURCE_DEBIAN)
 		return recipe_error(&step->argument.at, err,
 				    "\"%s\" is no source of packages; it can be copied or mounted",

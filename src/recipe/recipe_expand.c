@@ -42,17 +42,22 @@ int expand_unkeyed(const struct recipe_place *at, const char *name, struct varve
 	return r;
 }
 
-static int find_value(const struct expansion *x, const struct template_part *part, const char **ret,
-		      struct varve_error *err)
+/* NULL with an error: there is no such value, or it may not be used. */
+static const char *find_value(const struct expansion *x, const struct template_part *part,
+			      struct varve_error *err)
 {
 	const struct scope_entry *entry = scope_find(x->scope, part->name);
+	const char *value = entry ? entry->value : NULL;
 
-	if (entry && entry->unkeyed && !x->allow_unkeyed)
-		return expand_unkeyed(&part->at, part->name, err);
-	*ret = entry ? entry->value : NULL;
-	if (!entry && x->lookup)
-		*ret = x->lookup(x->cookie, part->name);
-	return *ret ? 0 : unknown_name(x, part, err);
+	if (entry && entry->unkeyed && !x->allow_unkeyed) {
+		(void)expand_unkeyed(&part->at, part->name, err);
+		return NULL;
+	}
+	if (!value && x->lookup)
+		value = x->lookup(x->cookie, part->name);
+	if (!value)
+		(void)unknown_name(x, part, err);
+	return value;
 }
 
 /* The length that is at most cut and does not end inside a character. */
@@ -72,12 +77,11 @@ static int add_part(const struct expansion *x, const struct template_part *part,
 {
 	const char *text = part->text;
 	size_t len = part->len;
-	int r;
 
 	if (!text) {
-		r = find_value(x, part, &text, err);
-		if (r < 0)
-			return r;
+		text = find_value(x, part, err);
+		if (!text)
+			return -VARVE_E_RECIPE;
 		len = part->has_cut ? cut_length(text, part->cut) : strlen(text);
 	}
 	if (len > TEXT_LIMIT || out->len > TEXT_LIMIT - len)
@@ -86,6 +90,7 @@ static int add_part(const struct expansion *x, const struct template_part *part,
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a value, a callback, a permission and two results */
 int recipe_expand(const struct recipe_scope *scope, const struct recipe_value *value,
 		  bool allow_unkeyed, recipe_lookup lookup, void *cookie, char **ret,
 		  struct varve_error *err)

@@ -41,8 +41,12 @@ static void add_default(const struct recipe_option *option, struct buf *out)
 
 void option_add_help(const struct recipe_option *option, struct buf *out)
 {
-	for (const char *help = option->help.text; help && *help; help++)
-		buf_addc(out, *help == '\n' || *help == '\t' ? ' ' : *help);
+	for (const char *help = option->help.text; help && *help; help++) {
+		if (*help == '\n' || *help == '\t')
+			buf_addc(out, ' ');
+		else
+			buf_addc(out, *help);
+	}
 	while (out->len > 0 && out->data[out->len - 1] == ' ')
 		out->data[--out->len] = '\0';
 }

@@ -84,5 +84,5 @@ int node_merge(struct node_pool *pool, struct node *map, struct varve_error *err
 	map->weight = merged->weight;
 	map->height = merged->height;
 	merged->count = merged->alloc = 0;
-	return 0;
+	return node_check_members(map, err);
 }

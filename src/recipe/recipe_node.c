@@ -16,10 +16,13 @@ static void node_free(struct node *node)
 
 void node_pool_release(struct node_pool *pool)
 {
-	for (size_t i = 0; i < pool->count; i++)
-		node_free(pool->items[i]);
-	free(pool->items);
-	*pool = (struct node_pool){NULL, 0, 0, 0};
+	while (pool->newest) {
+		struct node *node = pool->newest;
+
+		pool->newest = node->older;
+		node_free(node);
+	}
+	pool->weight = 0;
 }
 
 struct node *node_new(struct node_pool *pool, enum node_type type, const struct recipe_place *at)
@@ -29,8 +32,8 @@ struct node *node_new(struct node_pool *pool, enum node_type type, const struct 
 	node->type = type;
 	node->at = *at;
 	node->weight = 1;
-	pool->items = array_grow(pool->items, pool->count, &pool->alloc, sizeof(*pool->items));
-	pool->items[pool->count++] = node;
+	node->older = pool->newest;
+	pool->newest = node;
 	return node;
 }
 
@@ -64,15 +67,20 @@ const struct node *node_get(const struct node *map, const char *key)
 	return NULL;
 }
 
-/* By text, then by position, so that of two equal keys the one written first comes first. */
-static int compare_members(const void *a, const void *b)
+struct sorted_key {
+	const struct node *key;
+	size_t index;
+};
+
+/* Of two equal keys the one written first comes first. */
+static int compare_keys(const void *a, const void *b)
 {
-	const struct node_member *const *left = a, *const *right = b;
-	int order = strcmp((*left)->key->text, (*right)->key->text);
+	const struct sorted_key *left = a, *right = b;
+	int order = strcmp(left->key->text, right->key->text);
 
 	if (order != 0)
 		return order;
-	return *left < *right ? -1 : 1;
+	return left->index < right->index ? -1 : 1;
 }
 
 static int duplicate_key(const struct node *first, const struct node *again,
@@ -84,20 +92,20 @@ static int duplicate_key(const struct node *first, const struct node *again,
 
 int node_check_members(const struct node *node, struct varve_error *err)
 {
-	CLEANUP(free_ptr) const struct node_member **sorted = NULL;
+	CLEANUP(free_ptr) struct sorted_key *sorted = NULL;
 
 	if (node->count > NODE_MEMBERS)
 		return recipe_error(&node->at, err, "this %s has more than %d members",
 				    node->type == NODE_MAP ? "map" : "list", NODE_MEMBERS);
 	if (node->type != NODE_MAP || node->count < 2)
 		return 0;
-	sorted = xcalloc(node->count, sizeof(const struct node_member *));
+	sorted = xcalloc(node->count, sizeof(*sorted));
 	for (size_t i = 0; i < node->count; i++)
-		sorted[i] = &node->members[i];
-	qsort(sorted, node->count, sizeof(const struct node_member *), compare_members);
+		sorted[i] = (struct sorted_key){node->members[i].key, i};
+	qsort(sorted, node->count, sizeof(*sorted), compare_keys);
 	for (size_t i = 1; i < node->count; i++)
-		if (str_equal(sorted[i - 1]->key->text, sorted[i]->key->text))
-			return duplicate_key(sorted[i - 1]->key, sorted[i]->key, err);
+		if (str_equal(sorted[i - 1].key->text, sorted[i].key->text))
+			return duplicate_key(sorted[i - 1].key, sorted[i].key, err);
 	return 0;
 }
 

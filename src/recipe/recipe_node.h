@@ -24,6 +24,7 @@ struct node_member {
 };
 
 struct node {
+	struct node *older; /* of the same pool */
 	enum node_type type;
 	struct recipe_place at;
 	bool plain; /* a scalar without quotes */
@@ -36,8 +37,7 @@ struct node {
 };
 
 struct node_pool {
-	struct node **items;
-	size_t count, alloc;
+	struct node *newest;
 	size_t weight;
 };
 

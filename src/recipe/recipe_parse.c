@@ -57,11 +57,12 @@ void recipe_freep(struct recipe **recipe)
 	*recipe = NULL;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a text, a name, a callback and two results */
 int recipe_parse(const char *text, size_t len, const char *file, recipe_load load, void *cookie,
 		 struct recipe **ret, struct varve_error *err)
 {
 	const struct schema_subject subject = {"the recipe", 0};
-	CLEANUP(node_pool_release) struct node_pool pool = {NULL, 0, 0, 0};
+	CLEANUP(node_pool_release) struct node_pool pool = {NULL, 0};
 	CLEANUP(recipe_freep) struct recipe *recipe = xcalloc(1, sizeof(*recipe));
 	const struct include_input input = {load, cookie, recipe, &pool};
 	struct node *root = NULL;

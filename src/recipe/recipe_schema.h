@@ -34,7 +34,7 @@ struct schema_subject {
 struct schema_key {
 	const char *name;
 	enum schema_type type;
-	size_t offset;
+	unsigned offset; /* of the field in the object */
 	unsigned kinds; /* bit per kind that has the key; 0: all */
 	unsigned need; /* bit per kind that cannot do without */
 	unsigned names; /* enum schema_names */

@@ -28,7 +28,7 @@ struct yaml {
 	struct recipe_place at; /* of the last event that had a place */
 };
 
-static int read_node(struct yaml *yaml, unsigned depth, struct node **ret, struct varve_error *err);
+static struct node *read_node(struct yaml *yaml, unsigned depth, struct varve_error *err);
 
 static void drop_event(struct yaml *yaml)
 {
@@ -166,24 +166,31 @@ static int unknown_alias(const struct yaml *yaml, const char *name, struct varve
 			    name, name);
 }
 
-static int read_alias(struct yaml *yaml, unsigned depth, struct node **ret, struct varve_error *err)
+/* NULL with an error, as the next ones that return a node. */
+static struct node *check_alias(struct yaml *yaml, unsigned depth, struct node *node,
+				const char *name, struct varve_error *err)
+{
+	if (node->open) {
+		(void)recipe_error(&yaml->at, err, "the alias *%s stands inside its own anchor",
+				   name);
+		return NULL;
+	}
+	if (depth + node->height > NODE_DEPTH) {
+		(void)recipe_error(&yaml->at, err, "more than %d levels of nesting", NODE_DEPTH);
+		return NULL;
+	}
+	return node_charge(yaml->pool, node->weight, &yaml->at, err) < 0 ? NULL : node;
+}
+
+static struct node *read_alias(struct yaml *yaml, unsigned depth, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *name = token_text(yaml->event->alias.anchor);
 	const struct anchor *anchor = find_anchor(yaml, name);
-	int r;
 
-	if (!anchor)
-		return unknown_alias(yaml, name, err);
-	if (anchor->node->open)
-		return recipe_error(&yaml->at, err, "the alias *%s stands inside its own anchor",
-				    name);
-	if (depth + anchor->node->height > NODE_DEPTH)
-		return recipe_error(&yaml->at, err, "more than %d levels of nesting", NODE_DEPTH);
-	r = node_charge(yaml->pool, anchor->node->weight, &yaml->at, err);
-	if (r < 0)
-		return r;
-	*ret = anchor->node;
-	return 0;
+	if (anchor)
+		return check_alias(yaml, depth, anchor->node, name, err);
+	(void)unknown_alias(yaml, name, err);
+	return NULL;
 }
 
 static int read_scalar(struct yaml *yaml, struct node *node, struct varve_error *err)
@@ -210,25 +217,42 @@ static int read_scalar(struct yaml *yaml, struct node *node, struct varve_error 
 	return 0;
 }
 
-static int read_key(struct yaml *yaml, unsigned depth, struct node **ret, struct varve_error *err)
+/* Moves on to the event of the value. */
+static struct node *read_key(struct yaml *yaml, unsigned depth, struct varve_error *err)
 {
-	struct node *key;
-	int r = read_node(yaml, depth, &key, err);
+	struct node *key = read_node(yaml, depth, err);
 
-	if (r < 0)
-		return r;
-	if (key->type != NODE_SCALAR)
-		return recipe_error(&key->at, err, "a key must be a plain name, not %s",
-				    node_type_name(key->type));
-	*ret = key;
-	return next_event(yaml, err);
+	if (!key)
+		return NULL;
+	if (key->type != NODE_SCALAR) {
+		(void)recipe_error(&key->at, err, "a key must be a plain name, not %s",
+				   node_type_name(key->type));
+		return NULL;
+	}
+	return next_event(yaml, err) < 0 ? NULL : key;
+}
+
+static int read_member(struct yaml *yaml, struct node *node, unsigned depth,
+		       struct varve_error *err)
+{
+	struct node *key = NULL, *value;
+
+	if (node->type == NODE_MAP) {
+		key = read_key(yaml, depth, err);
+		if (!key)
+			return -VARVE_E_RECIPE;
+	}
+	value = read_node(yaml, depth, err);
+	if (!value)
+		return -VARVE_E_RECIPE;
+	node_append(node, key, value);
+	return 0;
 }
 
 static int read_members(struct yaml *yaml, struct node *node, unsigned depth,
 			struct varve_error *err)
 {
 	enum fy_event_type end = node->type == NODE_MAP ? FYET_MAPPING_END : FYET_SEQUENCE_END;
-	struct node *key = NULL, *value;
 	int r;
 
 	if (depth > NODE_DEPTH)
@@ -239,57 +263,54 @@ static int read_members(struct yaml *yaml, struct node *node, unsigned depth,
 			return r;
 		if (yaml->event->type == end)
 			break;
-		if (node->type == NODE_MAP)
-			r = read_key(yaml, depth, &key, err);
+		r = read_member(yaml, node, depth, err);
 		if (r < 0)
 			return r;
-		r = read_node(yaml, depth, &value, err);
-		if (r < 0)
-			return r;
-		node_append(node, key, value);
 	}
 	r = node_check_members(node, err);
 	return r < 0 || node->type == NODE_LIST ? r : node_merge(yaml->pool, node, err);
 }
 
-static int read_new_node(struct yaml *yaml, enum node_type type, unsigned depth, struct node **ret,
-			 struct varve_error *err)
+static int read_properties(struct yaml *yaml, struct node *node, struct varve_error *err)
 {
 	struct fy_token *anchor = fy_event_get_anchor_token(yaml->event);
-	struct node *node = node_new(yaml->pool, type, &yaml->at);
-	int r;
 
-	r = node_charge(yaml->pool, 1, &node->at, err);
-	if (r < 0)
-		return r;
 	if (fy_event_get_tag_token(yaml->event))
 		return recipe_error(&node->at, err, "tags (!NAME) have no meaning in a recipe");
-	if (anchor)
-		r = add_anchor(yaml, anchor, node, err);
-	if (r < 0)
-		return r;
+	return anchor ? add_anchor(yaml, anchor, node, err) : 0;
+}
+
+static struct node *read_new_node(struct yaml *yaml, enum node_type type, unsigned depth,
+				  struct varve_error *err)
+{
+	struct node *node = node_new(yaml->pool, type, &yaml->at);
+	int r = node_charge(yaml->pool, 1, &node->at, err);
+
+	if (r == 0)
+		r = read_properties(yaml, node, err);
 	node->open = true;
-	r = type == NODE_SCALAR ? read_scalar(yaml, node, err)
-				: read_members(yaml, node, depth + 1, err);
+	if (r == 0)
+		r = type == NODE_SCALAR ? read_scalar(yaml, node, err)
+					: read_members(yaml, node, depth + 1, err);
 	node->open = false;
-	*ret = node;
-	return r;
+	return r < 0 ? NULL : node;
 }
 
 /* Reads what the current event starts, and leaves the event that ends it current. */
-static int read_node(struct yaml *yaml, unsigned depth, struct node **ret, struct varve_error *err)
+static struct node *read_node(struct yaml *yaml, unsigned depth, struct varve_error *err)
 {
 	enum fy_event_type type = yaml->event->type;
 
 	if (type == FYET_ALIAS)
-		return read_alias(yaml, depth, ret, err);
+		return read_alias(yaml, depth, err);
 	if (type == FYET_MAPPING_START)
-		return read_new_node(yaml, NODE_MAP, depth, ret, err);
+		return read_new_node(yaml, NODE_MAP, depth, err);
 	if (type == FYET_SEQUENCE_START)
-		return read_new_node(yaml, NODE_LIST, depth, ret, err);
+		return read_new_node(yaml, NODE_LIST, depth, err);
 	if (type == FYET_SCALAR)
-		return read_new_node(yaml, NODE_SCALAR, depth, ret, err);
-	return syntax_error(yaml, err);
+		return read_new_node(yaml, NODE_SCALAR, depth, err);
+	(void)syntax_error(yaml, err);
+	return NULL;
 }
 
 /* Skips the events that only open and close the stream. */
@@ -314,10 +335,12 @@ static int read_document(struct yaml *yaml, struct node **ret, struct varve_erro
 	if (yaml->event->type != FYET_DOCUMENT_START)
 		return recipe_error(&yaml->at, err, "the file is empty");
 	r = next_event(yaml, err);
-	if (r == 0)
-		r = read_node(yaml, 0, &root, err);
-	if (r == 0)
-		r = next_content(yaml, FYET_DOCUMENT_END, err);
+	if (r < 0)
+		return r;
+	root = read_node(yaml, 0, err);
+	if (!root)
+		return -VARVE_E_RECIPE;
+	r = next_content(yaml, FYET_DOCUMENT_END, err);
 	if (r < 0)
 		return r;
 	if (yaml->event->type != FYET_STREAM_END)

@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Options, variables, templates, conditions and typed values. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/buf.h"
-#include "base/cleanup.h"
-#include "recipe/recipe.h"
+#include "recipe_fixture.h"
 
 #define RECIPE                                                                                     \
 	"varve: 1\n"                                                                               \
@@ -32,17 +21,6 @@
 	"  again: \"${label}/${level}\"\n"                                                         \
 	"stages: {s: {steps: [{step: x, run: y}]}}\n"                                              \
 	"images: {i: {stage: s, name: n}}\n"
-
-static struct recipe *parse(const char *text)
-{
-	struct recipe *recipe = NULL;
-	struct varve_error err = {0};
-
-	if (recipe_parse(text, strlen(text), "r.yaml", NULL, NULL, &recipe, &err) < 0)
-		print_message("%s\n", err.text);
-	assert_non_null(recipe);
-	return recipe;
-}
 
 /* Settings are one text, a line each; "" for none. */
 static int new_scope(const struct recipe *recipe, const char *settings, struct recipe_scope **ret,
