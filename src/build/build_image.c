@@ -67,6 +67,7 @@ static json_t *labelled_config(const struct plan *plan, const struct plan_image 
 {
 	json_t *config = json_deep_copy(image->config);
 	json_t *labels = json_object_get(config, "Labels");
+	CLEANUP(free_ptr) char *recipe = xasprintf("sha256:%s", plan->recipe_digest);
 	char lock[VARVE_DIGEST_TEXT];
 
 	if (!labels) {
@@ -74,7 +75,7 @@ static json_t *labelled_config(const struct plan *plan, const struct plan_image 
 		json_set(config, "Labels", labels);
 	}
 	label(labels, "dev.varve.recipe", plan->recipe_name);
-	label(labels, "dev.varve.recipe.digest", plan->recipe_digest);
+	label(labels, "dev.varve.recipe.digest", recipe);
 	label(labels, "dev.varve.lock.digest", varve_digest_text(&plan->lock_digest, lock));
 	label(labels, "dev.varve.image", image->name_in_recipe);
 	if (json_array_size(image->checks) > 0) {
