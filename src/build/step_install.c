@@ -93,6 +93,7 @@ static int lay_out(struct step *step, const struct lock_artifact *artifact, stru
 	return r;
 }
 
+/* One after the other: of a directory that several packages bring, the first one's attributes stay. */
 static int bootstrap(struct step *step, const struct lock_source *source, struct varve_error *err)
 {
 	size_t i;

@@ -18,22 +18,29 @@ static const struct {
 	{"curl_easy_cleanup", offsetof(struct curl_door, easy_cleanup)},
 	{"curl_easy_strerror", offsetof(struct curl_door, easy_strerror)},
 	{"curl_multi_init", offsetof(struct curl_door, multi_init)},
-	{"curl_multi_setopt", offsetof(struct curl_door, multi_setopt)},
 	{"curl_multi_add_handle", offsetof(struct curl_door, multi_add_handle)},
 	{"curl_multi_remove_handle", offsetof(struct curl_door, multi_remove_handle)},
 	{"curl_multi_perform", offsetof(struct curl_door, multi_perform)},
 	{"curl_multi_poll", offsetof(struct curl_door, multi_poll)},
 	{"curl_multi_info_read", offsetof(struct curl_door, multi_info_read)},
 	{"curl_multi_cleanup", offsetof(struct curl_door, multi_cleanup)},
+	{"curl_slist_append", offsetof(struct curl_door, slist_append)},
+	{"curl_slist_free_all", offsetof(struct curl_door, slist_free_all)},
 };
 
 int curl_door_open(struct curl_door *ret, struct varve_error *err)
 {
-	void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
+	void *library = NULL;
 	size_t i;
 
+	for (i = 0; i < ARRAY_SIZE(names) && !library; i++)
+		library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
 	if (!library)
-		return varve_error_set(err, -VARVE_E_HOST, "downloads need libcurl: %s", dlerror());
+		return varve_error_set(err, -VARVE_E_HOST,
+				       "downloads need libcurl: %s\n"
+				       "install it (package libcurl4 on Debian and Ubuntu)",
+				       dlerror());
 	for (i = 0; i < ARRAY_SIZE(functions); i++) {
 		void *symbol = dlsym(library, functions[i].symbol);
 

@@ -37,8 +37,9 @@ int http_body_begin(struct http_body *body, struct http_transfer *transfer, stru
 		return http_body_restart(body, err);
 	body->best = body->offset;
 	body->pieced = body->offset > 0;
-	if (lseek(transfer->fd, (off_t)body->offset, SEEK_SET) < 0)
-		return varve_error_set(err, -errno, "seek in the download");
+	if (ftruncate(transfer->fd, (off_t)body->offset) < 0 ||
+	    lseek(transfer->fd, (off_t)body->offset, SEEK_SET) < 0)
+		return varve_error_set(err, -errno, "continue the partial download");
 	return 0;
 }
 
@@ -96,9 +97,9 @@ int http_body_finish(struct http_body *body, struct varve_error *err)
 		return -EAGAIN;
 	hasher_final(body->hasher, &got);
 	if (t->want && !varve_digest_equal(t->want, &got))
-		return varve_error_set(err, -VARVE_E_DIGEST,
-				       "the bytes are sha256:%s, expected was sha256:%s",
-				       varve_digest_hex(&got, have), varve_digest_hex(t->want, want));
+		return varve_error_set(
+			err, -VARVE_E_DIGEST, "the bytes are sha256:%s, expected was sha256:%s",
+			varve_digest_hex(&got, have), varve_digest_hex(t->want, want));
 	t->got = got;
 	t->got_size = body->offset;
 	return 0;

@@ -14,13 +14,14 @@ struct hasher;
 struct http_body {
 	struct http_transfer *transfer;
 	struct hasher *hasher;
-	uint64_t offset;  /* bytes that are written and hashed */
-	uint64_t best;    /* the largest offset ever reached */
-	bool pieced;      /* holds bytes from before the present connection */
+	uint64_t offset; /* bytes that are written and hashed */
+	uint64_t best; /* the largest offset ever reached */
+	bool pieced; /* holds bytes from before the present connection */
 };
 
 /* Hashes what resume_from promises; starts at 0 where the file is shorter than that. */
-int http_body_begin(struct http_body *body, struct http_transfer *transfer, struct varve_error *err);
+int http_body_begin(struct http_body *body, struct http_transfer *transfer,
+		    struct varve_error *err);
 /* -VARVE_E_DIGEST or -VARVE_E_LIMIT as soon as there are too many. */
 int http_body_take(struct http_body *body, const void *data, size_t len, struct varve_error *err);
 int http_body_restart(struct http_body *body, struct varve_error *err);

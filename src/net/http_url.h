@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* Host (with its port) and path, for messages: without scheme, credentials, query and fragment; only
- * the path for file://. Caller frees. */
+/* Host (with its port) and path, for messages: without scheme, credentials, query and fragment;
+ * only the path for file://. Caller frees. */
 char *http_url_display(const char *url);
 /* Scheme, host and port: what connections are counted by. "" for file://. Caller frees. */
 char *http_url_origin(const char *url);

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from oci_schema import check_layout
-from support import NAME, ROOT, compiled, copy, own_project, project, run  # noqa: F401  fixtures
+from support import NAME, ROOT, copy, own_project, project, run  # noqa: F401  fixtures
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
                "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0",
