@@ -20,8 +20,8 @@
 /* The files of a set of downloads, on their way. */
 struct landing {
 	struct source_context *context;
-	struct source_download *downloads;
 	struct http_transfer *transfers;
+	struct source_download **downloads; /* what each transfer is for */
 	char (*names)[96]; /* in uploads/ */
 	size_t count;
 	int uploads;
@@ -38,6 +38,7 @@ static void landing_release(struct landing *l)
 	for (i = 0; i < l->count; i++)
 		fd_close(&l->transfers[i].fd);
 	free(l->transfers);
+	free(l->downloads);
 	free(l->names);
 	fd_close(&l->uploads);
 }
@@ -46,49 +47,107 @@ static int need_http(struct source_context *context, const char *url, struct var
 {
 	if (context->offline)
 		return varve_error_set(err, -VARVE_E_LOCK,
-				       "%s is not in the store, and --offline forbids to fetch it", url);
+				       "%s is not in the store, and --offline forbids to fetch it",
+				       url);
 	return context->http ? 0 : http_new(NULL, &context->http, err);
 }
 
-/* Opens uploads/fetch-HEX under a lock; another process that fetches the same is waited for. */
-static int open_landing(struct landing *l, size_t i)
+/* True while the name stands for the open file. */
+static bool still_named(int directory, const char *name, int fd)
 {
-	const struct source_download *d = &l->downloads[i];
-	char hex[VARVE_DIGEST_HEX];
-	struct stat st;
-	int fd;
+	struct stat open_file, named;
 
-	if (d->want)
-		(void)snprintf(l->names[i], sizeof(l->names[i]), "fetch-%s", varve_digest_hex(d->want, hex));
-	else
-		(void)snprintf(l->names[i], sizeof(l->names[i]), "fetch-%d-%zu", (int)getpid(), i);
-	fd = openat(l->uploads, l->names[i], O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-	l->transfers[i].fd = fd;
-	if (fd < 0 || flock(fd, LOCK_EX) < 0 || (!d->want && ftruncate(fd, 0) < 0) || fstat(fd, &st) < 0)
+	return fstat(fd, &open_file) == 0 &&
+	       fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
+}
+
+/* Another process that fetches the same is waited for. What it finished was renamed to be a blob
+ * and must not be written to: 0, or 1 when there is nothing left to do. */
+static int open_locked(const struct landing *l, const struct source_download *d, const char *name,
+		       int *ret)
+{
+	for (;;) {
+		CLEANUP(fd_close)
+		int fd = openat(l->uploads, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+		if (fd < 0 || flock(fd, LOCK_EX) < 0)
+			return -errno;
+		if (d->want && varve_store_has_blob(l->context->store, d->want, NULL)) {
+			if (still_named(l->uploads, name, fd))
+				(void)unlinkat(l->uploads, name, 0);
+			return 1;
+		}
+		if (still_named(l->uploads, name, fd)) {
+			*ret = steal_fd(&fd);
+			return 0;
+		}
+	}
+}
+
+static int name_landing(const struct source_download *d, size_t i, size_t size, char *ret)
+{
+	char hex[VARVE_DIGEST_HEX];
+
+	return d->want ? snprintf(ret, size, "fetch-%s", varve_digest_hex(d->want, hex))
+		       : snprintf(ret, size, "fetch-%d-%zu", (int)getpid(), i);
+}
+
+/* Opens uploads/fetch-HEX for one more transfer, which goes on where an earlier one stopped. */
+static int open_landing(struct landing *l, struct source_download *d)
+{
+	struct http_transfer *t = &l->transfers[l->count];
+	struct stat st;
+	int r;
+
+	(void)name_landing(d, l->count, sizeof(*l->names), l->names[l->count]);
+	*t = (struct http_transfer){
+		.url = d->url, .size = d->size, .limit = d->limit, .want = d->want, .fd = -1};
+	r = open_locked(l, d, l->names[l->count], &t->fd);
+	if (r == 1) {
+		d->got = *d->want;
+		d->got_size = d->size;
+	}
+	if (r != 0)
+		return r;
+	l->downloads[l->count++] = d;
+	if ((!d->want && ftruncate(t->fd, 0) < 0) || fstat(t->fd, &st) < 0)
 		return -errno;
-	l->transfers[i].resume_from = (uint64_t)st.st_size;
-	if (d->size > 0 && l->transfers[i].resume_from >= d->size && ftruncate(fd, 0) == 0)
-		l->transfers[i].resume_from = 0;
+	t->resume_from = (uint64_t)st.st_size;
+	if (d->size > 0 && t->resume_from >= d->size && ftruncate(t->fd, 0) == 0)
+		t->resume_from = 0;
+	l->total += d->size;
 	return 0;
 }
 
-static int prepare(struct landing *l, struct varve_error *err)
+/* Bytewise by digest: what is without one is nobody else's. */
+static int by_digest(const void *a, const void *b)
 {
+	const struct source_download *x = *(struct source_download *const *)a;
+	const struct source_download *y = *(struct source_download *const *)b;
+
+	if (!x->want || !y->want)
+		return (x->want != NULL) - (y->want != NULL);
+	return memcmp(x->want->bytes, y->want->bytes, sizeof(x->want->bytes));
+}
+
+/* Every process takes the locks in the same order, so that two never wait for each other. */
+static int prepare(struct landing *l, struct source_download *downloads, size_t count,
+		   struct varve_error *err)
+{
+	CLEANUP(free_ptr) struct source_download **sorted = xcalloc(count + 1, sizeof(*sorted));
 	size_t i;
 	int r;
 
-	for (i = 0; i < l->count; i++)
-		l->transfers[i].fd = -1;
+	for (i = 0; i < count; i++)
+		sorted[i] = &downloads[i];
+	qsort(sorted, count, sizeof(*sorted), by_digest);
 	r = store_open_dir(l->context->store, "uploads", &l->uploads, err);
-	for (i = 0; i < l->count && r == 0; i++) {
-		l->transfers[i].url = l->downloads[i].url;
-		l->transfers[i].size = l->downloads[i].size;
-		l->transfers[i].limit = l->downloads[i].limit;
-		l->transfers[i].want = l->downloads[i].want;
-		l->total += l->downloads[i].size;
-		r = open_landing(l, i);
+	for (i = 0; i < count && r == 0; i++) {
+		r = open_landing(l, sorted[i]);
 		if (r < 0)
-			(void)varve_error_set(err, r, "make uploads/%s", l->names[i]);
+			return varve_error_set(err, r, "make uploads/%s", l->names[l->count]);
+		r = 0;
 	}
 	return r;
 }
@@ -96,13 +155,13 @@ static int prepare(struct landing *l, struct varve_error *err)
 /* A file that is whole becomes a blob at once: what comes later may fail. */
 static void keep(struct landing *l, size_t i)
 {
-	struct source_download *d = &l->downloads[i];
+	struct source_download *d = l->downloads[i];
 	int r;
 
 	d->got = l->transfers[i].got;
 	d->got_size = l->transfers[i].got_size;
-	r = store_blob_adopt(l->context->store, l->transfers[i].fd, l->uploads, l->names[i], &d->got,
-			     l->result == 0 ? l->err : NULL);
+	r = store_blob_adopt(l->context->store, l->transfers[i].fd, l->uploads, l->names[i],
+			     &d->got, l->result == 0 ? l->err : NULL);
 	if (r < 0 && l->result == 0)
 		l->result = r;
 }
@@ -123,19 +182,19 @@ static void drop_wrong(struct landing *l)
 	size_t i;
 
 	for (i = 0; i < l->count; i++)
-		if (!l->downloads[i].want || l->transfers[i].result == -VARVE_E_DIGEST)
+		if (!l->downloads[i]->want || l->transfers[i].result == -VARVE_E_DIGEST)
 			(void)unlinkat(l->uploads, l->names[i], 0);
 }
 
 int source_download(struct source_context *context, struct source_download *downloads, size_t count,
 		    const char *what, struct varve_error *err)
 {
-	CLEANUP(landing_release) struct landing l = {
+	CLEANUP(landing_release)
+	struct landing l = {
 		.context = context,
-		.downloads = downloads,
 		.transfers = xcalloc(count + 1, sizeof(*l.transfers)),
+		.downloads = xcalloc(count + 1, sizeof(struct source_download *)),
 		.names = xcalloc(count + 1, sizeof(*l.names)),
-		.count = count,
 		.uploads = -1,
 		.what = what,
 		.err = err,
@@ -146,9 +205,9 @@ int source_download(struct source_context *context, struct source_download *down
 		return 0;
 	r = need_http(context, downloads[0].url, err);
 	if (r == 0)
-		r = prepare(&l, err);
-	if (r == 0) {
-		r = http_fetch(context->http, l.transfers, count, on_progress, &l, err);
+		r = prepare(&l, downloads, count, err);
+	if (r == 0 && l.count > 0) {
+		r = http_fetch(context->http, l.transfers, l.count, on_progress, &l, err);
 		drop_wrong(&l);
 	}
 	return r < 0 ? r : l.result;
