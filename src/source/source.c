@@ -13,8 +13,8 @@
 
 static const struct {
 	const char *kind;
-	int (*resolve)(struct source_context *context, const struct lock *lock, struct lock_source *ret,
-		       struct varve_error *err);
+	int (*resolve)(struct source_context *context, const struct lock *lock,
+		       struct lock_source *ret, struct varve_error *err);
 } kinds[] = {
 	{"debian", source_debian_resolve},
 	{"url", source_url_resolve},
@@ -24,7 +24,8 @@ int source_resolve(struct source_context *context, const char *name, const json_
 		   const struct lock *lock, struct lock_source *ret, struct varve_error *err)
 {
 	const char *kind = json_optional_string(spec, "kind", "");
-	struct lock_source source = {.name = xstrdup(name), .spec = json_deep_copy(spec), .facts = json_object()};
+	struct lock_source source = {
+		.name = xstrdup(name), .spec = json_deep_copy(spec), .facts = json_object()};
 	size_t i;
 	int r = -VARVE_E_RECIPE;
 
@@ -53,7 +54,23 @@ bool source_is_fetched(const struct source_context *context, const struct lock_s
 	return true;
 }
 
-/* "debian:pool/x.deb" -> URL of the machine's mirror; what has "://" or is a path is a URL already. */
+/* The first suite that lies on the mirror. */
+static const char *suite_on(const json_t *spec, const char *mirror)
+{
+	const json_t *suites = json_object_get(spec, "suites");
+	size_t i;
+
+	for (i = 0; i < json_array_size(suites); i++) {
+		const char *suite = json_string_value(json_array_get(suites, i));
+
+		if (suite && str_ends(suite, "-security") == str_ends(mirror, "-security"))
+			return suite;
+	}
+	return "";
+}
+
+/* "debian:pool/x.deb" -> URL of the machine's mirror; what has "://" or is a path is a URL already.
+ */
 static int locate(const struct source_context *context, const struct lock_source *source,
 		  const struct lock_artifact *artifact, char **ret, struct varve_error *err)
 {
@@ -61,7 +78,6 @@ static int locate(const struct source_context *context, const struct lock_source
 	CLEANUP(free_ptr) char *directory = NULL;
 	CLEANUP(free_ptr) char *name = NULL;
 	CLEANUP(free_ptr) char *url = NULL;
-	const json_t *suites = json_object_get(source->spec, "suites");
 	int r;
 
 	if (strstr(artifact->from, "://")) {
@@ -70,15 +86,15 @@ static int locate(const struct source_context *context, const struct lock_source
 	}
 	if (!colon || strcmp(json_optional_string(source->spec, "kind", ""), "url") == 0) {
 		directory = realpath(context->directory, NULL);
-		*ret = *artifact->from == '/' ? xasprintf("file://%s", artifact->from)
-					      : xasprintf("file://%s/%s", directory ? directory : "",
-							  artifact->from);
+		*ret = *artifact->from == '/'
+			       ? xasprintf("file://%s", artifact->from)
+			       : xasprintf("file://%s/%s", directory ? directory : "",
+					   artifact->from);
 		return 0;
 	}
 	name = xstrndup(artifact->from, (size_t)(colon - artifact->from));
-	r = source_mirror(context, name,
-			  json_string_value(json_array_get(suites, 0)) ? json_string_value(json_array_get(suites, 0)) : "",
-			  &url, err);
+	r = source_archive_url(context, source->spec, name, suite_on(source->spec, name), &url,
+			       err);
 	if (r == 0)
 		*ret = xasprintf("%s/%s", url, colon + 1);
 	return r;
@@ -122,9 +138,10 @@ static int want_missing(struct source_context *context, const struct lock_source
 		    is_wanted(wanted, &artifact->sha256))
 			continue;
 		if (context->offline)
-			return varve_error_set(err, -VARVE_E_LOCK,
-					       "%s %s is not in the store, and --offline forbids to fetch it",
-					       artifact->name, artifact->version);
+			return varve_error_set(
+				err, -VARVE_E_LOCK,
+				"%s %s is not in the store, and --offline forbids to fetch it",
+				artifact->name, artifact->version);
 		r = locate(context, source, artifact, &url, err);
 		if (r < 0)
 			return r;
@@ -140,7 +157,8 @@ static int want_missing(struct source_context *context, const struct lock_source
 static int keep_artifacts(struct source_context *context, const struct lock_source *source,
 			  struct varve_error *err)
 {
-	CLEANUP(free_ptr) struct varve_digest *digests = xcalloc(source->count + 1, sizeof(*digests));
+	CLEANUP(free_ptr)
+	struct varve_digest *digests = xcalloc(source->count + 1, sizeof(*digests));
 	char hex[VARVE_DIGEST_HEX];
 	size_t i;
 
@@ -163,8 +181,9 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 		r = source_download(context, wanted.downloads, wanted.count,
 				    count == 1 ? sources[0]->name : "sources", err);
 	if (r == -VARVE_E_NOT_FOUND)
-		varve_error_hint(err, "the mirror no longer has it: lock again (varve lock --all), or set "
-				      "a mirror that keeps old versions");
+		varve_error_hint(
+			err, "the mirror no longer has it: lock again (varve lock --all), or set "
+			     "a mirror that keeps old versions");
 	for (i = 0; i < count && r == 0; i++)
 		r = keep_artifacts(context, sources[i], err);
 	return r < 0 ? r : (int)wanted.count;

@@ -58,22 +58,6 @@ static char *mirror_of(const struct debian *d, const char *suite)
 	return str_ends(suite, "-security") ? xasprintf("%s-security", name) : xstrdup(name);
 }
 
-/* A snapshot's mirror is used where the machine has one; else the ordinary one, and only the lock's
- * digests say what the bytes must be. */
-static int find_url(const struct debian *d, const char *mirror, const char *suite, char **ret,
-		    struct varve_error *err)
-{
-	CLEANUP(free_ptr) char *snapshots = xasprintf("%s-snapshot", mirror);
-	CLEANUP(free_ptr) char *url = NULL;
-	const char *snapshot = text_of(d, "snapshot");
-
-	if (*snapshot && source_mirror(d->context, snapshots, "", &url, NULL) == 0) {
-		*ret = xasprintf("%s/%s", url, snapshot);
-		return 0;
-	}
-	return source_mirror(d->context, mirror, suite, ret, err);
-}
-
 static void note_release(struct debian *d, const char *suite, const struct deb_release *release,
 			 const struct varve_digest *digest)
 {
@@ -98,7 +82,7 @@ static int add_suite(struct debian *d, const char *suite, struct varve_error *er
 	size_t i;
 	int r;
 
-	r = find_url(d, mirror, suite, &url, err);
+	r = source_archive_url(d->context, d->ret->spec, mirror, suite, &url, err);
 	if (r < 0)
 		return r;
 	if (*text_of(d, "keyring"))
@@ -119,7 +103,8 @@ static int add_suite(struct debian *d, const char *suite, struct varve_error *er
 	return r;
 }
 
-/* --- what is installed below ------------------------------------------------------------------- */
+/* --- what is installed below -------------------------------------------------------------------
+ */
 
 static bool is_stanza_of(const char *stanza, const struct lock_artifact *artifact)
 {
@@ -132,7 +117,8 @@ static bool is_stanza_of(const char *stanza, const struct lock_artifact *artifac
 	       str_equal(buf_text(&architecture), artifact->architecture);
 }
 
-static bool find_stanza(const struct debian *d, const struct lock_artifact *artifact, struct buf *ret)
+static bool find_stanza(const struct debian *d, const struct lock_artifact *artifact,
+			struct buf *ret)
 {
 	CLEANUP(free_ptr) char *start = xasprintf("\nPackage: %s\n", artifact->name);
 	size_t i;
@@ -159,7 +145,8 @@ static bool find_stanza(const struct debian *d, const struct lock_artifact *arti
 
 /* A version that the archive has moved on from: its .deb says what it provides and needs. */
 static int read_stanza(struct debian *d, const struct lock_source *source,
-		       const struct lock_artifact *artifact, struct buf *ret, struct varve_error *err)
+		       const struct lock_artifact *artifact, struct buf *ret,
+		       struct varve_error *err)
 {
 	CLEANUP(fd_close) int deb = -1;
 	int r = 0;
@@ -188,7 +175,8 @@ static int add_installed(struct debian *d, const json_t *below, struct buf *ret,
 		return r;
 	source = lock_find(d->lock, name, &spec);
 	if (!source)
-		return varve_error_set(err, -VARVE_E_LOCK, "source \"%s\" below is not locked", name);
+		return varve_error_set(err, -VARVE_E_LOCK, "source \"%s\" below is not locked",
+				       name);
 	for (i = 0; i < source->count && r == 0; i++)
 		if (!find_stanza(d, &source->artifacts[i], ret))
 			r = read_stanza(d, source, &source->artifacts[i], ret, err);
@@ -206,7 +194,8 @@ static int collect_installed(struct debian *d, struct buf *ret, struct varve_err
 	return r;
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it ---------------------------------------------------------------------------------
+ */
 
 static int solve(struct debian *d, struct varve_error *err)
 {
@@ -255,14 +244,17 @@ static void take_size(struct lock_artifact **sorted, size_t count, const char *s
 	found = name.len == 0 ? NULL
 			      : bsearch(&key_pointer, sorted, count, sizeof(*sorted), by_name);
 	if (found && is_stanza_of(stanza - strlen("Package: "), *found) &&
-	    deb_stanza_field(stanza, "Size", &size) && str_to_u64(buf_text(&size), INT64_MAX, &value))
+	    deb_stanza_field(stanza, "Size", &size) &&
+	    str_to_u64(buf_text(&size), INT64_MAX, &value))
 		(*found)->size = value;
 }
 
-/* libsolv does not keep the Size of what it reads from Packages files: one pass over the text does. */
+/* libsolv does not keep the Size of what it reads from Packages files: one pass over the text does.
+ */
 static void take_sizes(struct debian *d)
 {
-	CLEANUP(free_ptr) struct lock_artifact **sorted = xcalloc(d->ret->count + 1, sizeof(*sorted));
+	CLEANUP(free_ptr)
+	struct lock_artifact **sorted = xcalloc(d->ret->count + 1, sizeof(*sorted));
 	static const char mark[] = "\nPackage: ";
 	size_t i;
 
@@ -284,8 +276,8 @@ static void take_sizes(struct debian *d)
 int source_debian_resolve(struct source_context *context, const struct lock *lock,
 			  struct lock_source *ret, struct varve_error *err)
 {
-	CLEANUP(debian_release) struct debian d = {
-		.context = context, .lock = lock, .ret = ret, .releases = json_object()};
+	CLEANUP(debian_release)
+	struct debian d = {.context = context, .lock = lock, .ret = ret, .releases = json_object()};
 	CLEANUP(strv_release) struct strv suites = STRV_INIT;
 	size_t i;
 	int r = 0;

@@ -11,17 +11,24 @@ int source_debian_resolve(struct source_context *context, const struct lock *loc
 int source_url_resolve(struct source_context *context, const struct lock *lock,
 		       struct lock_source *ret, struct varve_error *err);
 
+/* Base URL of the archive behind a mirror name: where the spec has a snapshot and the machine a
+ * mirror "NAME-snapshot", that one's; else source_mirror's, and only the lock's digests say what
+ * the bytes must be. Caller frees. */
+int source_archive_url(const struct source_context *context, const json_t *spec, const char *mirror,
+		       const char *suite, char **ret_url, struct varve_error *err);
+
 /* One file to bring into the store. */
 struct source_download {
-	char *url;		    /* owned */
+	char *url; /* owned */
 	const struct varve_digest *want; /* NULL: any; borrowed */
-	uint64_t size;		    /* expected, 0: unknown */
-	uint64_t limit;		    /* where size is unknown */
-	struct varve_digest got;    /* of the blob, after success */
+	uint64_t size; /* expected, 0: unknown */
+	uint64_t limit; /* where size is unknown */
+	struct varve_digest got; /* of the blob, after success */
 	uint64_t got_size;
 };
-/* Downloads all of them at once; each becomes a blob. Those with a known digest go on where an earlier
- * try broke off (uploads/fetch-HEX). what: for the progress. */
+/* Downloads all of them at once; each becomes a blob. Those with a known digest go on where an
+ * earlier try broke off (uploads/fetch-HEX), and wait for another process that fetches the same.
+ * what: for the progress. */
 int source_download(struct source_context *context, struct source_download *downloads, size_t count,
 		    const char *what, struct varve_error *err);
 /* Downloads one small file into memory. */

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "source/deb_archive.h"
-#include "source/source.h"
+#include "source/source_kind.h"
 
 enum { APT_FILE = 1 << 20 };
 
@@ -47,7 +47,8 @@ static void add_archive(struct apt_archives *ret, const char *uri, const struct 
 	size_t len = strlen(uri);
 	struct apt_archive *archive;
 
-	if (!str_starts(uri, "http://") && !str_starts(uri, "https://") && !str_starts(uri, "file:"))
+	if (!str_starts(uri, "http://") && !str_starts(uri, "https://") &&
+	    !str_starts(uri, "file:"))
 		return;
 	ret->items = array_grow(ret->items, ret->count, &ret->alloc, sizeof(*ret->items));
 	archive = &ret->items[ret->count++];
@@ -221,11 +222,29 @@ int source_mirror(const struct source_context *context, const char *name, const 
 		url = apt_choose(&archives, name, suite);
 	}
 	if (!url) {
-		varve_error_set(err, -VARVE_E_HOST, "this machine does not say where mirror \"%s\" lies", name);
-		varve_error_hint(err, "set it: --mirror %s=URL, or in the configuration file (varve(1), MIRRORS)",
-				 name);
+		varve_error_set(err, -VARVE_E_HOST,
+				"this machine does not say where mirror \"%s\" lies", name);
+		varve_error_hint(
+			err,
+			"set it: --mirror %s=URL, or in the configuration file (varve(1), MIRRORS)",
+			name);
 		return -VARVE_E_HOST;
 	}
 	*ret_url = without_slash(url);
+	return 0;
+}
+
+int source_archive_url(const struct source_context *context, const json_t *spec, const char *mirror,
+		       const char *suite, char **ret_url, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *snapshots = xasprintf("%s-snapshot", mirror);
+	const char *snapshot = json_optional_string(spec, "snapshot", "");
+	const char *url = *snapshot ? find_setting(context->mirrors, snapshots) : NULL;
+	CLEANUP(free_ptr) char *base = NULL;
+
+	if (!url)
+		return source_mirror(context, mirror, suite, ret_url, err);
+	base = without_slash(url);
+	*ret_url = xasprintf("%s/%s", base, snapshot);
 	return 0;
 }
