@@ -28,7 +28,7 @@ struct solve {
 	Transaction *transaction;
 	Queue jobs;
 	struct strv essential; /* names */
-	struct strv favoured;  /* names: of packages that every system is meant to have */
+	struct strv favoured; /* names: of packages that every system is meant to have */
 };
 
 static void solve_release(struct solve *s)
@@ -44,7 +44,8 @@ static void solve_release(struct solve *s)
 	strv_release(&s->favoured);
 }
 
-/* --- the pool ---------------------------------------------------------------------------------- */
+/* --- the pool ----------------------------------------------------------------------------------
+ */
 
 static int add_repo(struct solve *s, const char *text, size_t len, const char *name, Repo **ret,
 		    struct varve_error *err)
@@ -78,7 +79,8 @@ static int fill_pool(struct solve *s, struct varve_error *err)
 	pool_setdisttype(s->pool, DISTTYPE_DEB);
 	pool_setarch(s->pool, q->architecture);
 	for (i = 0; i < q->index_count; i++) {
-		r = add_repo(s, q->indexes[i].text, q->indexes[i].len, q->indexes[i].mirror, &repo, err);
+		r = add_repo(s, q->indexes[i].text, q->indexes[i].len, q->indexes[i].mirror, &repo,
+			     err);
 		if (r < 0)
 			return r;
 		deb_names_with(q->indexes[i].text, "Essential: yes", &s->essential);
@@ -93,7 +95,8 @@ static int fill_pool(struct solve *s, struct varve_error *err)
 	return 0;
 }
 
-/* --- jobs -------------------------------------------------------------------------------------- */
+/* --- jobs --------------------------------------------------------------------------------------
+ */
 
 static bool is_provided(struct solve *s, Id name)
 {
@@ -102,7 +105,8 @@ static bool is_provided(struct solve *s, Id name)
 
 static int no_such_package(struct solve *s, const char *name, struct varve_error *err)
 {
-	CLEANUP(free_ptr) const char **names = xcalloc((size_t)s->pool->nsolvables + 1, sizeof(*names));
+	CLEANUP(free_ptr)
+	const char **names = xcalloc((size_t)s->pool->nsolvables + 1, sizeof(*names));
 	Pool *pool = s->pool; /* FOR_POOL_SOLVABLES wants this name */
 	const char *nearest;
 	size_t count = 0;
@@ -121,7 +125,8 @@ static int no_such_package(struct solve *s, const char *name, struct varve_error
 static int want(struct solve *s, const char *text, struct varve_error *err)
 {
 	const char *equals = strchr(text, '=');
-	CLEANUP(free_ptr) char *name = xstrndup(text, equals ? (size_t)(equals - text) : strlen(text));
+	CLEANUP(free_ptr)
+	char *name = xstrndup(text, equals ? (size_t)(equals - text) : strlen(text));
 	Id id = pool_str2id(s->pool, name, 0);
 
 	if (!is_provided(s, id))
@@ -129,8 +134,9 @@ static int want(struct solve *s, const char *text, struct varve_error *err)
 	if (equals) {
 		id = pool_rel2id(s->pool, id, pool_str2id(s->pool, equals + 1, 1), REL_EQ, 1);
 		if (!is_provided(s, id))
-			return varve_error_set(err, -VARVE_E_RESOLVE, "package \"%s\" is not there as version %s",
-					       name, equals + 1);
+			return varve_error_set(err, -VARVE_E_RESOLVE,
+					       "package \"%s\" is not there as version %s", name,
+					       equals + 1);
 	}
 	queue_push2(&s->jobs, SOLVER_INSTALL | SOLVER_SOLVABLE_PROVIDES, id);
 	return 0;
@@ -141,8 +147,9 @@ static void favour(struct solve *s, Id name)
 	queue_push2(&s->jobs, SOLVER_FAVOR | SOLVER_SOLVABLE_NAME, name);
 }
 
-/* Who needs "libsystemd0" means the package of that name, not another that provides it too; who needs
- * "awk" gets the one that Debian gives to every system. apt chooses so; libsolv has to be told. */
+/* Who needs "libsystemd0" means the package of that name, not another that provides it too; who
+ * needs "awk" gets the one that Debian gives to every system. apt chooses so; libsolv has to be
+ * told. */
 static void favour_usual_choices(struct solve *s)
 {
 	Pool *pool = s->pool; /* FOR_POOL_SOLVABLES and FOR_PROVIDES want this name */
@@ -163,8 +170,8 @@ static void favour_usual_choices(struct solve *s)
 	}
 }
 
-/* On a new system the links from /bin to /usr/bin are made by whoever makes it: the package that only
- * states the fact is wanted, not the one that converts old systems. */
+/* On a new system the links from /bin to /usr/bin are made by whoever makes it: the package that
+ * only states the fact is wanted, not the one that converts old systems. */
 static void want_usr_is_merged(struct solve *s)
 {
 	Id id = pool_str2id(s->pool, "usr-is-merged", 0);
@@ -189,16 +196,36 @@ static int make_jobs(struct solve *s, struct varve_error *err)
 	return r;
 }
 
-/* --- the answer -------------------------------------------------------------------------------- */
+/* --- the answer --------------------------------------------------------------------------------
+ */
 
+/* All rules of the problem: the one that libsolv would tell of may only say that something cannot
+ * be. */
 static int describe_problems(struct solve *s, struct varve_error *err)
 {
-	int count = (int)solver_problem_count(s->solver), i;
+	CLEANUP(strv_release) struct strv told = STRV_INIT;
+	Id source, target, dependency;
+	Queue rules;
+	int i;
 
+	queue_init(&rules);
+	solver_findallproblemrules(s->solver, 1, &rules);
+	for (i = 0; i < rules.count && told.count < SOLVE_PROBLEMS; i++) {
+		SolverRuleinfo info = solver_ruleinfo(s->solver, rules.elements[i], &source,
+						      &target, &dependency);
+		const char *text =
+			solver_problemruleinfo2str(s->solver, info, source, target, dependency);
+
+		if (info != SOLVER_RULE_JOB && !strv_contains(&told, text))
+			strv_add(&told, text);
+	}
+	queue_free(&rules);
+	if (told.count == 0)
+		strv_add(&told, solver_problem2str(s->solver, 1));
 	varve_error_set(err, -VARVE_E_RESOLVE, "the packages do not fit together: %s",
-			solver_problem2str(s->solver, 1));
-	for (i = 2; i <= count && i <= SOLVE_PROBLEMS; i++)
-		varve_error_hint(err, "%s", solver_problem2str(s->solver, i));
+			told.items[0]);
+	for (i = 1; i < (int)told.count; i++)
+		varve_error_hint(err, "%s", told.items[i]);
 	return -VARVE_E_RESOLVE;
 }
 
@@ -214,8 +241,8 @@ static int run_solver(struct solve *s, struct varve_error *err)
 	return 0;
 }
 
-static int add_artifact(struct solve *s, Solvable *solvable, bool essential, struct lock_source *ret,
-			struct varve_error *err)
+static int add_artifact(struct solve *s, Solvable *solvable, bool essential,
+			struct lock_source *ret, struct varve_error *err)
 {
 	const char *location = solvable_lookup_location(solvable, NULL);
 	const char *name = pool_id2str(s->pool, solvable->name);
@@ -226,8 +253,8 @@ static int add_artifact(struct solve *s, Solvable *solvable, bool essential, str
 
 	bytes = solvable_lookup_bin_checksum(solvable, SOLVABLE_CHECKSUM, &type);
 	if (!location || !bytes || type != REPOKEY_TYPE_SHA256)
-		return varve_error_set(err, -VARVE_E_FORMAT, "package %s: its index has no SHA256 or Filename",
-				       name);
+		return varve_error_set(err, -VARVE_E_FORMAT,
+				       "package %s: its index has no SHA256 or Filename", name);
 	memcpy(sha256.bytes, bytes, sizeof(sha256.bytes));
 	artifact = lock_source_add(ret);
 	artifact->name = xstrdup(name);
