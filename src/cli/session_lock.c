@@ -20,13 +20,38 @@ static bool must_refresh(const struct session *session, const char *name)
 	return values->all || strv_contains(&values->upgrade, name);
 }
 
+/* A misspelt name would else upgrade nothing and say nothing. */
+static int check_upgrade(const struct session *session, struct varve_error *err)
+{
+	const struct recipe *recipe = session->cli->recipe;
+	const struct strv *names = &session->cli->values.upgrade;
+	CLEANUP(free_ptr) const char **known = xcalloc(recipe->source_count + 1, sizeof(*known));
+	const char *nearest;
+	size_t i;
+
+	for (i = 0; i < recipe->source_count; i++)
+		known[i] = recipe->sources[i].name.text;
+	for (i = 0; i < names->count; i++) {
+		if (recipe_find_source(recipe, names->items[i]))
+			continue;
+		nearest = str_nearest(names->items[i], known);
+		varve_error_set(err, -VARVE_E_USAGE, "--upgrade: the recipe has no source \"%s\"",
+				names->items[i]);
+		if (nearest)
+			varve_error_hint(err, "did you mean \"%s\"?", nearest);
+		return -VARVE_E_USAGE;
+	}
+	return 0;
+}
+
 static int refuse(const struct session *session, const struct plan_source *source,
 		  struct varve_error *err)
 {
 	varve_error_set(err, -VARVE_E_LOCK, "source \"%s\" is not locked in %s", source->name,
 			session->lock_path);
 	varve_error_hint(err, "varve lock %s resolves it (--%s forbids that here)",
-			 session->cli->recipe_path, session->cli->values.offline ? "offline" : "locked");
+			 session->cli->recipe_path,
+			 session->cli->values.offline ? "offline" : "locked");
 	return -VARVE_E_LOCK;
 }
 
@@ -35,8 +60,10 @@ static void tell_progress(void *cookie, const char *what, uint64_t done, uint64_
 	struct session *session = cookie;
 	const struct varve_report *report = progress_report(session->progress);
 
-	report->event(report->cookie, &(struct varve_event){.kind = VARVE_EVENT_FETCH, .step = what,
-							    .done = done, .total = total});
+	report->event(report->cookie, &(struct varve_event){.kind = VARVE_EVENT_FETCH,
+							    .step = what,
+							    .done = done,
+							    .total = total});
 }
 
 static int resolve(struct session *session, const struct plan_source *source,
@@ -50,7 +77,8 @@ static int resolve(struct session *session, const struct plan_source *source,
 		      &(struct varve_event){.kind = VARVE_EVENT_RESOLVE, .step = source->name});
 	session->sources.progress = tell_progress;
 	session->sources.cookie = session;
-	r = source_resolve(&session->sources, source->name, source->spec, &session->lock, &locked, err);
+	r = source_resolve(&session->sources, source->name, source->spec, &session->lock, &locked,
+			   err);
 	session->sources.progress = NULL;
 	if (r < 0) {
 		varve_error_prefix(err, "source \"%s\"", source->name);
@@ -83,8 +111,8 @@ static int complete(struct session *session, const struct plan_sources *wanted,
 	return 0;
 }
 
-/* A recipe without options has one set of specs: what is not among them is out of date. Other recipes
- * keep the entries of other option values. */
+/* A recipe without options has one set of specs: what is not among them is out of date. Other
+ * recipes keep the entries of other option values. */
 static void prune(struct session *session, const struct plan_sources *wanted)
 {
 	struct lock kept = LOCK_INIT;
@@ -151,10 +179,12 @@ int session_lock(struct session *session, enum session_locking locking, struct v
 	CLEANUP(lock_release) struct lock before = LOCK_INIT;
 	int r;
 
-	r = lock_read(session->lock_path, &session->lock, err);
+	r = check_upgrade(session, err);
 	if (r == 0)
-		r = plan_collect_sources(session->cli->recipe, session->scope, &session->plan_options,
-					 &wanted, err);
+		r = lock_read(session->lock_path, &session->lock, err);
+	if (r == 0)
+		r = plan_collect_sources(session->cli->recipe, session->scope,
+					 &session->plan_options, &wanted, err);
 	if (r < 0)
 		return r;
 	/* The usual case: nothing to do, nothing to compare. */
