@@ -24,45 +24,47 @@ struct sandbox_range {
 
 struct sandbox_host {
 	enum owner_mode owner; /* how owners are kept here */
-	uid_t uid;	       /* effective ids outside */
+	uid_t uid; /* effective ids outside */
 	gid_t gid;
 	struct sandbox_range uids, gids; /* OWNER_SUBUID only */
-	char *bwrap;			 /* absolute path */
-	char *newuidmap, *newgidmap;	 /* absolute paths; OWNER_SUBUID only */
+	char *bwrap; /* absolute path */
+	char *newuidmap, *newgidmap; /* absolute paths; OWNER_SUBUID only */
 };
 
-/* Finds out, without forking, how steps can run here: real root -> OWNER_ROOT; newuidmap, newgidmap and
- * >= 65535 ids in /etc/subuid and /etc/subgid (by name or number) -> OWNER_SUBUID; else -VARVE_E_HOST
- * with what is missing and the command that cures it. */
+/* Finds out, without forking, how steps can run here: real root -> OWNER_ROOT; newuidmap, newgidmap
+ * and
+ * >= 65535 ids in /etc/subuid and /etc/subgid (by name or number) -> OWNER_SUBUID; else
+ * -VARVE_E_HOST with what is missing and the command that cures it. */
 int sandbox_detect(struct sandbox_host *ret, struct varve_error *err);
 void sandbox_host_release(struct sandbox_host *host);
 
 /* One row of `varve doctor`. */
 enum sandbox_verdict { SANDBOX_OK, SANDBOX_DEGRADED, SANDBOX_MISSING };
 struct sandbox_finding {
-	char name[32];	  /* "user namespaces", "overlay", ... */
+	char name[32]; /* "user namespaces", "overlay", ... */
 	enum sandbox_verdict verdict;
 	char detail[256]; /* what was found, or what is missing */
-	char cure[256];	  /* command or setting; "" when ok */
+	char cure[256]; /* command or setting; "" when ok */
 };
 enum { SANDBOX_FINDINGS = 16 };
 /* Tries each capability for real on the file system of store_dirfd (unshare, id maps, overlay with
- * whiteout and opaque directory, bubblewrap, listener, free space, user xattrs). Returns the number of
- * rows; never fails. sandbox.md section 6 gives causes and texts. */
+ * whiteout and opaque directory, bubblewrap, listener, free space, user xattrs). Returns the number
+ * of rows; never fails. sandbox.md section 6 gives causes and texts. */
 size_t sandbox_examine(int store_dirfd, struct sandbox_finding findings[SANDBOX_FINDINGS]);
 
-/* Forks a process that runs fn(cookie) as id 0 of a new user namespace (OWNER_ROOT: of none) and in an
- * own mount namespace with private propagation; its exit status is fn's result (0..255). Descriptors
- * are inherited. It dies when its parent does. Returns once the process runs; failure to set the
- * namespace up is reported by the process itself: a line on setup_error_fd (borrowed; -1: stderr) and
- * exit status 125. SIGINT is ignored in it (the parent decides). */
+/* Forks a process that runs fn(cookie) as id 0 of a new user namespace (OWNER_ROOT: of none) and in
+ * an own mount namespace with private propagation; its exit status is fn's result (0..255).
+ * Descriptors are inherited. It dies when its parent does. Returns once the process runs; failure
+ * to set the namespace up is reported by the process itself: a line on setup_error_fd (borrowed;
+ * -1: stderr) and exit status 125. SIGINT is ignored in it (the parent decides). */
 int sandbox_spawn(const struct sandbox_host *host, int (*fn)(void *cookie), void *cookie,
 		  int setup_error_fd, pid_t *ret_pid, struct varve_error *err);
 
-/* Mounts an overlay of lowers (topmost first; directory descriptors) on the directory target. upper and
- * work are descriptors on one file system, both -1 for a read-only view. One read-only lower is bind
- * mounted, none is an empty tmpfs. Up to 500 lowers (mount methods: sandbox.md 3.2; equal directories
- * are dropped). Called in a spawned process. */
+/* Mounts an overlay of lowers (topmost first; directory descriptors) on the directory target. upper
+ * and work are descriptors on one file system, both -1 for a read-only view. One read-only lower is
+ * bind mounted, none is an empty tmpfs. Up to 500 lowers (mount methods: sandbox.md 3.2; equal
+ * directories are dropped). Called in a spawned process; the descriptors may come from before it.
+ * For a moment the upper (else the topmost lower) directory is covered in this namespace. */
 int sandbox_overlay(const int *lowers, size_t count, int upper, int work, const char *target,
 		    struct varve_error *err);
 int sandbox_unmount(const char *target, struct varve_error *err);
@@ -79,12 +81,12 @@ struct sandbox_spec {
 	const struct sandbox_bind *binds;
 	size_t bind_count;
 	const struct strv *environment; /* NAME=VALUE; the whole environment */
-	const char *workdir;		/* absolute, inside */
-	const char *temporary;		/* directory on disk that becomes /tmp; NULL: a tmpfs */
-	bool network;			/* true: the host's network, with its resolv.conf */
-	bool terminal;			/* keep the controlling terminal (varve run, shell) */
-	uint32_t uid, gid;		/* user of the command, inside */
-	const struct strv *groups;	/* further group ids as decimal text; may be NULL */
+	const char *workdir; /* absolute, inside */
+	const char *temporary; /* directory on disk that becomes /tmp; NULL: a tmpfs */
+	bool network; /* true: the host's network, with its resolv.conf */
+	bool terminal; /* keep the controlling terminal (varve run, shell) */
+	uint32_t uid, gid; /* user of the command, inside */
+	const struct strv *groups; /* further group ids as decimal text; may be NULL */
 	const struct strv *argv;
 };
 
@@ -94,7 +96,12 @@ void sandbox_arguments(const struct sandbox_spec *spec, struct strv *ret_argv);
 
 /* Runs the command to its end. stdin_fd -1: /dev/null. stdout_fd, stderr_fd: -1: inherited.
  * Returns 0 and the exit status (128 + signal) in ret_status; arguments travel by memfd (--args).
- * mknod of devices succeeds without effect; capabilities are those of a container, no more. */
+ * Nothing of the command still runs then. -VARVE_E_HOST: bwrap could not set the sandbox up (or the
+ * working directory is missing); its message is on stderr_fd. With network the host's
+ * /etc/resolv.conf and /etc/hosts are mounted, on empty files that bwrap makes where there are
+ * none. Makes the calling process a reaper of orphans and, but for a terminal, the leader of a
+ * session. mknod of devices succeeds without effect; capabilities are those of a container, no
+ * more. */
 int sandbox_run(const struct sandbox_host *host, const struct sandbox_spec *spec, int stdin_fd,
 		int stdout_fd, int stderr_fd, int *ret_status, struct varve_error *err);
 
