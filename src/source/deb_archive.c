@@ -36,7 +36,8 @@ static int failed(struct archive *archive, const char *what, struct varve_error 
 {
 	const char *text = archive ? archive_error_string(archive) : NULL;
 
-	return varve_error_set(err, -VARVE_E_FORMAT, "%s: %s", what, text ? text : "cannot be read");
+	return varve_error_set(err, -VARVE_E_FORMAT, "%s: %s", what,
+			       text ? text : "cannot be read");
 }
 
 static la_ssize_t read_member(struct archive *inner, void *cookie, const void **block)
@@ -50,6 +51,16 @@ static la_ssize_t read_member(struct archive *inner, void *cookie, const void **
 	return len < 0 ? -1 : len;
 }
 
+/* What dpkg and the archives use. Not "all": libarchive would start programs for some others. */
+static void support_compression(struct archive *archive)
+{
+	archive_read_support_filter_gzip(archive);
+	archive_read_support_filter_bzip2(archive);
+	archive_read_support_filter_lzma(archive);
+	archive_read_support_filter_xz(archive);
+	archive_read_support_filter_zstd(archive);
+}
+
 /* Opens the tar whose member name starts so ("data.tar"). */
 static int open_member(int fd, const char *prefix, struct deb *deb, struct varve_error *err)
 {
@@ -58,21 +69,23 @@ static int open_member(int fd, const char *prefix, struct deb *deb, struct varve
 	*deb = (struct deb){.outer = archive_read_new(), .inner = archive_read_new()};
 	deb->block = xmalloc(DEB_BLOCK);
 	archive_read_support_format_ar(deb->outer);
-	if (lseek(fd, 0, SEEK_SET) < 0 || archive_read_open_fd(deb->outer, fd, DEB_BLOCK) != ARCHIVE_OK)
+	if (lseek(fd, 0, SEEK_SET) < 0 ||
+	    archive_read_open_fd(deb->outer, fd, DEB_BLOCK) != ARCHIVE_OK)
 		return failed(deb->outer, "package", err);
 	do {
 		if (archive_read_next_header(deb->outer, &entry) != ARCHIVE_OK)
-			return varve_error_set(err, -VARVE_E_FORMAT, "not a Debian package: no %s in it",
-					       prefix);
+			return varve_error_set(err, -VARVE_E_FORMAT,
+					       "not a Debian package: no %s in it", prefix);
 	} while (!str_starts(archive_entry_pathname(entry), prefix));
 	archive_read_support_format_tar(deb->inner);
-	archive_read_support_filter_all(deb->inner);
+	support_compression(deb->inner);
 	if (archive_read_open(deb->inner, deb, NULL, read_member, NULL) != ARCHIVE_OK)
 		return failed(deb->inner, prefix, err);
 	return 0;
 }
 
-/* --- unpacking --------------------------------------------------------------------------------- */
+/* --- unpacking ---------------------------------------------------------------------------------
+ */
 
 static int write_file(struct archive *archive, struct archive_entry *entry, int directory,
 		      const char *name)
@@ -103,20 +116,23 @@ static int make_link(int root, const char *target, int directory, const char *na
 	return linkat(from, path_base(clean), directory, name, 0) < 0 ? -errno : 0;
 }
 
-static int make_directory(int directory, const char *name)
+/* 1 when it is a directory of its own, whose attributes are ours to set; 0 for a link to a
+ * directory inside the root, which stays as it is (/bin). Anything else in the way is an error. */
+static int make_directory(int root, const char *path, int directory)
 {
+	CLEANUP(fd_close) int there = -1;
 	struct stat st;
 
-	if (mkdirat(directory, name, 0755) == 0)
+	if (mkdirat(directory, path_base(path), 0755) == 0)
 		return 1;
 	if (errno != EEXIST)
 		return -errno;
-	/* A link to a directory stays a link; anything else in the way is an error. */
-	if (fstatat(directory, name, &st, 0) < 0)
+	if (fstatat(directory, path_base(path), &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	return S_ISDIR(st.st_mode) ? (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-				      S_ISDIR(st.st_mode))
-				   : -ENOTDIR;
+	if (S_ISDIR(st.st_mode))
+		return 1;
+	there = path_open_dir_in(root, path, false);
+	return there < 0 ? there : 0;
 }
 
 /* Owner before mode: chown clears the set-id bits. */
@@ -125,8 +141,8 @@ static int set_attributes(struct archive_entry *entry, int directory, const char
 	struct timespec times[2] = {{.tv_sec = archive_entry_mtime(entry)},
 				    {.tv_sec = archive_entry_mtime(entry)}};
 
-	if (fchownat(directory, name, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry),
-		     AT_SYMLINK_NOFOLLOW) < 0)
+	if (fchownat(directory, name, (uid_t)archive_entry_uid(entry),
+		     (gid_t)archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	if (archive_entry_filetype(entry) != AE_IFLNK &&
 	    fchmodat(directory, name, archive_entry_perm(entry), 0) < 0)
@@ -180,7 +196,7 @@ static int unpack_entry(struct archive *archive, struct archive_entry *entry, in
 	}
 	if (archive_entry_filetype(entry) != AE_IFDIR)
 		return unpack_other(archive, entry, directory, path_base(clean));
-	r = make_directory(directory, path_base(clean));
+	r = make_directory(root, clean, directory);
 	return r <= 0 ? r : set_attributes(entry, directory, path_base(clean));
 }
 
@@ -205,7 +221,8 @@ int deb_unpack(int fd, int root, struct varve_error *err)
 	return r;
 }
 
-/* --- control ----------------------------------------------------------------------------------- */
+/* --- control -----------------------------------------------------------------------------------
+ */
 
 int deb_control(int fd, struct buf *ret, struct varve_error *err)
 {
@@ -244,7 +261,8 @@ bool deb_stanza_field(const char *stanza, const char *field, struct buf *ret)
 		end = line + strcspn(line, "\n");
 		if (found && !continues)
 			break;
-		if (!found && !continues && strncasecmp(line, field, len) == 0 && line[len] == ':') {
+		if (!found && !continues && strncasecmp(line, field, len) == 0 &&
+		    line[len] == ':') {
 			found = true;
 			line += len + 1;
 			line += strspn(line, " \t");
@@ -275,7 +293,7 @@ int deb_decompress(int from, int to, unsigned long long limit, struct varve_erro
 
 	archive_read_support_format_raw(archive);
 	archive_read_support_format_empty(archive);
-	archive_read_support_filter_all(archive);
+	support_compression(archive);
 	if (archive_read_open_fd(archive, from, DEB_BLOCK) != ARCHIVE_OK)
 		return failed(archive, "index", err);
 	if (archive_read_next_header(archive, &entry) == ARCHIVE_EOF)
@@ -283,7 +301,8 @@ int deb_decompress(int from, int to, unsigned long long limit, struct varve_erro
 	while ((len = archive_read_data(archive, deb.block, DEB_BLOCK)) > 0) {
 		sum += (unsigned long long)len;
 		if (sum > limit)
-			return varve_error_set(err, -VARVE_E_LIMIT, "index: larger than %llu bytes", limit);
+			return varve_error_set(err, -VARVE_E_LIMIT, "index: larger than %llu bytes",
+					       limit);
 		if (fd_write_all(to, deb.block, (size_t)len) < 0)
 			return varve_error_set(err, -errno, "write an index");
 	}
