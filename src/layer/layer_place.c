@@ -258,6 +258,16 @@ int layer_place_link(struct layer_place *p, const char *path, const char *target
 	return 0;
 }
 
+/* A whiteout of a directory that the layer has too: nothing of the one below is left, so its
+ * attributes are not either. */
+static int hide_below(struct layer_place *p, const char *path, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *real = path_join(p->parent.real, path_base(path));
+
+	place_dirs_get(&p->parent.dirs, real)->implied = false;
+	return layer_place_opaque(p, path, err);
+}
+
 int layer_place_whiteout(struct layer_place *p, const char *path, struct varve_error *err)
 {
 	struct stat st;
@@ -266,7 +276,7 @@ int layer_place_whiteout(struct layer_place *p, const char *path, struct varve_e
 	if (r < 0)
 		return r;
 	if (fstatat(p->parent.fd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return S_ISDIR(st.st_mode) ? layer_place_opaque(p, path, err) : 0;
+		return S_ISDIR(st.st_mode) ? hide_below(p, path, err) : 0;
 	r = layer_make_whiteout(p->parent.fd, path_base(path));
 	return r < 0 ? varve_error_set(err, r, "make whiteout of %s", path) : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * For the tests of src/layer: trees from tables, and trees as text. Lines of a dump:
- *	TYPE MODE UID:GID MTIME PATH[ = CONTENT | -> TARGET]	d f l p as in find(1); w: a whiteout
- * in the order of the walk. Include after <cmocka.h>. */
+ *	TYPE MODE UID:GID MTIME PATH[ = CONTENT | -> TARGET]	d f l p as in find(1); w: a
+ *whiteout, o: an opaque directory in the order of the walk. Include after <cmocka.h>. */
 #ifndef TESTS_LAYER_FIXTURE_H
 #define TESTS_LAYER_FIXTURE_H
 
@@ -145,10 +145,14 @@ static inline void dump_content(const struct walk_entry *e, struct buf *out)
 
 static inline char type_letter(const struct walk_entry *e)
 {
+	if (S_ISDIR(e->st.st_mode)) {
+		CLEANUP(fd_close) int fd = openat(e->dirfd, e->name, O_RDONLY | O_CLOEXEC);
+
+		return fgetxattr(fd, "user.overlay.opaque", NULL, 0) == 1 ? 'o' : 'd';
+	}
 	if (e->whiteout)
 		return 'w';
-	return S_ISDIR(e->st.st_mode)    ? 'd'
-	       : S_ISREG(e->st.st_mode)  ? 'f'
+	return S_ISREG(e->st.st_mode)    ? 'f'
 	       : S_ISLNK(e->st.st_mode)  ? 'l'
 	       : S_ISFIFO(e->st.st_mode) ? 'p'
 					 : '?';

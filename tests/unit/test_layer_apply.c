@@ -74,7 +74,7 @@ static int apply(const struct buf *tar, int tree, struct strv *implied, struct v
 
 static const struct {
 	const char *name;
-	struct entry entries[6];
+	struct entry entries[7];
 	const char *expected;
 	const char *implied;
 } good[] = {
@@ -134,6 +134,19 @@ static const struct {
 	 "d 0755 0:0 0 d\nf 0644 0:0 0 d/e = x\n",
 	 "d"},
 	{"no devices", {{'3', "null"}, {'4', "disk"}, {'6', "p"}}, "p 0644 0:0 0 p\n", ""},
+	{"a whiteout and a directory of one name: nothing below shows",
+	 {{'0', ".wh.d"},
+	  {'5', "d", NULL, 0755},
+	  {'0', "e/f"},
+	  {'0', ".wh.e"},
+	  {'0', ".wh.g"},
+	  {'0', "g/h"}},
+	 "o 0755 0:0 0 d\no 0755 0:0 0 e\nf 0644 0:0 0 e/f\no 0755 0:0 0 g\nf 0644 0:0 0 g/h\n",
+	 ""},
+	{"an opaque mark",
+	 {{'0', "d/.wh..wh..opq"}, {'0', "d/f"}},
+	 "o 0755 0:0 0 d\nf 0644 0:0 0 d/f\n",
+	 "d"},
 	{"a whiteout for what the layer has",
 	 {{'0', "a", "x"}, {'0', ".wh.a"}},
 	 "f 0644 0:0 0 a = x\n",
@@ -290,6 +303,21 @@ static void wrong_digests(void **state)
 	assert_int_equal(apply_as(&tar, &layer, tree, &implied, NULL), -VARVE_E_DIGEST);
 }
 
+/* The digests are right, a header is not. */
+static void checksum(void **state)
+{
+	static const struct entry e = {'0', "f", "x"};
+	CLEANUP(fd_close) int tree = tree_new(*state, "tree");
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(buf_release) struct buf tar = BUF_INIT;
+
+	need_root();
+	add_entry(&tar, &e);
+	end_tar(&tar);
+	tar.data[0] = 'g';
+	assert_int_equal(apply(&tar, tree, &implied, NULL), -VARVE_E_FORMAT);
+}
+
 /* Any one byte changed: an error or not, but never a crash and never something outside. */
 static void damaged(void **state)
 {
@@ -362,6 +390,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_long, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(truncated, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(wrong_digests, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(checksum, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(damaged, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
 	};

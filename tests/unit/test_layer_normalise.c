@@ -392,10 +392,11 @@ static void patterns(void **state)
 		const char *pattern, *path;
 		bool match;
 	} table[] = {
-		{"a/b", "a/b", true},      {"a/b", "a/b/c", false},   {"a/*", "a/b", true},
-		{"a/*", "a/b/c", false},   {"a/**", "a", true},       {"a/**", "a/b/c", true},
-		{"a/**", "ab", false},     {"*/x/**", "q/x/y", true}, {"*/x/**", "x/y", false},
-		{"**", "any/thing", true}, {"[ab]?", "ac", true},     {"*", ".hidden", true},
+		{"a/b", "a/b", true},         {"a/b", "a/b/c", false},   {"a/*", "a/b", true},
+		{"a/*", "a/b/c", false},      {"a/**", "a", true},       {"a/**", "a/b/c", true},
+		{"a/**", "ab", false},        {"*/x/**", "q/x/y", true}, {"*/x/**", "x/y", false},
+		{"*/x/**", "q/r/x/y", false}, {"**", "any/thing", true}, {"[ab]?", "ac", true},
+		{"*", ".hidden", true},
 	};
 
 	(void)state;

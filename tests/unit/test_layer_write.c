@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include <string.h>
+#include <sys/resource.h>
 #include "base/digest.h"
 #include "base/sink.h"
 #include "layer/layer_tar_read.h"
@@ -173,30 +174,36 @@ static void deep(void **state)
 {
 	CLEANUP(fd_close) int tree = tree_new(*state, "tree");
 	CLEANUP(buf_release) struct buf tar = BUF_INIT, path = BUF_INIT;
+	struct rlimit before, few = {64, 64};
 	uint64_t entries;
 
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few.rlim_max = before.rlim_max;
 	for (int i = 0; i < 1900; i++) {
 		buf_addstr(&path, i > 0 ? "/d" : "d");
 		assert_int_equal(mkdirat(tree, path.data, 0755), 0);
 	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	assert_int_equal(write_tree(tree, NULL, &tar, &entries, NULL), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(entries, 1900);
 }
 
-struct shrinking {
+struct resizing {
 	struct sink sink;
 	int tree;
+	off_t size; /* what the file gets while it is read */
 };
 
-static int shrink(struct sink *sink, const void *data, size_t len, struct varve_error *err)
+static int resize(struct sink *sink, const void *data, size_t len, struct varve_error *err)
 {
-	CLEANUP(fd_close)
-	int fd = openat(((struct shrinking *)sink)->tree, "f", O_WRONLY | O_CLOEXEC);
+	const struct resizing *z = (struct resizing *)sink;
+	CLEANUP(fd_close) int fd = openat(z->tree, "f", O_WRONLY | O_CLOEXEC);
 
 	(void)data;
 	(void)len;
 	(void)err;
-	return ftruncate(fd, 1 << 20) < 0 ? -1 : 0;
+	return ftruncate(fd, z->size) < 0 ? -1 : 0;
 }
 
 static int nothing(struct sink *sink, struct varve_error *err)
@@ -206,20 +213,25 @@ static int nothing(struct sink *sink, struct varve_error *err)
 	return 0;
 }
 
-/* The file loses its end while it is read. */
+/* The file loses its end, or grows, while it is read. */
 static void changing(void **state)
 {
-	static const struct sink_ops ops = {shrink, nothing};
-	CLEANUP(fd_close) int tree = tree_new(*state, "tree");
-	CLEANUP(fd_close) int fd = openat(tree, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	CLEANUP(free_ptr) char *data = xcalloc(1, 5 << 20);
-	struct shrinking s = {{.ops = &ops}, tree};
-	struct varve_error err = {.code = 0};
-	uint64_t entries;
+	static const struct sink_ops ops = {resize, nothing};
+	static const off_t sizes[] = {1 << 20, 6 << 20};
 
-	assert_int_equal(fd_write_all(fd, data, 5 << 20), 0);
-	assert_int_equal(layer_write(tree, NULL, OWNER_ROOT, &s.sink, &entries, &err), -ESTALE);
-	assert_non_null(strstr(err.text, "f changed while it was read"));
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		CLEANUP(fd_close) int tree = tree_new(*state, "tree");
+		CLEANUP(fd_close) int fd = openat(tree, "f", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		CLEANUP(free_ptr) char *data = xcalloc(1, 5 << 20);
+		struct resizing z = {{.ops = &ops}, tree, sizes[i]};
+		struct varve_error err = {.code = 0};
+		uint64_t entries;
+
+		assert_int_equal(fd_write_all(fd, data, 5 << 20), 0);
+		assert_int_equal(layer_write(tree, NULL, OWNER_ROOT, &z.sink, &entries, &err),
+				 -ESTALE);
+		assert_non_null(strstr(err.text, "f changed while it was read"));
+	}
 }
 
 int main(void)
