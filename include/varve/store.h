@@ -8,12 +8,12 @@
  *	facts/NAME                                caches: may be deleted at any time
  *	caches/NAME/                              cache mounts of steps
  *	logs/KEYHEX.log                           output of steps
- *	failed/KEYHEX/                            upper directories of failed steps, for `varve shell`
- *	lock/NAME tmp/JOB/ uploads/               advisory locks; work in progress; push sessions
+ *	failed/KEYHEX/                            upper directories of failed steps, for `varve
+ *shell` lock/NAME tmp/JOB/ uploads/               advisory locks; work in progress; push sessions
  *
- * Every file appears under its name only when it is whole: temporary name, fsync, rename, fsync of the
- * directory. Blobs are verified when read the first time in a process. A store in a process is for one
- * thread at a time. */
+ * Every file appears under its name only when it is whole: temporary name, fsync, rename, fsync of
+ *the directory. Blobs are verified when read the first time in a process. A store in a process is
+ *for one thread at a time. */
 #ifndef VARVE_STORE_H
 #define VARVE_STORE_H
 
@@ -27,7 +27,8 @@ struct varve_store;
 /* Where the store lies when nothing is said: VARVE_STORE, else $XDG_DATA_HOME/varve, else
  * ~/.local/share/varve. Caller frees. -VARVE_E_USAGE when none of them is set. */
 int varve_store_default_path(char **ret, struct varve_error *err);
-/* Opens, and makes what is missing. Takes a shared lock for as long as it is open (gc takes it alone). */
+/* Opens, and makes what is missing. Takes a shared lock for as long as it is open (gc takes it
+ * alone). */
 int varve_store_open(const char *path, struct varve_store **ret, struct varve_error *err);
 void varve_store_close(struct varve_store *store);
 void varve_store_closep(struct varve_store **store);

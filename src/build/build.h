@@ -3,8 +3,9 @@
  *
  *	build_assess (what is known)  ->  build_run (ready steps, in parallel)  ->  build_image
  *
- * The process that calls build_run stays single-threaded and only waits: each step and each fetch is a
- * forked worker (step_worker.h), so that nothing survives its end and any of them may be killed. */
+ * The process that calls build_run stays single-threaded and only waits: each step and each fetch
+ *is a forked worker (step_worker.h), so that nothing survives its end and any of them may be
+ *killed. */
 #ifndef BUILD_BUILD_H
 #define BUILD_BUILD_H
 
@@ -26,8 +27,8 @@ struct build_secret {
 
 struct build_options {
 	struct layer_compression compression;
-	unsigned jobs;	      /* steps at once; 0: one per core */
-	bool expect_cached;   /* a step that would run is -VARVE_E_COMPARE */
+	unsigned jobs; /* steps at once; 0: one per core */
+	bool expect_cached; /* a step that would run is -VARVE_E_COMPARE */
 	const struct build_secret *secrets;
 	size_t secret_count;
 	const volatile sig_atomic_t *stop; /* set by the caller's signal handler; NULL: never */
@@ -36,11 +37,11 @@ struct build_options {
 /* What is known of one step: beside plan_known, what only the store and the build need. */
 struct build_step {
 	struct varve_layer layer; /* valid when known and not empty */
-	struct varve_digest key;  /* valid when has_key */
-	json_t *input;		  /* owned; valid when has_key */
+	struct varve_digest key; /* valid when has_key */
+	json_t *input; /* owned; valid when has_key */
 	bool has_key;
-	bool cached;		  /* was in the store when first looked at */
-	char compression[16];	  /* of the layer's blob, as recorded */
+	bool cached; /* was in the store when first looked at */
+	char compression[16]; /* of the layer's blob, as recorded */
 };
 
 /* All of a build's state; filled by build_begin, used by one thread. */
@@ -51,7 +52,7 @@ struct build {
 	const struct sandbox_host *host; /* NULL: steps cannot run here (plan, explain) */
 	const struct build_options *options;
 	const struct varve_report *report;
-	struct plan_known *known;   /* plan->step_count each, as the next two */
+	struct plan_known *known; /* plan->step_count each, as the next two */
 	struct build_step *steps;
 	struct plan_status *status;
 };
@@ -65,12 +66,12 @@ int build_assess(struct build *build, struct varve_error *err);
 /* Tries to make one more step known (key, record). Returns 1 when it is, 0 when not. */
 int build_look_up(struct build *build, int step, struct varve_error *err);
 
-/* Runs what is missing until every step is known. A failing step stops the start of others; those that
- * run are ended. On success every layer's blob is in the store, in the wanted compression. */
+/* Runs what is missing until every step is known. A failing step stops the start of others; those
+ * that run are ended. On success every layer's blob is in the store, in the wanted compression. */
 int build_run(struct build *build, struct varve_error *err);
 
-/* Makes sure that a known step's blob has the wanted compression: finds another blob of the same tar, or
- * compresses that tar anew; the step is not run. */
+/* Makes sure that a known step's blob has the wanted compression: finds another blob of the same
+ * tar, or compresses that tar anew; the step is not run. */
 int build_compress(struct build *build, int step, struct varve_error *err);
 
 /* Writes plan->images[index] and enters it in the store's index. */

@@ -45,7 +45,8 @@ static char *describe(const struct plan *plan, const struct plan_step *step)
 	if (step->action == ACTION_INSTALL)
 		return xasprintf("install %s", from);
 	if (step->action == ACTION_RUN) {
-		CLEANUP(free_ptr) char *line = first_line(
+		CLEANUP(free_ptr)
+		char *line = first_line(
 			step->argv.count > 0 ? step->argv.items[step->argv.count - 1] : "");
 
 		return xasprintf("run %s", line);
@@ -115,8 +116,8 @@ static void parts_fill(struct build *build, const int *steps, size_t count, stru
 		const struct plan_step *step = &build->plan->steps[steps[i]];
 
 		ret->texts[2 * i] = describe(build->plan, step);
-		ret->texts[2 * i + 1] =
-			xasprintf("varve key %s", varve_digest_text(&build->steps[steps[i]].key, key));
+		ret->texts[2 * i + 1] = xasprintf(
+			"varve key %s", varve_digest_text(&build->steps[steps[i]].key, key));
 		ret->layers[i] = (struct image_layer){
 			.layer = build->steps[steps[i]].layer,
 			.created_by = ret->texts[2 * i],

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the last build of a recipe was made of: facts/last-RECIPE.json, {"stage/step":"key", ...}. */
+ * What the last build of a recipe was made of: facts/last-RECIPE.json, {"stage/step":"key", ...}.
+ */
 #include "build/build.h"
 
 #include <stdio.h>

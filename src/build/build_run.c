@@ -23,8 +23,8 @@ struct run {
 	struct worker *workers; /* those that run */
 	size_t count, alloc;
 	enum source_state *sources;
-	bool *busy;	  /* per step: a worker is at it */
-	unsigned limit;	  /* of steps at once */
+	bool *busy; /* per step: a worker is at it */
+	unsigned limit; /* of steps at once */
 	bool failed;
 	struct varve_error *err;
 	int result;
@@ -75,14 +75,16 @@ static void start(struct run *run, enum worker_kind kind, int index)
 		run->busy[index] = true;
 }
 
-/* --- what a step needs ------------------------------------------------------------------------- */
+/* --- what a step needs -------------------------------------------------------------------------
+ */
 
 static bool source_is_here(struct run *run, int index)
 {
 	const struct plan_source *source = &run->build->plan->sources.items[index];
 
 	if (run->sources[index] == SOURCE_NEEDED &&
-	    (source->kind == SOURCE_LOCAL || source_is_fetched(run->build->sources, source->locked)))
+	    (source->kind == SOURCE_LOCAL ||
+	     source_is_fetched(run->build->sources, source->locked)))
 		run->sources[index] = SOURCE_HERE;
 	if (run->sources[index] == SOURCE_NEEDED && running(run, WORKER_FETCH) < RUN_FETCHES) {
 		run->sources[index] = SOURCE_COMING;
@@ -128,7 +130,8 @@ static void tell_start(struct run *run, int index)
 	static const char *const verbs[] = {
 		[ACTION_INSTALL] = "install", [ACTION_COPY] = "copy", [ACTION_RUN] = "run"};
 
-	build_event(run->build, &(struct varve_event){.kind = VARVE_EVENT_STARTED, .step = name,
+	build_event(run->build, &(struct varve_event){.kind = VARVE_EVENT_STARTED,
+						      .step = name,
 						      .text = verbs[step->action],
 						      .why = run->build->status[index].why});
 }
@@ -178,7 +181,8 @@ static bool advance_all(struct run *run)
 	return complete;
 }
 
-/* --- ends -------------------------------------------------------------------------------------- */
+/* --- ends --------------------------------------------------------------------------------------
+ */
 
 static void step_ended(struct run *run, const struct worker *worker)
 {
@@ -202,7 +206,8 @@ static void step_ended(struct run *run, const struct worker *worker)
 	for (i = 0; i < json_array_size(notices); i++)
 		build_tell(build, VARVE_EVENT_NOTICE, worker->name,
 			   json_string_value(json_array_get(notices, i)));
-	build_event(build, &(struct varve_event){.kind = VARVE_EVENT_DONE, .step = worker->name,
+	build_event(build, &(struct varve_event){.kind = VARVE_EVENT_DONE,
+						 .step = worker->name,
 						 .total = known->empty ? 0 : layer->blob.size});
 }
 
@@ -218,11 +223,11 @@ static void worker_failed(struct run *run, const struct worker *worker, int r)
 	varve_error_prefix(run->err, "%s %s", worker->kind == WORKER_FETCH ? "source" : "step",
 			   worker->name);
 	if (worker->kind == WORKER_STEP && r == -VARVE_E_STEP)
-		varve_error_hint(run->err,
-				 "log: %s/logs/%s.log\nto look around: varve shell --failed RECIPE %s",
-				 store_path(run->build->store),
-				 varve_digest_hex(&run->build->steps[worker->index].key, hex),
-				 worker->name);
+		varve_error_hint(
+			run->err,
+			"log: %s/logs/%s.log\nto look around: varve shell --failed RECIPE %s",
+			store_path(run->build->store),
+			varve_digest_hex(&run->build->steps[worker->index].key, hex), worker->name);
 }
 
 static void ended(struct run *run, size_t at)
@@ -312,7 +317,8 @@ static void tell_plan(struct build *build, bool *ret_complete)
 	for (i = 0; i < build->plan->step_count; i++)
 		known += build->known[i].known;
 	*ret_complete = known == build->plan->step_count;
-	build_event(build, &(struct varve_event){.kind = VARVE_EVENT_PLAN, .done = known,
+	build_event(build, &(struct varve_event){.kind = VARVE_EVENT_PLAN,
+						 .done = known,
 						 .total = build->plan->step_count});
 	for (i = 0; i < build->plan->step_count; i++) {
 		CLEANUP(free_ptr) char *name = plan_step_name(build->plan, (int)i);

@@ -30,7 +30,8 @@ static void fact_name(const struct varve_layer *layers, size_t count, const char
 	snprintf(name, 96, "destination-%s", varve_digest_hex(&digest, hex));
 }
 
-/* What one tree says of path: 1 a directory, 0 nothing, -1 hidden or something else from here down. */
+/* What one tree says of path: 1 a directory, 0 nothing, -1 hidden or something else from here down.
+ */
 static int look_in_tree(int tree, const char *path)
 {
 	CLEANUP(free_ptr) char *part = xstrdup(path);
@@ -107,7 +108,8 @@ static int layers_below(struct build *build, int step, struct varve_layer **ret,
 {
 	int at;
 
-	for (at = build->plan->steps[step].below; at != PLAN_NONE; at = build->plan->steps[at].below)
+	for (at = build->plan->steps[step].below; at != PLAN_NONE;
+	     at = build->plan->steps[at].below)
 		if (!build->known[at].known)
 			return -EAGAIN;
 	*ret = xcalloc(build->plan->step_count, sizeof(**ret));

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where a copy really goes: symlinks of the layers below are followed before the key is made, so that
- * the copy itself need not look below. The answer is kept as a fact, by chain and destination. */
+ * Where a copy really goes: symlinks of the layers below are followed before the key is made, so
+ * that the copy itself need not look below. The answer is kept as a fact, by chain and destination.
+ */
 #ifndef BUILD_DESTINATION_H
 #define BUILD_DESTINATION_H
 
 struct build;
 struct varve_error;
 
-/* Fills known[step].destination (clean path; with "/" at its end when a directory is there already).
- * 0 when it is known (or the step is no copy); -EAGAIN when the chain, or a tree of it, is not here yet. */
+/* Fills known[step].destination (clean path; with "/" at its end when a directory is there
+ * already). 0 when it is known (or the step is no copy); -EAGAIN when the chain, or a tree of it,
+ * is not here yet. */
 int build_destination(struct build *build, int step, struct varve_error *err);
 
 /* The same inside a worker, which may unpack missing trees; leaves the fact for its parent. */

@@ -70,8 +70,8 @@ static int mount_view(struct visit *visit, struct step *step, struct varve_error
 	work = openat(step->job.dirfd, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = open_stack(visit, &stack, err);
 	if (r == 0)
-		r = step_stack_mount(&stack, visit->build->host->owner, step->job.path, "root", upper, work,
-				     err);
+		r = step_stack_mount(&stack, visit->build->host->owner, step->job.path, "root",
+				     upper, work, err);
 	if (r < 0)
 		return r;
 	step->root = path_join(step->job.path, "root");
@@ -120,8 +120,8 @@ static int run_in_view(struct visit *visit, struct step *step, int *ret_status,
 		.groups = &user.groups,
 		.argv = enter->argv,
 	};
-	return sandbox_run(visit->build->host, &spec, enter->terminal ? STDIN_FILENO : -1, enter->output,
-			   enter->output, ret_status, err);
+	return sandbox_run(visit->build->host, &spec, enter->terminal ? STDIN_FILENO : -1,
+			   enter->output, enter->output, ret_status, err);
 }
 
 static int visit_main(void *cookie)
@@ -153,7 +153,8 @@ static int visit_main(void *cookie)
 	return r < 0 ? 125 : status;
 }
 
-int enter_run(struct build *build, const struct enter *enter, int *ret_status, struct varve_error *err)
+int enter_run(struct build *build, const struct enter *enter, int *ret_status,
+	      struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf said = BUF_INIT;
 	CLEANUP(fd_close) int reader = -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Commands in a finished file system: `varve run`, `varve shell`, `varve validate`. What they change is
- * thrown away. */
+ * Commands in a finished file system: `varve run`, `varve shell`, `varve validate`. What they
+ * change is thrown away. */
 #ifndef BUILD_ENTER_H
 #define BUILD_ENTER_H
 
@@ -9,20 +9,21 @@
 struct enter {
 	const struct varve_layer *layers; /* bottom first; blobs in the store */
 	size_t layer_count;
-	const char *failed;		  /* path of a failed step's upper directory on top, or NULL */
-	int step;			  /* its mounts, caches and secrets are there too; PLAN_NONE: none */
-	const struct strv *environment;	  /* whole */
-	const char *workdir, *user;	  /* "" and NULL: "/" and "0:0" */
+	const char *failed; /* path of a failed step's upper directory on top, or NULL */
+	int step; /* its mounts, caches and secrets are there too; PLAN_NONE: none */
+	const struct strv *environment; /* whole */
+	const char *workdir, *user; /* "" and NULL: "/" and "0:0" */
 	const struct strv *argv;
 	const struct sandbox_bind *binds; /* further ones */
 	size_t bind_count;
 	bool network;
-	bool terminal;			  /* stdin is passed on and the terminal kept */
-	int output;			  /* descriptor for stdout and stderr; -1: ours */
+	bool terminal; /* stdin is passed on and the terminal kept */
+	int output; /* descriptor for stdout and stderr; -1: ours */
 };
 
-/* Runs it to its end. build->plan may be NULL when step is PLAN_NONE. ret_status: exit status of the
- * command, 128 + signal. */
-int enter_run(struct build *build, const struct enter *enter, int *ret_status, struct varve_error *err);
+/* Runs it to its end. build->plan may be NULL when step is PLAN_NONE. ret_status: exit status of
+ * the command, 128 + signal. */
+int enter_run(struct build *build, const struct enter *enter, int *ret_status,
+	      struct varve_error *err);
 
 #endif

@@ -32,8 +32,8 @@ static void close_batch(struct install_batches *b)
 	strv_release(&b->names);
 }
 
-/* Calls for each package name of "a (>= 1), b | c:any": alternatives all count, which at worst closes a
- * batch early. */
+/* Calls for each package name of "a (>= 1), b | c:any": alternatives all count, which at worst
+ * closes a batch early. */
 static bool names_one_of(const char *relation, const struct strv *names)
 {
 	const char *at = relation;

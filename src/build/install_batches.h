@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which packages dpkg gets in one call: a package whose Pre-Depends names one of the batch in hand has to
- * wait for the next, since those must be configured before it is unpacked (Debian policy 7.2). Pure. */
+ * Which packages dpkg gets in one call: a package whose Pre-Depends names one of the batch in hand
+ * has to wait for the next, since those must be configured before it is unpacked (Debian
+ * policy 7.2). Pure. */
 #ifndef BUILD_INSTALL_BATCHES_H
 #define BUILD_INSTALL_BATCHES_H
 
@@ -10,11 +11,11 @@
 #include "lock/lock.h"
 
 struct install_batches {
-	struct strv *out;	/* first the essential batch, then the others; file names in one string */
-	struct buf essential;	/* pending */
-	struct buf batch;	/* pending */
-	struct strv names;	/* packages of the pending batch */
-	struct strv later;	/* finished batches */
+	struct strv *out; /* first the essential batch, then the others; file names in one string */
+	struct buf essential; /* pending */
+	struct buf batch; /* pending */
+	struct strv names; /* packages of the pending batch */
+	struct strv later; /* finished batches */
 };
 
 /* True for what must be there before dpkg can run: marked so by the resolver. */

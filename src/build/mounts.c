@@ -29,8 +29,8 @@ void mounts_release(struct mounts *mounts)
 
 void mounts_add(struct mounts *mounts, const char *source, const char *target, bool writable)
 {
-	mounts->binds = array_grow(mounts->binds, mounts->count, &mounts->alloc,
-				   sizeof(*mounts->binds));
+	mounts->binds =
+		array_grow(mounts->binds, mounts->count, &mounts->alloc, sizeof(*mounts->binds));
 	mounts->binds[mounts->count++] = (struct sandbox_bind){
 		.source = xstrdup(source),
 		.target = xstrdup(target),
@@ -71,9 +71,9 @@ static bool is_single_file(const struct step *step, const struct plan_source *so
 	if (source->kind == SOURCE_URL)
 		return !json_is_true(json_object_get(source->spec, "unpack"));
 	if (source->kind == SOURCE_LOCAL) {
-		CLEANUP(free_ptr) char *path =
-			path_join(step->build->sources->directory,
-				  json_optional_string(source->spec, "path", ""));
+		CLEANUP(free_ptr)
+		char *path = path_join(step->build->sources->directory,
+				       json_optional_string(source->spec, "path", ""));
 
 		return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 	}
@@ -88,7 +88,8 @@ static int unpack_archive(struct step *step, const struct plan_source *source, i
 	int r;
 
 	(void)json_get_u64(source->spec, "strip", &strip, NULL);
-	r = varve_store_open_blob(step->build->store, &source->locked->artifacts[0].sha256, &archive, err);
+	r = varve_store_open_blob(step->build->store, &source->locked->artifacts[0].sha256,
+				  &archive, err);
 	if (r == 0)
 		r = layer_unpack_archive(archive, directory, (unsigned)strip, err);
 	if (r < 0)
@@ -100,8 +101,8 @@ static int fill_content(struct step *step, const struct plan_source *source, int
 			struct varve_error *err)
 {
 	if (source->kind == SOURCE_LOCAL)
-		return source_local_copy(step->build->sources, source->spec, &source->content, directory,
-					 err);
+		return source_local_copy(step->build->sources, source->spec, &source->content,
+					 directory, err);
 	if (source->kind == SOURCE_URL && json_is_true(json_object_get(source->spec, "unpack")))
 		return unpack_archive(step, source, directory, err);
 	return source_materialise(step->build->sources, source->locked, directory, err);
@@ -213,7 +214,8 @@ int mounts_prepare(struct step *step, struct mounts *ret, struct varve_error *er
 
 		snprintf(name, sizeof(name), "mount-%zu", i);
 		r = mounts_content(step, &plan->mounts[i], name, &path, &is_file, err);
-		/* A one-file source is mounted as the directory that holds it, under its own name. */
+		/* A one-file source is mounted as the directory that holds it, under its own name.
+		 */
 		if (r == 0 && plan->mounts[i].content == PLAN_FROM_SOURCE && is_file)
 			path[path_dir_len(path)] = '\0';
 		if (r == 0)

@@ -13,20 +13,20 @@ struct step {
 	struct build *build;
 	const struct plan_step *plan;
 	int index;
-	char *name;		    /* "stage/step" */
-	struct store_job job;	    /* upper, work, tmp, mount points lie in its directory */
-	int upper;		    /* descriptor of job/upper */
-	char *root;		    /* path of job/root: the merged view while it is mounted */
-	int output;		    /* where the command's output goes; borrowed */
-	struct strv notices;	    /* to be told at the end */
-	struct strv mounts;	    /* clean paths in the image that were mounted on */
-	struct strv views;	    /* paths outside that are mounted now: unmounted before removal */
+	char *name; /* "stage/step" */
+	struct store_job job; /* upper, work, tmp, mount points lie in its directory */
+	int upper; /* descriptor of job/upper */
+	char *root; /* path of job/root: the merged view while it is mounted */
+	int output; /* where the command's output goes; borrowed */
+	struct strv notices; /* to be told at the end */
+	struct strv mounts; /* clean paths in the image that were mounted on */
+	struct strv views; /* paths outside that are mounted now: unmounted before removal */
 };
 
 /* The directory stack of a chain of layers, opened. */
 struct step_stack {
 	struct layer_stacked *trees; /* bottom first */
-	struct strv *implied;	     /* count lists that trees point to */
+	struct strv *implied; /* count lists that trees point to */
 	size_t count;
 };
 /* Opens the trees of layers (bottom first), unpacking those that are not there. */
@@ -39,8 +39,8 @@ size_t step_chain_layers(const struct build *build, int step, struct varve_layer
  * job_path/NAME.fixup is used where parents need it. */
 int step_stack_mount(const struct step_stack *stack, enum owner_mode owner, const char *job_path,
 		     const char *name, int upper, int work, struct varve_error *err);
-/* The chain that ends in step number top, opened and mounted at the work directory's NAME. ret_stack
- * (may be NULL) keeps the opened trees. */
+/* The chain that ends in step number top, opened and mounted at the work directory's NAME.
+ * ret_stack (may be NULL) keeps the opened trees. */
 int step_view(struct step *step, int top, const char *name, int upper, int work,
 	      struct step_stack *ret_stack, struct varve_error *err);
 void step_unview(struct step *step); /* unmounts all views */
@@ -53,14 +53,14 @@ int step_install(struct step *step, struct varve_error *err);
 /* A command in the step's view: binds, environment and so on are the caller's. */
 int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err);
 
-/* Runs the whole step and puts blob, tree and record into the store; or finds that another process has
- * done so meanwhile. ret->entry_count 0: the step changed nothing. compression: of the blob. */
+/* Runs the whole step and puts blob, tree and record into the store; or finds that another process
+ * has done so meanwhile. ret->entry_count 0: the step changed nothing. compression: of the blob. */
 int step_make(struct build *build, int index, int output, struct varve_layer *ret,
 	      char compression[16], struct strv *ret_notices, struct varve_error *err);
 
-/* Copies a file or a directory with owners, modes, times, xattrs and hard links. to_name ".": the content
- * of the directory goes into to_dir, whose own attributes stay. exclude: patterns relative to the top, as
- * in layer_ownership; one without "/" matches at any depth. */
+/* Copies a file or a directory with owners, modes, times, xattrs and hard links. to_name ".": the
+ * content of the directory goes into to_dir, whose own attributes stay. exclude: patterns relative
+ * to the top, as in layer_ownership; one without "/" matches at any depth. */
 int tree_copy(int from_dir, const char *from_name, int to_dir, const char *to_name,
 	      const struct strv *exclude, struct varve_error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * `copy`: files of a source or of another stage, placed where the resolved destination says. The parents
- * of the destination are made twice, in the layer and in a skeleton that the diff compares with, so that
- * they count as unchanged and get no entry: whatever they are below stays. */
+ * `copy`: files of a source or of another stage, placed where the resolved destination says. The
+ * parents of the destination are made twice, in the layer and in a skeleton that the diff compares
+ * with, so that they count as unchanged and get no entry: whatever they are below stays. */
 #include "build/step.h"
 
 #include <errno.h>
@@ -17,10 +17,11 @@
 #include "base/path.h"
 #include "build/mounts.h"
 
-/* Where the content goes: directory and name in it; name "." = the directory is the content's own. */
+/* Where the content goes: directory and name in it; name "." = the directory is the content's own.
+ */
 struct place {
 	char *parents; /* clean path of directories that are not part of the copy; "" = none */
-	char *name;    /* "" when the content's entries go straight into parents */
+	char *name; /* "" when the content's entries go straight into parents */
 };
 
 static void place_release(struct place *place)

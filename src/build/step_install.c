@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * `install` of Debian packages. dpkg of the image itself unpacks and configures, in the sandbox. Where
- * nothing is below there is no dpkg yet: the essential packages are laid out first, then installed over
- * themselves, so that dpkg knows them and their scripts have run. */
+ * `install` of Debian packages. dpkg of the image itself unpacks and configures, in the sandbox.
+ * Where nothing is below there is no dpkg yet: the essential packages are laid out first, then
+ * installed over themselves, so that dpkg knows them and their scripts have run. */
 #include "build/step.h"
 
 #include <errno.h>
@@ -20,9 +20,9 @@
 #include "build/mounts.h"
 #include "source/deb_archive.h"
 
-/* Arguments: the batch of essential packages ("" where dpkg is there already), then the others. Their
- * dependencies cannot be in order in the first one: all of it is unpacked before anything is configured.
- * fsync is left out: the layer is synced when it is done. */
+/* Arguments: the batch of essential packages ("" where dpkg is there already), then the others.
+ * Their dependencies cannot be in order in the first one: all of it is unpacked before anything is
+ * configured. fsync is left out: the layer is synced when it is done. */
 static const char install_script[] =
 	"cd /run/varve/debs\n"
 	"set -f\n"
@@ -37,8 +37,8 @@ static const char install_script[] =
 /* No service is started while an image is built. */
 static const char policy_script[] = "#!/bin/sh\nexit 101\n";
 
-/* Debian keeps /bin and the like as links into /usr; before base-files of Debian 13 no package brought
- * them, whoever made the root had to. */
+/* Debian keeps /bin and the like as links into /usr; before base-files of Debian 13 no package
+ * brought them, whoever made the root had to. */
 static int link_usr(int root, struct varve_error *err)
 {
 	static const char *const names[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
@@ -71,8 +71,8 @@ static int make_database(int root, struct varve_error *err)
 			return varve_error_set(err, r, "make /%s", directories[i]);
 	}
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
-		CLEANUP(fd_close) int fd =
-			openat(root, files[i], O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+		CLEANUP(fd_close)
+		int fd = openat(root, files[i], O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 
 		if (fd < 0)
 			return varve_error_set(err, -errno, "make /%s", files[i]);
@@ -93,7 +93,8 @@ static int lay_out(struct step *step, const struct lock_artifact *artifact, stru
 	return r;
 }
 
-/* One after the other: of a directory that several packages bring, the first one's attributes stay. */
+/* One after the other: of a directory that several packages bring, the first one's attributes stay.
+ */
 static int bootstrap(struct step *step, const struct lock_source *source, struct varve_error *err)
 {
 	size_t i;
@@ -106,8 +107,8 @@ static int bootstrap(struct step *step, const struct lock_source *source, struct
 	return r < 0 ? r : make_database(step->upper, err);
 }
 
-static int read_pre_depends(struct step *step, const struct lock_artifact *artifact, struct buf *ret,
-			    struct varve_error *err)
+static int read_pre_depends(struct step *step, const struct lock_artifact *artifact,
+			    struct buf *ret, struct varve_error *err)
 {
 	CLEANUP(fd_close) int deb = -1;
 	int r;
@@ -143,8 +144,8 @@ static int write_policy(struct step *step, struct mounts *mounts, struct varve_e
 	CLEANUP(free_ptr) char *path = path_join(step->job.path, "policy-rc.d");
 	int r;
 
-	r = tempfile_write(step->job.dirfd, "policy-rc.d", policy_script, strlen(policy_script), false,
-			   err);
+	r = tempfile_write(step->job.dirfd, "policy-rc.d", policy_script, strlen(policy_script),
+			   false, err);
 	if (r == 0 && fchmodat(step->job.dirfd, "policy-rc.d", 0755, 0) < 0)
 		r = varve_error_set(err, -errno, "chmod %s", path);
 	if (r == 0)
@@ -171,7 +172,8 @@ static int prepare(struct step *step, bool bootstrapped, const struct lock_sourc
 
 int step_install(struct step *step, struct varve_error *err)
 {
-	const struct plan_source *source = &step->build->plan->sources.items[step->plan->from.index];
+	const struct plan_source *source =
+		&step->build->plan->sources.items[step->plan->from.index];
 	bool bootstrapped = json_is_true(json_object_get(source->spec, "bootstrap"));
 	CLEANUP(mounts_release) struct mounts mounts = {0};
 	CLEANUP(strv_release) struct strv argv = STRV_INIT;

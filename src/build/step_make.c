@@ -211,8 +211,7 @@ static int lock_step(struct build *build, int index, const char *name, int *ret,
 	char lock[80], hex[VARVE_DIGEST_HEX];
 	int r;
 
-	snprintf(lock, sizeof(lock), "step-%s",
-		 varve_digest_hex(&build->steps[index].key, hex));
+	snprintf(lock, sizeof(lock), "step-%s", varve_digest_hex(&build->steps[index].key, hex));
 	r = store_lock(build->store, lock, true, false, ret, err);
 	if (r != -EWOULDBLOCK)
 		return r;
@@ -224,7 +223,8 @@ int step_make(struct build *build, int index, int output, struct varve_layer *re
 	      char compression[16], struct strv *ret_notices, struct varve_error *err)
 {
 	CLEANUP(fd_close) int lock = -1;
-	CLEANUP(step_release) struct step step = {
+	CLEANUP(step_release)
+	struct step step = {
 		.build = build,
 		.plan = &build->plan->steps[index],
 		.index = index,

@@ -49,9 +49,11 @@ static void note_mounts(struct step *step, const struct sandbox_spec *spec)
 static int failed(int status, struct varve_error *err)
 {
 	if (status > 128)
-		return varve_error_set(err, -VARVE_E_STEP, "the command was killed by signal %d (%s)",
-				       status - 128, strsignal(status - 128));
-	return varve_error_set(err, -VARVE_E_STEP, "the command failed with exit status %d", status);
+		return varve_error_set(err, -VARVE_E_STEP,
+				       "the command was killed by signal %d (%s)", status - 128,
+				       strsignal(status - 128));
+	return varve_error_set(err, -VARVE_E_STEP, "the command failed with exit status %d",
+			       status);
 }
 
 int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err)
@@ -72,7 +74,8 @@ int step_command(struct step *step, const struct sandbox_spec *spec, struct varv
 		full.gid = user.gid;
 		full.groups = &user.groups;
 		note_mounts(step, &full);
-		r = sandbox_run(step->build->host, &full, -1, step->output, step->output, &status, err);
+		r = sandbox_run(step->build->host, &full, -1, step->output, step->output, &status,
+				err);
 	}
 	if (r == 0 && status != 0)
 		r = failed(status, err);

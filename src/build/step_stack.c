@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The trees of a chain of layers, opened, unpacked where they are missing, and mounted as one view. */
+ * The trees of a chain of layers, opened, unpacked where they are missing, and mounted as one view.
+ */
 #include "build/step.h"
 
 #include <errno.h>
@@ -63,8 +64,8 @@ static int unpack(struct build *build, const struct varve_layer *layer, struct v
 	if (r == 0)
 		r = layer_apply(blob, layer, tree, build->host->owner, &implied, err);
 	if (r == 0)
-		r = store_tree_adopt(build->store, build->host->owner, &layer->diff_id, job.dirfd, "fs",
-				     &implied, err);
+		r = store_tree_adopt(build->store, build->host->owner, &layer->diff_id, job.dirfd,
+				     "fs", &implied, err);
 	(void)store_job_remove(build->store, &job);
 	return r;
 }
@@ -77,20 +78,23 @@ static int open_tree(struct build *build, const struct varve_layer *layer, int *
 	char name[80], hex[VARVE_DIGEST_HEX];
 	int r;
 
-	r = store_tree_open(build->store, build->host->owner, &layer->diff_id, ret, ret_implied, err);
+	r = store_tree_open(build->store, build->host->owner, &layer->diff_id, ret, ret_implied,
+			    err);
 	if (r != -VARVE_E_NOT_FOUND)
 		return r;
 	snprintf(name, sizeof(name), "tree-%s", varve_digest_hex(&layer->diff_id, hex));
 	r = store_lock(build->store, name, true, true, &lock, err);
 	if (r < 0)
 		return r;
-	r = store_tree_open(build->store, build->host->owner, &layer->diff_id, ret, ret_implied, err);
+	r = store_tree_open(build->store, build->host->owner, &layer->diff_id, ret, ret_implied,
+			    err);
 	if (r != -VARVE_E_NOT_FOUND)
 		return r;
 	r = unpack(build, layer, err);
 	if (r < 0)
 		return r;
-	return store_tree_open(build->store, build->host->owner, &layer->diff_id, ret, ret_implied, err);
+	return store_tree_open(build->store, build->host->owner, &layer->diff_id, ret, ret_implied,
+			       err);
 }
 
 int step_stack_open(struct build *build, const struct varve_layer *layers, size_t count,
@@ -170,8 +174,8 @@ int step_view(struct step *step, int top, const char *name, int upper, int work,
 	count = step_chain_layers(step->build, top, layers);
 	r = step_stack_open(step->build, layers, count, &stack, err);
 	if (r == 0)
-		r = step_stack_mount(&stack, step->build->host->owner, step->job.path, name, upper, work,
-				     err);
+		r = step_stack_mount(&stack, step->build->host->owner, step->job.path, name, upper,
+				     work, err);
 	if (r < 0)
 		return r;
 	strv_take(&step->views, path_join(step->job.path, name));

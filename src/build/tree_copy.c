@@ -120,7 +120,8 @@ static int copy_file(int from, int to, const char *name, const char *to_name, co
 	return r < 0 ? r : copy_attributes(st, out);
 }
 
-static int copy_other(int from, int to, const char *name, const char *to_name, const struct stat *st)
+static int copy_other(int from, int to, const char *name, const char *to_name,
+		      const struct stat *st)
 {
 	const struct timespec times[2] = {st->st_mtim, st->st_mtim};
 	char target[4096];
@@ -177,10 +178,11 @@ static int copy_content(struct copy *copy, int from, int to, const char *path)
 	return r;
 }
 
-static int copy_directory(struct copy *copy, int from, int to, const char *name, const char *to_name,
-			  const struct stat *st, const char *path)
+static int copy_directory(struct copy *copy, int from, int to, const char *name,
+			  const char *to_name, const struct stat *st, const char *path)
 {
-	CLEANUP(fd_close) int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP(fd_close)
+	int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CLEANUP(fd_close) int out = -1;
 	int r;
 
@@ -209,8 +211,8 @@ static int copy_link(struct copy *copy, int to, const char *to_name, const struc
 		if (link->dev == st->st_dev && link->ino == st->st_ino)
 			return linkat(copy->top, link->path, to, to_name, 0) < 0 ? -errno : 1;
 	}
-	copy->links = array_grow(copy->links, copy->link_count, &copy->link_alloc,
-				 sizeof(*copy->links));
+	copy->links =
+		array_grow(copy->links, copy->link_count, &copy->link_alloc, sizeof(*copy->links));
 	copy->links[copy->link_count++] =
 		(struct linked){.dev = st->st_dev, .ino = st->st_ino, .path = xstrdup(path)};
 	return 0;
@@ -259,7 +261,8 @@ int tree_copy(int from_dir, const char *from_name, int to_dir, const char *to_na
 	copy.top = openat(to_dir, to_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (copy.top < 0)
 		return varve_error_set(err, -errno, "open %s", to_name);
-	/* Into a directory that is there already (the place itself): its attributes are not the copy's. */
+	/* Into a directory that is there already (the place itself): its attributes are not the
+	 * copy's. */
 	if (strcmp(to_name, ".") == 0)
 		r = copy_into(&copy, from_dir, from_name);
 	else

@@ -111,8 +111,8 @@ static int find_user(const char *name, const char *passwd, const char *group, st
 		return 0;
 	}
 	if (!find_line(passwd, is_user, &w))
-		return varve_error_set(err, -VARVE_E_STEP, "user \"%s\" is not in the image's /etc/passwd",
-				       name);
+		return varve_error_set(err, -VARVE_E_STEP,
+				       "user \"%s\" is not in the image's /etc/passwd", name);
 	ret->uid = w.id;
 	ret->gid = w.gid;
 	ret->home = w.home;

@@ -11,13 +11,13 @@ struct varve_error;
 struct user {
 	uint32_t uid, gid;
 	struct strv groups; /* further group ids, decimal */
-	char *home;	    /* "/root", "/" where unknown; owned */
+	char *home; /* "/root", "/" where unknown; owned */
 };
 
 void user_release(struct user *user);
 
-/* "", "0:0", "1000", "1000:100", "app", "app:staff". passwd and group are the files' texts (may be "").
- * -VARVE_E_STEP for a name that is not there. Pure. */
+/* "", "0:0", "1000", "1000:100", "app", "app:staff". passwd and group are the files' texts (may be
+ * ""). -VARVE_E_STEP for a name that is not there. Pure. */
 int user_parse(const char *text, const char *passwd, const char *group, struct user *ret,
 	       struct varve_error *err);
 /* The same with the files of the file system at root (links are not followed out of it). */

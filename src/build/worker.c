@@ -73,8 +73,9 @@ int worker_start(struct build *build, enum worker_kind kind, int index, struct w
 	job.output_fd = output[1];
 	*ret = (struct worker){.kind = kind, .index = index, .log_fd = -1};
 	fflush(NULL);
-	r = kind == WORKER_FETCH ? fork_plain(&job, &ret->pid, err)
-				 : sandbox_spawn(build->host, worker_main, &job, result[1], &ret->pid, err);
+	r = kind == WORKER_FETCH
+		    ? fork_plain(&job, &ret->pid, err)
+		    : sandbox_spawn(build->host, worker_main, &job, result[1], &ret->pid, err);
 	fd_close(&result[1]);
 	fd_close(&output[1]);
 	if (r < 0) {
@@ -105,8 +106,9 @@ static void hear_event(struct build *build, const struct worker *worker, const j
 		return;
 	(void)json_get_u64(line, "done", &done, NULL);
 	(void)json_get_u64(line, "total", &total, NULL);
-	build_event(build, &(struct varve_event){.kind = VARVE_EVENT_FETCH, .step = what,
-						 .done = done, .total = total});
+	build_event(build,
+		    &(struct varve_event){
+			    .kind = VARVE_EVENT_FETCH, .step = what, .done = done, .total = total});
 }
 
 static void hear_line(struct build *build, struct worker *worker, const char *text, size_t len)
@@ -135,8 +137,8 @@ static void hear_output(struct build *build, struct worker *worker, char *text)
 }
 
 /* Gives each whole line (at the end also the rest) to its hearer. */
-static void split_lines(struct build *build, struct worker *worker, struct buf *pending, bool is_result,
-			bool at_end)
+static void split_lines(struct build *build, struct worker *worker, struct buf *pending,
+			bool is_result, bool at_end)
 {
 	size_t start = 0;
 	char *end;
@@ -194,9 +196,10 @@ int worker_reap(struct worker *worker, struct varve_error *err)
 	worker->status = process_wait(worker->pid);
 	worker->pid = 0;
 	if (!worker->result)
-		return varve_error_set(err, -VARVE_E_STEP, "the worker of %s ended without a result (%s %d)",
-				       worker->name, worker->status > 128 ? "signal" : "status",
-				       worker->status > 128 ? worker->status - 128 : worker->status);
+		return varve_error_set(
+			err, -VARVE_E_STEP, "the worker of %s ended without a result (%s %d)",
+			worker->name, worker->status > 128 ? "signal" : "status",
+			worker->status > 128 ? worker->status - 128 : worker->status);
 	result = json_integer_value(json_object_get(worker->result, "result"));
 	if (result == 0)
 		return 0;

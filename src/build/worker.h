@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Workers: the forked processes that do a build's work. What they have to say travels as JSON lines on
- * one pipe (events, and the result as the last line), what their commands print on another.
+ * Workers: the forked processes that do a build's work. What they have to say travels as JSON lines
+ *on one pipe (events, and the result as the last line), what their commands print on another.
  *
  *	{"event":"waiting"}  {"event":"fetch","what":W,"done":n,"total":n}
  *	{"result":0,"layer":{...},"notices":[...]}   {"result":-1024,"error":"..."} */
@@ -12,23 +12,23 @@
 #include "build/build.h"
 
 enum worker_kind {
-	WORKER_STEP,	/* makes a step's layer */
+	WORKER_STEP, /* makes a step's layer */
 	WORKER_RESOLVE, /* resolves a copy's destination, unpacking trees for it */
-	WORKER_FETCH,	/* fetches a source */
-	WORKER_SWEEP,	/* removes what dead builds left behind */
+	WORKER_FETCH, /* fetches a source */
+	WORKER_SWEEP, /* removes what dead builds left behind */
 };
 
 struct worker {
 	enum worker_kind kind;
-	int index;	  /* of the step or source */
-	char *name;	  /* "stage/step", or the source's name; owned */
-	pid_t pid;	  /* 0: none */
-	int result_fd;	  /* JSON lines; -1 after its end */
-	int output_fd;	  /* what the command prints; -1 after its end */
-	int log_fd;	  /* the step's log, -1: none */
+	int index; /* of the step or source */
+	char *name; /* "stage/step", or the source's name; owned */
+	pid_t pid; /* 0: none */
+	int result_fd; /* JSON lines; -1 after its end */
+	int output_fd; /* what the command prints; -1 after its end */
+	int log_fd; /* the step's log, -1: none */
 	struct buf *line; /* pending text of result_fd and output_fd; owned */
-	json_t *result;	  /* the last line, parsed; owned */
-	int status;	  /* exit status, after worker_reap */
+	json_t *result; /* the last line, parsed; owned */
+	int status; /* exit status, after worker_reap */
 };
 
 /* Starts a worker. The build's state is inherited as it is now. */
@@ -38,8 +38,8 @@ int worker_start(struct build *build, enum worker_kind kind, int index, struct w
 void worker_read(struct build *build, struct worker *worker, int fd);
 /* True when both pipes have ended. */
 bool worker_ended(const struct worker *worker);
-/* Waits for the process (which has closed its pipes) and gives its result: 0 with worker->result, or the
- * worker's error. */
+/* Waits for the process (which has closed its pipes) and gives its result: 0 with worker->result,
+ * or the worker's error. */
 int worker_reap(struct worker *worker, struct varve_error *err);
 void worker_kill(struct worker *worker); /* SIGKILL and reap; harmless when it has ended */
 void worker_release(struct worker *worker);

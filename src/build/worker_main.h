@@ -13,7 +13,8 @@ struct worker_job {
 	int output_fd; /* for what commands print */
 };
 
-/* The whole life of a worker process; its argument is a struct worker_job. Returns its exit status. */
+/* The whole life of a worker process; its argument is a struct worker_job. Returns its exit status.
+ */
 int worker_main(void *job);
 
 #endif

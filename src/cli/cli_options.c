@@ -7,22 +7,26 @@
 #define AT(member) offsetof(struct cli_values, member)
 
 const struct cli_option cli_store_options[] = {
-	{"store", 0, CLI_TEXT, AT(store), "DIR", "the store (default: VARVE_STORE, else the user's data directory)"},
+	{"store", 0, CLI_TEXT, AT(store), "DIR",
+	 "the store (default: VARVE_STORE, else the user's data directory)"},
 	{0},
 };
 
 const struct cli_option cli_recipe_options[] = {
 	{"set", 0, CLI_LIST, AT(set), "NAME=VALUE", "set an option of the recipe"},
 	{"image", 'i', CLI_LIST, AT(images), "NAME", "only this image of the recipe (repeatable)"},
-	{"platform", 0, CLI_TEXT, AT(platform), "OS/ARCH", "platform to build for (default: this host's)"},
+	{"platform", 0, CLI_TEXT, AT(platform), "OS/ARCH",
+	 "platform to build for (default: this host's)"},
 	{"registry", 0, CLI_TEXT, AT(registry), "HOST[/PREFIX]", "for image names without a host"},
 	{0},
 };
 
 const struct cli_option cli_source_options[] = {
-	{"mirror", 0, CLI_LIST, AT(mirrors), "NAME=URL", "where a mirror lies on this machine (repeatable)"},
+	{"mirror", 0, CLI_LIST, AT(mirrors), "NAME=URL",
+	 "where a mirror lies on this machine (repeatable)"},
 	{"locked", 0, CLI_FLAG, AT(locked), NULL, "refuse any change of the lock"},
-	{"offline", 0, CLI_FLAG, AT(offline), NULL, "refuse any change of the lock and any connection"},
+	{"offline", 0, CLI_FLAG, AT(offline), NULL,
+	 "refuse any change of the lock and any connection"},
 	{0},
 };
 
@@ -34,10 +38,13 @@ const struct cli_option cli_progress_options[] = {
 const struct cli_option cli_build_options[] = {
 	{"output", 'o', CLI_LIST, AT(outputs), "TARGET",
 	 "also write the images to oci:DIR[:NAME], oci-archive:FILE, docker-archive:FILE or dir:DIR"},
-	{"compression", 0, CLI_TEXT, AT(compression), "KIND[:LEVEL]", "zstd (default), gzip or none"},
+	{"compression", 0, CLI_TEXT, AT(compression), "KIND[:LEVEL]",
+	 "zstd (default), gzip or none"},
 	{"jobs", 'j', CLI_TEXT, AT(jobs), "N", "steps at once (default: one per core)"},
-	{"expect-cached", 0, CLI_FLAG, AT(expect_cached), NULL, "exit 5 if a step would have to run"},
-	{"secret", 0, CLI_LIST, AT(secrets), "NAME=FILE", "a file that steps may read (repeatable)"},
+	{"expect-cached", 0, CLI_FLAG, AT(expect_cached), NULL,
+	 "exit 5 if a step would have to run"},
+	{"secret", 0, CLI_LIST, AT(secrets), "NAME=FILE",
+	 "a file that steps may read (repeatable)"},
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print the result as JSON"},
 	{0},
 };
@@ -62,22 +69,27 @@ const struct cli_option cli_json_options[] = {
 
 const struct cli_option cli_run_options[] = {
 	{"env", 'e', CLI_LIST, AT(environment), "NAME=VALUE", "set a variable (repeatable)"},
-	{"user", 'u', CLI_TEXT, AT(user), "USER[:GROUP]", "user of the command (default: the image's)"},
+	{"user", 'u', CLI_TEXT, AT(user), "USER[:GROUP]",
+	 "user of the command (default: the image's)"},
 	{"workdir", 'w', CLI_TEXT, AT(workdir), "DIR", "working directory (default: the image's)"},
-	{"volume", 'v', CLI_LIST, AT(mounts), "HOST:DIR[:ro]", "a directory of the host inside (repeatable)"},
+	{"volume", 'v', CLI_LIST, AT(mounts), "HOST:DIR[:ro]",
+	 "a directory of the host inside (repeatable)"},
 	{"network", 0, CLI_FLAG, AT(network), NULL, "give the command the host's network"},
 	{0},
 };
 
 const struct cli_option cli_shell_options[] = {
-	{"failed", 0, CLI_FLAG, AT(failed), NULL, "as the failed step left it (default: below the step)"},
+	{"failed", 0, CLI_FLAG, AT(failed), NULL,
+	 "as the failed step left it (default: below the step)"},
 	{"network", 0, CLI_FLAG, AT(network), NULL, "give the command the host's network"},
-	{"secret", 0, CLI_LIST, AT(secrets), "NAME=FILE", "a file that the step may read (repeatable)"},
+	{"secret", 0, CLI_LIST, AT(secrets), "NAME=FILE",
+	 "a file that the step may read (repeatable)"},
 	{0},
 };
 
 const struct cli_option cli_gc_options[] = {
-	{"keep", 0, CLI_TEXT, AT(keep), "DAYS", "keep what was used in that many days (default: 14)"},
+	{"keep", 0, CLI_TEXT, AT(keep), "DAYS",
+	 "keep what was used in that many days (default: 14)"},
 	{"trees", 0, CLI_FLAG, AT(trees), NULL, "remove all unpacked layers"},
 	{"caches", 0, CLI_FLAG, AT(caches), NULL, "remove all cache directories of steps"},
 	{"logs", 0, CLI_FLAG, AT(logs), NULL, "remove all logs"},
@@ -97,77 +109,128 @@ const struct cli_option cli_help_options[] = {
 	}
 
 static const struct cli_command build_command = {
-	.name = "build", .arguments = "RECIPE", .has_recipe = true, .run = cmd_build,
+	.name = "build",
+	.arguments = "RECIPE",
+	.has_recipe = true,
+	.run = cmd_build,
 	.summary = "build a recipe's images",
 	.detail = "Prints the digest and the name of each image. The images lie in the store;\n"
 		  "-o writes them out as well.",
 	.options = GROUPS(cli_build_options, cli_recipe_options, cli_source_options,
 			  cli_progress_options, cli_store_options)};
 static const struct cli_command plan_command = {
-	.name = "plan", .arguments = "RECIPE", .has_recipe = true, .run = cmd_plan,
+	.name = "plan",
+	.arguments = "RECIPE",
+	.has_recipe = true,
+	.run = cmd_plan,
 	.summary = "show what a build would do, and run nothing",
-	.detail = "hit: in the store. miss: would run, and why. ?: depends on a step that would run.",
+	.detail = "hit: in the store. miss: would run, and why.\n"
+		  "?: depends on a step that would run.",
 	.options = GROUPS(cli_plan_options, cli_recipe_options, cli_source_options,
 			  cli_progress_options, cli_store_options)};
 static const struct cli_command explain_command = {
-	.name = "explain", .arguments = "RECIPE [STAGE/]STEP", .has_recipe = true, .minimum = 1, .maximum = 1,
-	.run = cmd_explain, .summary = "say why a step would run again, down to the changed file",
+	.name = "explain",
+	.arguments = "RECIPE [STAGE/]STEP",
+	.has_recipe = true,
+	.minimum = 1,
+	.maximum = 1,
+	.run = cmd_explain,
+	.summary = "say why a step would run again, down to the changed file",
 	.options = GROUPS(cli_json_options, cli_recipe_options, cli_source_options,
 			  cli_progress_options, cli_store_options)};
 static const struct cli_command lock_command = {
-	.name = "lock", .arguments = "RECIPE", .has_recipe = true, .run = cmd_lock,
+	.name = "lock",
+	.arguments = "RECIPE",
+	.has_recipe = true,
+	.run = cmd_lock,
 	.summary = "fix the recipe's sources to bytes, in RECIPE.lock.json",
 	.detail = "Without an option only what is not locked yet is resolved.",
 	.options = GROUPS(cli_lock_options, cli_recipe_options, cli_source_options,
 			  cli_progress_options, cli_store_options)};
 static const struct cli_command fetch_command = {
-	.name = "fetch", .arguments = "RECIPE", .has_recipe = true, .run = cmd_fetch,
+	.name = "fetch",
+	.arguments = "RECIPE",
+	.has_recipe = true,
+	.run = cmd_fetch,
 	.summary = "bring every artifact of the recipe into the store",
 	.options = GROUPS(cli_recipe_options, cli_source_options, cli_progress_options,
 			  cli_store_options)};
 static const struct cli_command images_command = {
-	.name = "images", .arguments = "", .run = cmd_images, .summary = "list the images in the store",
+	.name = "images",
+	.arguments = "",
+	.run = cmd_images,
+	.summary = "list the images in the store",
 	.options = GROUPS(cli_json_options, cli_store_options)};
 static const struct cli_command inspect_command = {
-	.name = "inspect", .arguments = "IMAGE", .minimum = 1, .maximum = 1, .run = cmd_inspect,
+	.name = "inspect",
+	.arguments = "IMAGE",
+	.minimum = 1,
+	.maximum = 1,
+	.run = cmd_inspect,
 	.summary = "show an image's config, history and layers",
 	.options = GROUPS(cli_json_options, cli_store_options)};
 static const struct cli_command run_command = {
-	.name = "run", .arguments = "IMAGE [COMMAND...]", .minimum = 1, .maximum = -1, .rest_is_command = true,
-	.run = cmd_run, .summary = "run a command in an image; its changes are thrown away",
+	.name = "run",
+	.arguments = "IMAGE [COMMAND...]",
+	.minimum = 1,
+	.maximum = -1,
+	.rest_is_command = true,
+	.run = cmd_run,
+	.summary = "run a command in an image; its changes are thrown away",
 	.options = GROUPS(cli_run_options, cli_store_options)};
 static const struct cli_command shell_command = {
-	.name = "shell", .arguments = "RECIPE [STAGE/]STEP [COMMAND...]", .has_recipe = true, .minimum = 1,
-	.maximum = -1, .rest_is_command = true, .run = cmd_shell,
+	.name = "shell",
+	.arguments = "RECIPE [STAGE/]STEP [COMMAND...]",
+	.has_recipe = true,
+	.minimum = 1,
+	.maximum = -1,
+	.rest_is_command = true,
+	.run = cmd_shell,
 	.summary = "a shell in the file system below a step, or after a failed one",
 	.options = GROUPS(cli_shell_options, cli_recipe_options, cli_source_options,
 			  cli_progress_options, cli_store_options)};
 static const struct cli_command validate_command = {
-	.name = "validate", .arguments = "IMAGE|RECIPE", .minimum = 1, .maximum = 1, .run = cmd_validate,
+	.name = "validate",
+	.arguments = "IMAGE|RECIPE",
+	.minimum = 1,
+	.maximum = 1,
+	.run = cmd_validate,
 	.summary = "run the recipe's checks inside an image; exit 1 when one fails",
-	.detail = "An image carries its checks. With a recipe all its images in the store are checked.",
+	.detail = "An image carries its checks. With a recipe all its images in the store\n"
+		  "are checked.",
 	.options = GROUPS(cli_json_options, cli_recipe_options, cli_store_options)};
 static const struct cli_command gc_command = {
-	.name = "gc", .arguments = "", .run = cmd_gc, .summary = "remove what nothing needs any more",
+	.name = "gc",
+	.arguments = "",
+	.run = cmd_gc,
+	.summary = "remove what nothing needs any more",
 	.options = GROUPS(cli_gc_options, cli_json_options, cli_store_options)};
-static const struct cli_command du_command = {
-	.name = "du", .arguments = "", .run = cmd_du, .summary = "say where the space went",
-	.options = GROUPS(cli_json_options, cli_store_options)};
+static const struct cli_command du_command = {.name = "du",
+					      .arguments = "",
+					      .run = cmd_du,
+					      .summary = "say where the space went",
+					      .options =
+						      GROUPS(cli_json_options, cli_store_options)};
 static const struct cli_command doctor_command = {
-	.name = "doctor", .arguments = "", .run = cmd_doctor,
+	.name = "doctor",
+	.arguments = "",
+	.run = cmd_doctor,
 	.summary = "say what this host can do, and how to cure what it cannot",
 	.options = GROUPS(cli_json_options, cli_store_options)};
 
-const struct cli_command *const cli_commands[] = {
-	&build_command, &plan_command,	   &explain_command, &lock_command, &fetch_command,
-	&images_command, &inspect_command, &run_command,     &shell_command, &validate_command,
-	&gc_command,	&du_command,	   &doctor_command,  NULL};
+const struct cli_command *const cli_commands[] = {&build_command,   &plan_command,
+						  &explain_command, &lock_command,
+						  &fetch_command,   &images_command,
+						  &inspect_command, &run_command,
+						  &shell_command,   &validate_command,
+						  &gc_command,      &du_command,
+						  &doctor_command,  NULL};
 
 /* Names of all tables above, for recipes: an option of a recipe must not hide one of varve. A test
  * compares this list with the tables. */
 const char *const cli_reserved_options[] = {
-	"all",	    "caches",	"compression", "dot",	  "dry-run", "env",	"expect-cached", "failed",
-	"help",	    "image",	"jobs",	       "json",	  "keep",    "locked",	"logs",		 "mirror",
-	"network",  "offline",	"output",      "platform", "progress", "push",	"registry",	 "secret",
-	"set",	    "store",	"trees",       "upgrade", "user",    "version", "volume",	 "workdir",
-	NULL};
+	"all",    "caches",   "compression", "dot",     "dry-run", "env",      "expect-cached",
+	"failed", "help",     "image",       "jobs",    "json",    "keep",     "locked",
+	"logs",   "mirror",   "network",     "offline", "output",  "platform", "progress",
+	"push",   "registry", "secret",      "set",     "store",   "trees",    "upgrade",
+	"user",   "version",  "volume",      "workdir", NULL};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Two passes: the first finds the recipe, the second reads all options, the recipe's own included. */
+ * Two passes: the first finds the recipe, the second reads all options, the recipe's own included.
+ */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -38,12 +39,14 @@ static const struct cli_option *find_option(const struct cli_command *command, c
 	for (group = command->options; *group; group++)
 		for (option = *group; option->name; option++)
 			if (letter ? option->letter == letter
-				   : strlen(option->name) == len && strncmp(option->name, name, len) == 0)
+				   : strlen(option->name) == len &&
+					     strncmp(option->name, name, len) == 0)
 				return option;
 	return NULL;
 }
 
-static void store_value(struct cli_values *values, const struct cli_option *option, const char *value)
+static void store_value(struct cli_values *values, const struct cli_option *option,
+			const char *value)
 {
 	void *at = (char *)values + option->offset;
 
@@ -102,14 +105,16 @@ static int set_option(struct scan *scan, const struct cli_option *option, const 
 			return varve_error_set(scan->err, -VARVE_E_USAGE, "--%s needs a value (%s)",
 					       option->name, option->metavar);
 	} else if (inline_value) {
-		return varve_error_set(scan->err, -VARVE_E_USAGE, "--%s takes no value", option->name);
+		return varve_error_set(scan->err, -VARVE_E_USAGE, "--%s takes no value",
+				       option->name);
 	}
 	if (scan->strict)
 		store_value(&scan->cli->values, option, value);
 	return 0;
 }
 
-static int set_recipe_option(struct scan *scan, const char *name, size_t len, const char *inline_value)
+static int set_recipe_option(struct scan *scan, const char *name, size_t len,
+			     const char *inline_value)
 {
 	CLEANUP(free_ptr) char *own = xstrndup(name, len);
 	const struct recipe_option *option =
@@ -197,7 +202,8 @@ static bool looks_like_recipe(const char *path)
 	       access(path, F_OK) == 0;
 }
 
-/* In the first pass values of the recipe's options cannot be told from arguments: a file is taken. */
+/* In the first pass values of the recipe's options cannot be told from arguments: a file is taken.
+ */
 static const char *find_recipe(const struct strv *positional)
 {
 	size_t i;

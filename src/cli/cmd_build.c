@@ -30,7 +30,8 @@ static void catch_signals(void)
 		sigaction(signals[i], &action, NULL);
 }
 
-static int parse_targets(const struct strv *texts, struct image_target *ret, struct varve_error *err)
+static int parse_targets(const struct strv *texts, struct image_target *ret,
+			 struct varve_error *err)
 {
 	size_t i;
 	int r;
@@ -70,8 +71,8 @@ static int export_all(struct session *session, const struct image_target *target
 {
 	const struct plan *plan = session->plan;
 	CLEANUP(free_ptr) struct image *images = xcalloc(plan->image_count + 1, sizeof(*images));
-	CLEANUP(free_ptr) struct image_export *exports =
-		xcalloc(plan->image_count + 1, sizeof(*exports));
+	CLEANUP(free_ptr)
+	struct image_export *exports = xcalloc(plan->image_count + 1, sizeof(*exports));
 	size_t i, opened;
 	int r = 0;
 
@@ -90,7 +91,8 @@ static int export_all(struct session *session, const struct image_target *target
 static int build_all(struct session *session, const struct image_target *targets,
 		     struct varve_error *err)
 {
-	CLEANUP(free_ptr) struct varve_descriptor *manifests =
+	CLEANUP(free_ptr)
+	struct varve_descriptor *manifests =
 		xcalloc(session->plan->image_count + 1, sizeof(*manifests));
 	size_t i;
 	int r;
@@ -110,8 +112,8 @@ static int build_all(struct session *session, const struct image_target *targets
 	return r;
 }
 
-/* A host that cannot run steps is told so before anything is resolved or downloaded, unless everything
- * is cached. */
+/* A host that cannot run steps is told so before anything is resolved or downloaded, unless
+ * everything is cached. */
 static int check_host(struct session *session, struct varve_error *err)
 {
 	size_t i;

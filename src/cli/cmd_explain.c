@@ -74,7 +74,8 @@ static void explain_miss(struct session *session, int step, const char *name, st
 	snprintf(verdict, 256, "miss: %zu difference%s from the last build", lines->count,
 		 lines->count == 1 ? "" : "s");
 	if (lines->count == 0)
-		snprintf(verdict, 256, "miss: nothing differs, but its layer is no longer in the store");
+		snprintf(verdict, 256,
+			 "miss: nothing differs, but its layer is no longer in the store");
 	list_followers(session->plan, step, &followers);
 	joined = strv_join(&followers, ", ");
 	if (followers.count > 0)
@@ -104,7 +105,8 @@ int cmd_explain(struct cli *cli, struct varve_error *err)
 	} else if (status->verdict == PLAN_DEPENDS && status->depends_on != step) {
 		CLEANUP(free_ptr) char *other = plan_step_name(session.plan, status->depends_on);
 
-		snprintf(verdict, sizeof(verdict), "depends on %s, which would run; explain that one", other);
+		snprintf(verdict, sizeof(verdict),
+			 "depends on %s, which would run; explain that one", other);
 	} else if (status->verdict == PLAN_DEPENDS) {
 		snprintf(verdict, sizeof(verdict),
 			 "unknown: the layers below are not unpacked here; a build will tell");

@@ -11,8 +11,10 @@ static void tell_progress(void *cookie, const char *what, uint64_t done, uint64_
 {
 	const struct varve_report *report = progress_report(cookie);
 
-	report->event(report->cookie, &(struct varve_event){.kind = VARVE_EVENT_FETCH, .step = what,
-							    .done = done, .total = total});
+	report->event(report->cookie, &(struct varve_event){.kind = VARVE_EVENT_FETCH,
+							    .step = what,
+							    .done = done,
+							    .total = total});
 }
 
 int cmd_fetch(struct cli *cli, struct varve_error *err)
@@ -41,6 +43,7 @@ int cmd_fetch(struct cli *cli, struct varve_error *err)
 		return r;
 	progress_free(session.progress);
 	session.progress = NULL;
-	printf("%zu artifacts of %zu sources in the store, %d of them fetched now\n", artifacts, count, r);
+	printf("%zu artifacts of %zu sources in the store, %d of them fetched now\n", artifacts,
+	       count, r);
 	return 0;
 }

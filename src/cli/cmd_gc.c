@@ -18,7 +18,8 @@ struct collection {
 	int result_fd;
 };
 
-/* What the collecting process found out; plain bytes on a pipe between two halves of one program. */
+/* What the collecting process found out; plain bytes on a pipe between two halves of one program.
+ */
 struct outcome {
 	int code;
 	struct store_gc_result result;
@@ -73,12 +74,13 @@ static void print_result(const struct cli *cli, const struct store_gc_result *re
 
 	if (cli->values.json)
 		printf("{\"blobs\":%ju,\"bytes\":%ju,\"records\":%ju,\"trees\":%ju}\n",
-		       (uintmax_t)result->blobs, (uintmax_t)result->bytes, (uintmax_t)result->records,
-		       (uintmax_t)result->trees);
+		       (uintmax_t)result->blobs, (uintmax_t)result->bytes,
+		       (uintmax_t)result->records, (uintmax_t)result->trees);
 	else
 		printf("%s %s: %ju blobs, %ju trees, %ju records\n",
 		       cli->values.dry_run ? "would free" : "freed", size_text(result->bytes, size),
-		       (uintmax_t)result->blobs, (uintmax_t)result->trees, (uintmax_t)result->records);
+		       (uintmax_t)result->blobs, (uintmax_t)result->trees,
+		       (uintmax_t)result->records);
 }
 
 int cmd_gc(struct cli *cli, struct varve_error *err)

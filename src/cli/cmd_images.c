@@ -44,8 +44,8 @@ static void print_row(const struct row *row, json_t *all)
 	json_t *one;
 
 	if (!all) {
-		printf("%-44s %.19s  %-12s %2zu layers  %s\n", row->name, row->digest, row->platform,
-		       row->layers, size_text(row->size, size));
+		printf("%-44s %.19s  %-12s %2zu layers  %s\n", row->name, row->digest,
+		       row->platform, row->layers, size_text(row->size, size));
 		return;
 	}
 	one = json_object();

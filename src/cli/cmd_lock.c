@@ -16,9 +16,10 @@ int cmd_lock(struct cli *cli, struct varve_error *err)
 		return r;
 	for (i = 0; i < session.lock.count; i++)
 		artifacts += session.lock.sources[i].count;
-	printf("%s: %zu sources, %zu artifacts, %s\n", session.lock_path, session.lock.count, artifacts,
+	printf("%s: %zu sources, %zu artifacts, %s\n", session.lock_path, session.lock.count,
+	       artifacts,
 	       session.lock_changes.count == 0 ? "unchanged"
-	       : cli->values.dry_run	       ? "would change"
+	       : cli->values.dry_run           ? "would change"
 					       : "changed");
 	return 0;
 }

@@ -16,7 +16,8 @@ int cmd_plan(struct cli *cli, struct varve_error *err)
 	if (r < 0)
 		return r;
 	if (cli->values.json) {
-		CLEANUP(json_decrefp) json_t *plan = plan_to_json(session.plan, session.build.status);
+		CLEANUP(json_decrefp)
+		json_t *plan = plan_to_json(session.plan, session.build.status);
 
 		json_canonical(plan, &text);
 		buf_addc(&text, '\n');

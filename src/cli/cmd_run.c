@@ -39,8 +39,10 @@ static int add_bind(struct binds *binds, const char *text, struct varve_error *e
 	}
 	if (mode)
 		*mode++ = '\0';
-	if (!target || *target != '/' || (mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0))
-		return varve_error_set(err, -VARVE_E_USAGE, "--volume %s: HOST:/DIR[:ro] is needed", text);
+	if (!target || *target != '/' ||
+	    (mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0))
+		return varve_error_set(err, -VARVE_E_USAGE, "--volume %s: HOST:/DIR[:ro] is needed",
+				       text);
 	source = realpath(copy, NULL);
 	if (!source)
 		return varve_error_set(err, -errno, "--volume %s", copy);
@@ -72,12 +74,13 @@ static int set_environment(const struct strv *given, struct strv *environment,
 	size_t i;
 
 	for (i = 0; i < given->count; i++) {
-		CLEANUP(free_ptr) char *name = xstrndup(given->items[i], strcspn(given->items[i], "="));
+		CLEANUP(free_ptr)
+		char *name = xstrndup(given->items[i], strcspn(given->items[i], "="));
 		const char *equals = strchr(given->items[i], '=');
 
 		if (*name == '\0' || (!equals && !getenv(name)))
-			return varve_error_set(err, -VARVE_E_USAGE, "--env %s: NAME=VALUE is needed",
-					       given->items[i]);
+			return varve_error_set(err, -VARVE_E_USAGE,
+					       "--env %s: NAME=VALUE is needed", given->items[i]);
 		strv_setenv(environment, name, equals ? equals + 1 : getenv(name));
 	}
 	return 0;

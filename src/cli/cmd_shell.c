@@ -18,13 +18,15 @@ static int find_failed(struct session *session, int step, const char *name, char
 	char *path;
 
 	if (!session->build.steps[step].has_key)
-		return varve_error_set(err, -VARVE_E_NOT_FOUND, "the steps below %s are not built", name);
+		return varve_error_set(err, -VARVE_E_NOT_FOUND, "the steps below %s are not built",
+				       name);
 	path = xasprintf("%s/failed/%s", store_path(session->store),
 			 varve_digest_hex(&session->build.steps[step].key, hex));
 	if (access(path, F_OK) < 0) {
 		free(path);
 		varve_error_set(err, -VARVE_E_NOT_FOUND, "%s has not failed as it is now", name);
-		varve_error_hint(err, "without --failed the shell is in the file system below the step");
+		varve_error_hint(err,
+				 "without --failed the shell is in the file system below the step");
 		return -VARVE_E_NOT_FOUND;
 	}
 	*ret = path;
@@ -65,7 +67,8 @@ static int check_below(struct session *session, int step, struct varve_error *er
 
 		if (session->build.known[needs[i]].known)
 			continue;
-		varve_error_set(err, -VARVE_E_NOT_FOUND, "%s, which the step stands on, is not built", name);
+		varve_error_set(err, -VARVE_E_NOT_FOUND,
+				"%s, which the step stands on, is not built", name);
 		varve_error_hint(err, "varve build %s builds it", session->cli->recipe_path);
 		return -VARVE_E_NOT_FOUND;
 	}
@@ -78,15 +81,16 @@ static int enter_step(struct session *session, int step, const char *failed,
 	const struct plan_step *plan = &session->plan->steps[step];
 	CLEANUP(strv_release) struct strv environment = STRV_INIT;
 	CLEANUP(strv_release) struct strv argv = STRV_INIT;
-	CLEANUP(free_ptr) struct varve_layer *layers =
-		xcalloc(session->plan->step_count + 1, sizeof(*layers));
+	CLEANUP(free_ptr)
+	struct varve_layer *layers = xcalloc(session->plan->step_count + 1, sizeof(*layers));
 	struct enter enter = {.layers = layers, .failed = failed, .step = step};
 
 	environment_of(plan, &environment);
 	command_of(session->cli, &argv);
 	enter.layer_count = step_chain_layers(&session->build, plan->below, layers);
 	if (enter.layer_count == 0 && !failed)
-		return varve_error_set(err, -VARVE_E_USAGE, "nothing is below this step: no shell there");
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "nothing is below this step: no shell there");
 	enter.environment = &environment;
 	enter.argv = &argv;
 	enter.workdir = plan->workdir;

@@ -80,7 +80,8 @@ static int run_check(struct validation *v, const struct image *image, const char
 		return r;
 	if (lseek(file, 0, SEEK_SET) == 0)
 		(void)fd_read_all(file, CHECK_OUTPUT, &output);
-	print_row(v, image_name, json_optional_string(check, "name", "?"), status, last_line(&output));
+	print_row(v, image_name, json_optional_string(check, "name", "?"), status,
+		  last_line(&output));
 	*(status == 0 ? &v->passed : &v->failed) += 1;
 	return 0;
 }

@@ -13,8 +13,8 @@
 static const struct {
 	int code, status;
 } exit_codes[] = {
-	{VARVE_E_USAGE, 2},   {VARVE_E_RECIPE, 2},    {VARVE_E_LOCK, 2},    {VARVE_E_HOST, 3},
-	{VARVE_E_NETWORK, 4}, {VARVE_E_COMPARE, 5},   {VARVE_E_RESOLVE, 2}, {VARVE_E_CANCELLED, 130},
+	{VARVE_E_USAGE, 2},   {VARVE_E_RECIPE, 2},  {VARVE_E_LOCK, 2},    {VARVE_E_HOST, 3},
+	{VARVE_E_NETWORK, 4}, {VARVE_E_COMPARE, 5}, {VARVE_E_RESOLVE, 2}, {VARVE_E_CANCELLED, 130},
 };
 
 int cli_exit_code(int error_code)

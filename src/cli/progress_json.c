@@ -8,13 +8,13 @@
 #include "cli/progress.h"
 
 static const char *const names[] = {
-	[VARVE_EVENT_PLAN] = "plan",	     [VARVE_EVENT_LOCKED] = "locked",
-	[VARVE_EVENT_RESOLVE] = "resolve",   [VARVE_EVENT_FETCH] = "fetch",
-	[VARVE_EVENT_CACHED] = "cached",     [VARVE_EVENT_STARTED] = "started",
-	[VARVE_EVENT_WAITING] = "waiting",   [VARVE_EVENT_OUTPUT] = "output",
-	[VARVE_EVENT_LAYER] = "layer",	     [VARVE_EVENT_DONE] = "done",
-	[VARVE_EVENT_FAILED] = "failed",     [VARVE_EVENT_NOTICE] = "notice",
-	[VARVE_EVENT_IMAGE] = "image",	     [VARVE_EVENT_TICK] = "tick",
+	[VARVE_EVENT_PLAN] = "plan",       [VARVE_EVENT_LOCKED] = "locked",
+	[VARVE_EVENT_RESOLVE] = "resolve", [VARVE_EVENT_FETCH] = "fetch",
+	[VARVE_EVENT_CACHED] = "cached",   [VARVE_EVENT_STARTED] = "started",
+	[VARVE_EVENT_WAITING] = "waiting", [VARVE_EVENT_OUTPUT] = "output",
+	[VARVE_EVENT_LAYER] = "layer",     [VARVE_EVENT_DONE] = "done",
+	[VARVE_EVENT_FAILED] = "failed",   [VARVE_EVENT_NOTICE] = "notice",
+	[VARVE_EVENT_IMAGE] = "image",     [VARVE_EVENT_TICK] = "tick",
 };
 
 static void set_text(json_t *line, const char *key, const char *text)

@@ -56,7 +56,8 @@ static void tell(void *cookie, const struct varve_event *event)
 
 	switch (event->kind) {
 	case VARVE_EVENT_PLAN:
-		fprintf(stderr, "%" PRIu64 " of %" PRIu64 " steps cached\n", event->done, event->total);
+		fprintf(stderr, "%" PRIu64 " of %" PRIu64 " steps cached\n", event->done,
+			event->total);
 		break;
 	case VARVE_EVENT_LOCKED:
 		fprintf(stderr, "lock: %s\n", event->text);

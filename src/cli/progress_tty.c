@@ -18,7 +18,7 @@ enum { TTY_ACTIVE = 32, TTY_LINE = 512, TTY_REDRAW_MS = 90 };
 struct activity {
 	char *name;
 	const char *state; /* "install", "writing layer", "fetch", ... */
-	char *last;	   /* last line of output */
+	char *last; /* last line of output */
 	uint64_t done, total;
 	double since;
 };
@@ -48,7 +48,8 @@ static size_t width(void)
 	return 80;
 }
 
-/* Cuts at the terminal's width and keeps control characters of the output away from the terminal. */
+/* Cuts at the terminal's width and keeps control characters of the output away from the terminal.
+ */
 static void put_line(const char *text)
 {
 	size_t room = width() - 1, i;
@@ -71,11 +72,11 @@ static void draw_activity(const struct activity *a)
 	double seconds = now() - a->since;
 
 	if (a->total > 0)
-		snprintf(line, sizeof(line), "  %-24s %-14s %5.1fs  %s of %s", a->name, a->state, seconds,
-			 size_text(a->done, done), size_text(a->total, total));
+		snprintf(line, sizeof(line), "  %-24s %-14s %5.1fs  %s of %s", a->name, a->state,
+			 seconds, size_text(a->done, done), size_text(a->total, total));
 	else
-		snprintf(line, sizeof(line), "  %-24s %-14s %5.1fs  %.300s", a->name, a->state, seconds,
-			 a->last ? a->last : "");
+		snprintf(line, sizeof(line), "  %-24s %-14s %5.1fs  %.300s", a->name, a->state,
+			 seconds, a->last ? a->last : "");
 	put_line(line);
 }
 
@@ -114,7 +115,8 @@ static struct activity *find(struct tty *tty, const char *name, bool make)
 			return &tty->active[i];
 	if (!make || tty->count == TTY_ACTIVE)
 		return NULL;
-	tty->active[tty->count] = (struct activity){.name = xstrdup(name), .state = "", .since = now()};
+	tty->active[tty->count] =
+		(struct activity){.name = xstrdup(name), .state = "", .since = now()};
 	return &tty->active[tty->count++];
 }
 

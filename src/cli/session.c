@@ -43,7 +43,8 @@ void session_release(struct session *session)
 	*session = (struct session){0};
 }
 
-/* --- recipe ------------------------------------------------------------------------------------ */
+/* --- recipe ------------------------------------------------------------------------------------
+ */
 
 static int load_include(void *cookie, const char *name, struct buf *out, struct varve_error *err)
 {
@@ -69,15 +70,17 @@ int session_load_recipe(const char *path, struct recipe **ret, struct varve_erro
 	return 0;
 }
 
-/* --- settings ---------------------------------------------------------------------------------- */
+/* --- settings ----------------------------------------------------------------------------------
+ */
 
 /* "linux/amd64" of the machine we run on. */
 static const char *host_platform(void)
 {
 	static const struct {
 		const char *machine, *platform;
-	} known[] = {{"x86_64", "linux/amd64"},	 {"aarch64", "linux/arm64"},   {"riscv64", "linux/riscv64"},
-		     {"ppc64le", "linux/ppc64le"}, {"s390x", "linux/s390x"}, {"i686", "linux/386"}};
+	} known[] = {{"x86_64", "linux/amd64"},    {"aarch64", "linux/arm64"},
+		     {"riscv64", "linux/riscv64"}, {"ppc64le", "linux/ppc64le"},
+		     {"s390x", "linux/s390x"},     {"i686", "linux/386"}};
 	struct utsname name;
 	size_t i;
 
@@ -110,8 +113,8 @@ static int read_jobs(const char *text, unsigned *ret, struct varve_error *err)
 	if (!text)
 		return 0;
 	if (!str_to_u64(text, 1024, &value) || value == 0)
-		return varve_error_set(err, -VARVE_E_USAGE, "--jobs %s: a number from 1 to 1024 is needed",
-				       text);
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "--jobs %s: a number from 1 to 1024 is needed", text);
 	*ret = (unsigned)value;
 	return 0;
 }
@@ -127,8 +130,8 @@ static int read_secrets(struct session *session, struct varve_error *err)
 		char *path;
 
 		if (!equals || equals == given->items[i])
-			return varve_error_set(err, -VARVE_E_USAGE, "--secret %s: NAME=FILE is needed",
-					       given->items[i]);
+			return varve_error_set(err, -VARVE_E_USAGE,
+					       "--secret %s: NAME=FILE is needed", given->items[i]);
 		path = realpath(equals + 1, NULL);
 		if (!path)
 			return varve_error_set(err, -errno, "secret file %s", equals + 1);
@@ -180,8 +183,8 @@ int session_open_store(struct session *session, struct cli *cli, struct varve_er
 	if (r == 0)
 		r = open_store(session, err);
 	if (r == 0)
-		r = progress_new(cli->values.quiet ? "quiet" : cli->values.progress, &session->progress,
-				 err);
+		r = progress_new(cli->values.quiet ? "quiet" : cli->values.progress,
+				 &session->progress, err);
 	if (r < 0)
 		return r;
 	session->has_host = sandbox_detect(&session->host, &session->host_error) == 0;
@@ -197,7 +200,8 @@ int session_need_host(struct session *session, struct varve_error *err)
 	return session->host_error.code;
 }
 
-/* --- plan -------------------------------------------------------------------------------------- */
+/* --- plan --------------------------------------------------------------------------------------
+ */
 
 static int digest_local(void *cookie, const struct plan_source *source, struct varve_digest *ret,
 			struct varve_error *err)
@@ -216,7 +220,8 @@ static void set_paths(struct session *session)
 	if (dot && !strchr(dot, '/'))
 		*dot = '\0';
 	session->lock_path = xasprintf("%s.lock.json", stem);
-	session->directory = path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
+	session->directory =
+		path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
 }
 
 static int make_scope(struct session *session, struct varve_error *err)
@@ -225,11 +230,12 @@ static int make_scope(struct session *session, struct varve_error *err)
 	CLEANUP(strv_release) struct strv machine = STRV_INIT;
 	size_t i;
 
-	/* The machine may set options of recipes that it does not know: only those this one has count. */
+	/* The machine may set options of recipes that it does not know: only those this one has
+	 * count. */
 	settings_pairs(session->config, "options", &machine);
 	for (i = 0; i < machine.count; i++) {
-		CLEANUP(free_ptr) char *name =
-			xstrndup(machine.items[i], strcspn(machine.items[i], "="));
+		CLEANUP(free_ptr)
+		char *name = xstrndup(machine.items[i], strcspn(machine.items[i], "="));
 
 		if (recipe_find_option(session->cli->recipe, name))
 			strv_add(&all, machine.items[i]);
@@ -285,8 +291,8 @@ static int begin_build(struct session *session, struct varve_error *err)
 {
 	int r;
 
-	r = plan_compile(session->cli->recipe, session->scope, &session->lock, &session->plan_options,
-			 &session->plan, err);
+	r = plan_compile(session->cli->recipe, session->scope, &session->lock,
+			 &session->plan_options, &session->plan, err);
 	if (r < 0)
 		return r;
 	build_begin(session->plan, session->store, &session->sources, &session->build);

@@ -10,27 +10,28 @@
 #include "recipe/recipe.h"
 
 enum session_locking {
-	SESSION_ADD,	 /* sources that are not locked are resolved, and the lock is written */
+	SESSION_ADD, /* sources that are not locked are resolved, and the lock is written */
 	SESSION_PREVIEW, /* resolved, but nothing is written (plan) */
-	SESSION_REFRESH, /* those named by --upgrade are resolved anew, and the lock is written (lock) */
+	SESSION_REFRESH, /* those named by --upgrade are resolved anew, and the lock is written
+			    (lock) */
 };
 
 struct session {
 	struct cli *cli;
-	json_t *config;			/* settings of the machine; owned */
-	struct strv mirrors;		/* "NAME=URL", rising weight */
+	json_t *config; /* settings of the machine; owned */
+	struct strv mirrors; /* "NAME=URL", rising weight */
 	struct varve_store *store;
-	char *directory;		/* of the recipe */
+	char *directory; /* of the recipe */
 	char *lock_path;
 	struct recipe_scope *scope;
 	struct lock lock;
-	struct strv lock_changes;	/* what locking changed, in words */
+	struct strv lock_changes; /* what locking changed, in words */
 	struct source_context sources;
 	struct plan_options plan_options;
 	struct plan *plan;
 	struct sandbox_host host;
 	bool has_host;
-	struct varve_error host_error;	/* why not, where has_host is false */
+	struct varve_error host_error; /* why not, where has_host is false */
 	struct build_options options;
 	struct build_secret *secrets;
 	struct progress *progress;

@@ -5,8 +5,9 @@
 
 #include "cli/session.h"
 
-/* Reads the lock file and resolves what is missing (or is to be refreshed); the difference is told and
- * kept in session->lock_changes. With --locked or --offline a missing source is -VARVE_E_LOCK. */
+/* Reads the lock file and resolves what is missing (or is to be refreshed); the difference is told
+ * and kept in session->lock_changes. With --locked or --offline a missing source is -VARVE_E_LOCK.
+ */
 int session_lock(struct session *session, enum session_locking locking, struct varve_error *err);
 void session_lock_release(struct session *session);
 

@@ -24,15 +24,19 @@ static int check(const json_t *settings, const char *path, struct varve_error *e
 			;
 		nearest = str_nearest(key, known);
 		if (!known[i])
-			return varve_error_set(err, -VARVE_E_USAGE, "%s: unknown setting \"%s\"%s%s%s", path,
-					       key, nearest ? "; did you mean \"" : "",
+			return varve_error_set(err, -VARVE_E_USAGE,
+					       "%s: unknown setting \"%s\"%s%s%s", path, key,
+					       nearest ? "; did you mean \"" : "",
 					       nearest ? nearest : "", nearest ? "\"?" : "");
 		if (!json_is_string(value) && !json_is_object(value))
-			return varve_error_set(err, -VARVE_E_USAGE, "%s: %s has the wrong type", path, key);
+			return varve_error_set(err, -VARVE_E_USAGE, "%s: %s has the wrong type",
+					       path, key);
 		if (json_is_string(value))
 			continue;
-		json_object_foreach(value, inner, member) if (!json_is_string(member)) return varve_error_set(
-			err, -VARVE_E_USAGE, "%s: %s.%s is not a string", path, key, inner);
+		json_object_foreach(value, inner, member) if (
+			!json_is_string(member)) return varve_error_set(err, -VARVE_E_USAGE,
+									"%s: %s.%s is not a string",
+									path, key, inner);
 	}
 	return 0;
 }
@@ -94,6 +98,7 @@ void settings_pairs(const json_t *settings, const char *member, struct strv *ret
 	json_t *object = json_object_get(settings, member), *value;
 	const char *key;
 
-	json_object_foreach(object, key, value) strv_addf(ret, "%s=%s", key, json_string_value(value));
+	json_object_foreach(object, key, value)
+		strv_addf(ret, "%s=%s", key, json_string_value(value));
 	strv_sort(ret);
 }

@@ -32,8 +32,8 @@ int store_blob_commit(struct store_blob_writer *w, const struct varve_digest *wa
 		      struct varve_digest *ret_digest, struct varve_error *err);
 /* For CLEANUP; harmless after commit and on a writer that is all zero ("= {0}"). */
 void store_blob_abort(struct store_blob_writer *w);
-/* Takes a finished file (dirfd/name, open as fd, in the store's file system) as the blob with this digest,
- * which the caller has computed while writing it. The name is gone afterwards. */
+/* Takes a finished file (dirfd/name, open as fd, in the store's file system) as the blob with this
+ * digest, which the caller has computed while writing it. The name is gone afterwards. */
 int store_blob_adopt(struct varve_store *store, int fd, int dirfd, const char *name,
 		     const struct varve_digest *digest, struct varve_error *err);
 int store_blob_put(struct varve_store *store, const void *data, size_t len,
@@ -108,9 +108,9 @@ int store_job_remove(struct varve_store *store, struct store_job *job); /* and r
 bool store_needs_sweep(struct varve_store *store);
 int store_sweep(struct varve_store *store, struct varve_error *err);
 
-/* To be called once by a worker that has its own mount namespace, before it mounts anything from the
- * store: opens the store's directories anew, since the kernel builds no overlay from descriptors that
- * belong to another mount namespace. */
+/* To be called once by a worker that has its own mount namespace, before it mounts anything from
+ * the store: opens the store's directories anew, since the kernel builds no overlay from
+ * descriptors that belong to another mount namespace. */
 int store_reopen(struct varve_store *store, struct varve_error *err);
 
 /* --- the rest ----------------------------------------------------------------------------------

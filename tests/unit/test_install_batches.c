@@ -27,7 +27,8 @@ static const struct {
 	{{{"libc6", true, ""}, {"dpkg", true, ""}, {"a", false, "dpkg (>= 1.19)"}},
 	 "libc6.deb dpkg.deb|a.deb"},
 	{{{"a", false, ""}, {"b", false, "a (>= 1), c"}, {"c", false, ""}}, "|a.deb|b.deb c.deb"},
-	{{{"a", false, ""}, {"b", false, "aa | x:any"}, {"c", false, "z | b:any"}}, "|a.deb b.deb|c.deb"},
+	{{{"a", false, ""}, {"b", false, "aa | x:any"}, {"c", false, "z | b:any"}},
+	 "|a.deb b.deb|c.deb"},
 	{{{"a", false, ""}, {"b", false, "c (= a)"}}, "|a.deb b.deb"},
 	{{{"a", false, ""}, {"b", false, "a"}, {"c", false, "b"}, {"d", false, "a"}},
 	 "|a.deb|b.deb|c.deb d.deb"},
@@ -46,11 +47,13 @@ static void test_batches(void **state)
 		install_batches_begin(&batches, &out);
 		for (j = 0; j < 6 && cases[i].packages[j].name; j++) {
 			const struct package *package = &cases[i].packages[j];
-			CLEANUP(free_ptr) char *from = xasprintf("debian:pool/%s.deb", package->name);
+			CLEANUP(free_ptr)
+			char *from = xasprintf("debian:pool/%s.deb", package->name);
 			CLEANUP(free_ptr) char *name = xstrdup(package->name);
 			struct lock_artifact artifact = {.name = name, .from = from};
 
-			install_batches_add(&batches, &artifact, package->essential, package->pre_depends);
+			install_batches_add(&batches, &artifact, package->essential,
+					    package->pre_depends);
 		}
 		install_batches_end(&batches);
 		joined = strv_join(&out, "|");

@@ -59,7 +59,8 @@ static void test_found(void **state)
 
 static void test_missing(void **state)
 {
-	static const char *const texts[] = {"nobody", "app:nogroup", "broken", "-1", "4294967295", "1000:x y"};
+	static const char *const texts[] = {"nobody", "app:nogroup", "broken",
+					    "-1",     "4294967295",  "1000:x y"};
 	size_t i;
 
 	(void)state;
