@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/process.h"
+#include "build/command.h"
 #include "build/mounts.h"
 #include "build/step.h"
 #include "build/user.h"
@@ -120,8 +121,9 @@ static int run_in_view(struct visit *visit, struct step *step, int *ret_status,
 		.groups = &user.groups,
 		.argv = enter->argv,
 	};
-	return sandbox_run(visit->build->host, &spec, enter->terminal ? STDIN_FILENO : -1,
-			   enter->output, enter->output, ret_status, err);
+	r = sandbox_run(visit->build->host, &spec, enter->terminal ? STDIN_FILENO : -1,
+			enter->output, enter->output, ret_status, err);
+	return r < 0 ? command_explain(&spec, r, err) : r;
 }
 
 static int visit_main(void *cookie)
@@ -143,14 +145,20 @@ static int visit_main(void *cookie)
 		r = mount_view(visit, &step, &err);
 	if (r == 0)
 		r = run_in_view(visit, &step, &status, &err);
-	if (r < 0)
+	/* As a shell says it. */
+	if (r == -VARVE_E_STEP)
+		(void)dprintf(enter->output >= 0 ? enter->output : STDERR_FILENO, "varve: %s\n",
+			      err.text);
+	else if (r < 0)
 		(void)dprintf(visit->report_fd, "%s", err.text);
 	step_unview(&step);
 	if (step.job.dirfd >= 0)
 		(void)store_job_remove(visit->build->store, &step.job);
 	free(step.root);
 	free(step.name);
-	return r < 0 ? 125 : status;
+	if (r < 0)
+		return r == -VARVE_E_STEP ? 127 : 125;
+	return status;
 }
 
 int enter_run(struct build *build, const struct enter *enter, int *ret_status,

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "build/command.h"
 #include "build/mounts.h"
 #include "build/user.h"
 
@@ -33,7 +34,8 @@ static int mount_root(struct step *step, struct varve_error *err)
 /* bwrap makes mount points in the upper directory; the diff has to know them. */
 static void note_mounts(struct step *step, const struct sandbox_spec *spec)
 {
-	static const char *const own[] = {"proc", "dev", "tmp", "run"};
+	static const char *const own[] = {"proc",     "dev", "tmp", "run", "etc/resolv.conf",
+					  "etc/hosts"};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(own); i++)
@@ -76,6 +78,7 @@ int step_command(struct step *step, const struct sandbox_spec *spec, struct varv
 		note_mounts(step, &full);
 		r = sandbox_run(step->build->host, &full, -1, step->output, step->output, &status,
 				err);
+		r = r < 0 ? command_explain(&full, r, err) : r;
 	}
 	if (r == 0 && status != 0)
 		r = failed(status, err);
@@ -83,7 +86,7 @@ int step_command(struct step *step, const struct sandbox_spec *spec, struct varv
 	return r;
 }
 
-/* Environment of the process: keyed and unkeyed together, HOME of its user. */
+/* Environment of the process: keyed and unkeyed together. */
 static void whole_environment(const struct plan_step *plan, struct strv *ret)
 {
 	strv_extend(ret, &plan->environment);

@@ -107,6 +107,7 @@ json_t *plan_to_json(const struct plan *plan, const struct plan_status *status)
 {
 	json_t *object = json_object(), *sources = json_array(), *steps = json_array(),
 	       *images = json_array();
+	CLEANUP(free_ptr) char *digest = xasprintf("sha256:%s", plan->recipe_digest);
 	size_t i;
 
 	for (i = 0; i < plan->sources.count; i++)
@@ -117,7 +118,7 @@ json_t *plan_to_json(const struct plan *plan, const struct plan_status *status)
 		json_append(images, image_to_json(plan, &plan->images[i]));
 	json_set(object, "format", json_integer(PLAN_FORMAT));
 	json_set(object, "recipe", json_text(plan->recipe_name));
-	json_set(object, "recipe-digest", json_text(plan->recipe_digest));
+	json_set(object, "recipe-digest", json_text(digest));
 	json_set(object, "lock-digest", json_of_digest(&plan->lock_digest));
 	json_set(object, "platform", json_text(plan->platform));
 	json_set(object, "hermetic", json_boolean(is_hermetic(plan)));
