@@ -10,6 +10,8 @@
  * tree as a sorted list, since their attributes belong to the layers below (layer_parents).
  * Paths are relative to the root, clean, without "./". One total order everywhere: a directory before
  * its content; in a directory whiteouts first, then names bytewise.
+ * The root itself is 0755 0:0 with time 0 in every tree, has no entry and is in no list; entries for it
+ * in foreign layers are passed over, as are their devices.
  * All functions work on the view of one user namespace: ids are those of the image. */
 #ifndef LAYER_LAYER_H
 #define LAYER_LAYER_H
@@ -55,7 +57,8 @@ struct layer_notices {
  * the lower view (content compared byte by byte where type, owner, mode, xattrs and size agree), makes
  * opaque directories explicit whiteouts, drops whiteouts of nothing, strips overlay's and our xattrs,
  * applies ownership, clamps times to whole seconds <= epoch, patches the source time in mtime-based
- * .pyc files, removes sockets and devices with a notice. lower is a directory descriptor of the merged
+ * .pyc files, removes sockets and devices with a notice. Inodes are changed in place: an upper must
+ * share none (hard links) with other trees. lower is a directory descriptor of the merged
  * view below, or -1 where there is none. An entry named ".wh.*" is -VARVE_E_FORMAT.
  * ret_implied: sorted; caller releases. */
 int layer_normalise(int upper, int lower, const struct layer_rules *rules,
