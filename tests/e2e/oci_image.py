@@ -36,6 +36,11 @@ def remove(files, name):
         del files[other]
 
 
+def parents(name):
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[:count + 1]) for count in range(len(parts))]
+
+
 def apply(files, layer):
     """Puts a layer on top: whiteouts first, as if they had all come before."""
     for name in layer:
@@ -48,6 +53,8 @@ def apply(files, layer):
     for name, file in layer.items():
         if name.rpartition("/")[2].startswith(oci_layer.WHITEOUT):
             continue
+        for directory in parents(name):
+            files.setdefault(directory, File("d", 0o755, 0, 0, 0))  # left to the reader: as mkdir would
         if name in files and not (file.kind == "d" and files[name].kind == "d"):
             remove(files, name)
         files[name] = files[file.link] if file.kind == "h" else file

@@ -16,7 +16,7 @@ BELOW = {  # directory: what it may include, besides itself
     "layer": "base",
     "sandbox": "base",
     "build": "base plan lock store layer sandbox source image",
-    "image": "base store",
+    "image": "base store layer",
     "registry": "base net store image",
     "audit": "base net recipe store lock source plan layer sandbox build image registry",
     "cli": "base net recipe store lock source plan layer sandbox build image registry audit",
