@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Layers between their two forms: a tree (a directory, ready to be an overlay lower) and a tar blob.
+ * Layers between their two forms: a tree (a directory, ready to be an overlay lower) and a tar
+ *blob.
  *
  *	upper --layer_normalise--> tree --layer_write--> tar --compress--> blob
  *	blob --layer_apply--> tree
  *
- * A tree holds exactly what its blob unpacks to, in overlayfs's form: a whiteout is a character device
- * 0:0; an opaque directory (foreign layers only) carries user.overlay.opaque=y. Directories that have
- * no tar entry and exist only as parents of entries are "implied": their paths are kept beside the
- * tree as a sorted list, since their attributes belong to the layers below (layer_parents).
- * Paths are relative to the root, clean, without "./". One total order everywhere: a directory before
- * its content; in a directory whiteouts first, then names bytewise.
- * The root itself is 0755 0:0 with time 0 in every tree, has no entry and is in no list; entries for it
- * in foreign layers are passed over, as are their devices.
- * All functions work on the view of one user namespace: ids are those of the image. */
+ * A tree holds exactly what its blob unpacks to, in overlayfs's form: a whiteout is a character
+ *device 0:0; an opaque directory (foreign layers only) carries user.overlay.opaque=y. Directories
+ *that have no tar entry and exist only as parents of entries are "implied": their paths are kept
+ *beside the tree as a sorted list, since their attributes belong to the layers below
+ *(layer_parents). Paths are relative to the root, clean, without "./". One total order everywhere:
+ *a directory before its content; in a directory whiteouts first, then names bytewise. The root
+ *itself is 0755 0:0 with time 0 in every tree, has no entry and is in no list; entries for it in
+ *foreign layers are passed over, as are their devices. All functions work on the view of one user
+ *namespace: ids are those of the image. */
 #ifndef LAYER_LAYER_H
 #define LAYER_LAYER_H
 
@@ -32,18 +33,18 @@ enum { LAYER_RULES_VERSION = 1 };
 
 /* What the recipe says about the owner of a path. Members that are -1 stay as they are. */
 struct layer_ownership {
-	const char *path; /* clean path or fnmatch(3) pattern (FNM_PATHNAME); a trailing "/" + "**": the
-			     directory and all below it */
+	const char *path; /* clean path or fnmatch(3) pattern (FNM_PATHNAME); a trailing "/" + "**":
+			     the directory and all below it */
 	int64_t uid, gid, mode;
 };
 
 struct layer_rules {
 	enum owner_mode owner;
-	int64_t epoch;		    /* seconds; later mtimes are set to it */
-	const char *const *scrub;   /* patterns as in layer_ownership: matching non-directories that the
-				       step made are removed; ends with NULL; may be NULL */
-	const char *const *mounts;  /* clean paths that the runner mounted on: dropped with their parents
-				       where new and empty; ends with NULL; may be NULL */
+	int64_t epoch; /* seconds; later mtimes are set to it */
+	const char *const *scrub; /* patterns as in layer_ownership: matching non-directories that
+				     the step made are removed; ends with NULL; may be NULL */
+	const char *const *mounts; /* clean paths that the runner mounted on: dropped with their
+				      parents where new and empty; ends with NULL; may be NULL */
 	const struct layer_ownership *ownership;
 	size_t ownership_count;
 };
@@ -53,13 +54,13 @@ struct layer_notices {
 	struct strv *lines; /* borrowed; NULL: dropped */
 };
 
-/* Turns an overlay's upper directory into the tree of its layer, in place: scrubs, drops what equals
- * the lower view (content compared byte by byte where type, owner, mode, xattrs and size agree), makes
- * opaque directories explicit whiteouts, drops whiteouts of nothing, strips overlay's and our xattrs,
- * applies ownership, clamps times to whole seconds <= epoch, patches the source time in mtime-based
- * .pyc files, removes sockets and devices with a notice. Inodes are changed in place: an upper must
- * share none (hard links) with other trees. lower is a directory descriptor of the merged
- * view below, or -1 where there is none. An entry named ".wh.*" is -VARVE_E_FORMAT.
+/* Turns an overlay's upper directory into the tree of its layer, in place: scrubs, drops what
+ * equals the lower view (content compared byte by byte where type, owner, mode, xattrs and size
+ * agree), makes opaque directories explicit whiteouts, drops whiteouts of nothing, strips overlay's
+ * and our xattrs, applies ownership, clamps times to whole seconds <= epoch, patches the source
+ * time in mtime-based .pyc files, removes sockets and devices with a notice. Inodes are changed in
+ * place: an upper must share none (hard links) with other trees. lower is a directory descriptor of
+ * the merged view below, or -1 where there is none. An entry named ".wh.*" is -VARVE_E_FORMAT.
  * ret_implied: sorted; caller releases. */
 int layer_normalise(int upper, int lower, const struct layer_rules *rules,
 		    const struct layer_notices *notices, struct strv *ret_implied,
@@ -77,20 +78,23 @@ struct layer_compression {
 	int level; /* of the kind's own scale; ignored for LAYER_PLAIN */
 };
 /* "zstd", "zstd:19", "gzip:6", "none"; level out of range or unknown name: -VARVE_E_USAGE. */
-int layer_compression_parse(const char *text, struct layer_compression *ret, struct varve_error *err);
+int layer_compression_parse(const char *text, struct layer_compression *ret,
+			    struct varve_error *err);
 /* "zstd:3" and so on: the canonical name, as recorded. */
 const char *layer_compression_name(const struct layer_compression *c, char buffer[16]);
 const char *layer_media_type(enum layer_compression_kind kind);
 /* The compressor's library and version, for records: "zstd 1.5.4". */
 const char *layer_compressor_version(enum layer_compression_kind kind);
 
-/* Makes a sink that compresses into next (closed with it). threads: 0 = one per core, at most 16. */
-int layer_compressor_new(const struct layer_compression *c, unsigned threads, struct sink *take_next,
-			 struct sink **ret, struct varve_error *err);
+/* Makes a sink that compresses into next (closed with it). threads: 0 = one per core, at most 16.
+ */
+int layer_compressor_new(const struct layer_compression *c, unsigned threads,
+			 struct sink *take_next, struct sink **ret, struct varve_error *err);
 void layer_compressor_free(struct sink *compressor); /* after sink_close */
 
-/* tree -> tar -> diff id -> compressed -> digest -> blob, in one pass. blob takes the compressed bytes
- * and is closed. A tree without entries gives ret->entry_count 0 (the blob is then to be dropped). */
+/* tree -> tar -> diff id -> compressed -> digest -> blob, in one pass. blob takes the compressed
+ * bytes and is closed. A tree without entries gives ret->entry_count 0 (the blob is then to be
+ * dropped). */
 int layer_pack(int tree, const struct strv *implied, enum owner_mode owner,
 	       const struct layer_compression *c, struct sink *take_blob, struct varve_layer *ret,
 	       struct varve_error *err);
@@ -100,31 +104,32 @@ int layer_pack(int tree, const struct strv *implied, enum owner_mode owner,
 int layer_unpack_stream(int fd, const struct varve_descriptor *blob, struct sink *take_out,
 			struct varve_error *err);
 
-/* Unpacks a blob into an empty directory as a tree; verifies blob digest, size and diff id in the same
- * pass. Nothing is ever written outside: names with "..", absolute names, links through symlinks are
- * refused (-VARVE_E_FORMAT) or resolved inside. limits: 64 GiB, 4 million entries, path 4096 bytes. */
+/* Unpacks a blob into an empty directory as a tree; verifies blob digest, size and diff id in the
+ * same pass. Nothing is ever written outside: names with "..", absolute names, links through
+ * symlinks are refused (-VARVE_E_FORMAT) or resolved inside. limits: 64 GiB, 4 million entries,
+ * path 4096 bytes. */
 int layer_apply(int blob_fd, const struct varve_layer *layer, int tree, enum owner_mode owner,
 		struct strv *ret_implied, struct varve_error *err);
 
-/* Unpacks a plain tree archive (tar, tar.gz, tar.xz, tar.zst, zip) of a url source: owners become 0:0,
- * modes 0755 or 0644, times the archive's own, no whiteouts, devices refused. strip: leading
+/* Unpacks a plain tree archive (tar, tar.gz, tar.xz, tar.zst, zip) of a url source: owners become
+ * 0:0, modes 0755 or 0644, times the archive's own, no whiteouts, devices refused. strip: leading
  * components to drop. */
 int layer_unpack_archive(int archive_fd, int directory, unsigned strip, struct varve_error *err);
 
 /* One tree of a stack, bottom first. */
 struct layer_stacked {
-	int tree;		    /* directory descriptor; borrowed */
+	int tree; /* directory descriptor; borrowed */
 	const struct strv *implied; /* sorted */
 };
 /* Fills the empty directory fixup with those directories whose attributes the overlay of the stack
- * would show wrongly, because the topmost tree that has them holds them as implied only. Returns the
- * number of directories made (0: no fixup needed), or a negative code. */
+ * would show wrongly, because the topmost tree that has them holds them as implied only. Returns
+ * the number of directories made (0: no fixup needed), or a negative code. */
 int layer_parents(const struct layer_stacked *stack, size_t count, enum owner_mode owner, int fixup,
 		  struct varve_error *err);
 
 /* Resolves path in the merged view of the stack, symlinks of all components but the last followed
- * inside the root; also the last where follow_last. Missing components stay as written. Caller frees
- * *ret (clean path). */
+ * inside the root; also the last where follow_last. Missing components stay as written. Caller
+ * frees *ret (clean path). */
 int layer_resolve(const struct layer_stacked *stack, size_t count, const char *path,
 		  bool follow_last, char **ret, struct varve_error *err);
 
