@@ -22,11 +22,12 @@
 
 /* Arguments: the batch of essential packages ("" where dpkg is there already), then the others.
  * Their dependencies cannot be in order in the first one: all of it is unpacked before anything is
- * configured. fsync is left out: the layer is synced when it is done. */
+ * configured. fsync is left out: the layer is synced when it is done. Nobody can be asked about a
+ * configuration file that the image has already: it stays, as dpkg proposes. */
 static const char install_script[] =
 	"cd /run/varve/debs\n"
 	"set -f\n"
-	"options='--force-unsafe-io --no-debsig --log=/dev/null'\n"
+	"options='--force-unsafe-io --force-confdef --force-confold --no-debsig --log=/dev/null'\n"
 	"if [ -n \"$1\" ]; then dpkg $options --force-depends --install $1; fi\n"
 	"shift\n"
 	"for batch; do dpkg $options --install $batch; done\n"

@@ -62,9 +62,9 @@ class Build:
 
     def __init__(self, result):
         self.result = result
-        lines = result.stderr.splitlines()
+        lines = result.stderr.split("\n")  # splitlines() knows more ends of lines than JSON lines do
         self.events = [json.loads(line) for line in lines if line.startswith("{")]
-        self.text = "\n".join(line for line in lines if not line.startswith("{"))
+        self.text = "\n".join(line for line in lines if not line.startswith("{")).strip("\n")
 
     def steps(self, kind):
         return [event["step"] for event in self.events if event["event"] == kind]
