@@ -165,6 +165,18 @@ static void visit_cache(struct gc *gc, const char *dir, const char *name)
 		(void)drop(gc, dir, name);
 }
 
+/* A download that broke off: another try goes on where it stopped, for as long as one may come. One
+ * that is not named by a digest is never taken up again. What else lies here is not a download. */
+static void visit_upload(struct gc *gc, const char *dir, const char *name)
+{
+	struct varve_digest digest;
+
+	if (str_starts(name, "fetch-") &&
+	    (varve_digest_parse_hex(name + strlen("fetch-"), &digest) < 0 ||
+	     is_older(gc, dir, name)))
+		(void)drop(gc, dir, name);
+}
+
 /* Nobody else has the store open, so nobody holds them; but the name of lock/store is being waited
  * on. */
 static void visit_lock(struct gc *gc, const char *dir, const char *name)
@@ -179,7 +191,8 @@ static const struct {
 } visits[] = {
 	{"steps", visit_record},  {"roots", visit_root},           {"blobs/sha256", visit_blob},
 	{"trees", visit_mode},    {"facts/blob", visit_blob_fact}, {"logs", visit_log},
-	{"failed", visit_failed}, {"caches", visit_cache},         {"lock", visit_lock},
+	{"failed", visit_failed}, {"caches", visit_cache},         {"uploads", visit_upload},
+	{"lock", visit_lock},
 };
 
 /* --- the whole ---------------------------------------------------------------------------------
