@@ -31,24 +31,36 @@ static int mount_root(struct step *step, struct varve_error *err)
 	return r;
 }
 
-/* bwrap makes mount points in the upper directory; the diff has to know them. What was there before is
- * the image's own: packages ship /tmp, and programs in the image will look for it. */
+static const char *const own_mounts[] = {"proc",     "dev", "tmp", "run", "etc/resolv.conf",
+					 "etc/hosts"};
+
+/* In a file system that the sandbox mounts itself, no mount point is the layer's. */
+static bool is_below_own(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(own_mounts); i++)
+		if (str_starts(path, own_mounts[i]) && path[strlen(own_mounts[i])] == '/')
+			return true;
+	return false;
+}
+
+/* bwrap makes mount points in the upper directory; the diff has to know them. What was there before
+ * is the image's own: packages ship /tmp, and programs in the image will look for it. */
 static void note_mounts(struct step *step, const struct sandbox_spec *spec)
 {
-	static const char *const own[] = {"proc",     "dev", "tmp", "run", "etc/resolv.conf",
-					  "etc/hosts"};
 	CLEANUP(fd_close) int root = open(step->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(own); i++)
-		if (fstatat(root, own[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
-			strv_add(&step->mounts, own[i]);
+	for (i = 0; i < ARRAY_SIZE(own_mounts); i++)
+		if (fstatat(root, own_mounts[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			strv_add(&step->mounts, own_mounts[i]);
 	for (i = 0; i < spec->bind_count; i++) {
-		char *clean = path_clean(spec->binds[i].target);
+		CLEANUP(free_ptr) char *clean = path_clean(spec->binds[i].target);
 
-		if (clean)
-			strv_take(&step->mounts, clean);
+		if (clean && !is_below_own(clean))
+			strv_add(&step->mounts, clean);
 	}
 }
 
