@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/deb_solve.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <solv/pool.h>
-#include <solv/poolarch.h>
 #include <solv/queue.h>
 #include <solv/repo.h>
-#include <solv/repo_deb.h>
 #include <solv/solvable.h>
 #include <solv/solver.h>
 #include <solv/transaction.h>
@@ -18,6 +14,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "source/deb_essential.h"
+#include "source/deb_pool.h"
 
 enum { SOLVE_PROBLEMS = 4 /* told of at most */ };
 
@@ -47,27 +44,6 @@ static void solve_release(struct solve *s)
 /* --- the pool ----------------------------------------------------------------------------------
  */
 
-static int add_repo(struct solve *s, const char *text, size_t len, const char *name, Repo **ret,
-		    struct varve_error *err)
-{
-	Repo *repo = repo_create(s->pool, name);
-	FILE *stream;
-	int r = 0;
-
-	*ret = repo;
-	if (len == 0)
-		return 0;
-	/* fmemopen only reads; its type has no const. */
-	stream = fmemopen((void *)(uintptr_t)text, len, "r");
-	if (!stream)
-		return varve_error_set(err, -errno, "read a package index");
-	if (repo_add_debpackages(repo, stream, 0) != 0)
-		r = varve_error_set(err, -VARVE_E_FORMAT, "package index of %s: %s", name,
-				    pool_errstr(s->pool));
-	fclose(stream);
-	return r;
-}
-
 static int fill_pool(struct solve *s, struct varve_error *err)
 {
 	const struct deb_question *q = s->question;
@@ -75,19 +51,19 @@ static int fill_pool(struct solve *s, struct varve_error *err)
 	size_t i;
 	int r;
 
-	s->pool = pool_create();
-	pool_setdisttype(s->pool, DISTTYPE_DEB);
-	pool_setarch(s->pool, q->architecture);
+	r = deb_pool_new(q->architecture, &s->pool, err);
+	if (r < 0)
+		return r;
 	for (i = 0; i < q->index_count; i++) {
-		r = add_repo(s, q->indexes[i].text, q->indexes[i].len, q->indexes[i].mirror, &repo,
-			     err);
+		r = deb_pool_add(s->pool, q->indexes[i].text, q->indexes[i].len,
+				 q->indexes[i].mirror, &repo, err);
 		if (r < 0)
 			return r;
 		deb_names_with(q->indexes[i].text, "Essential: yes", &s->essential);
 		deb_names_with(q->indexes[i].text, "Priority: required", &s->favoured);
 		deb_names_with(q->indexes[i].text, "Priority: important", &s->favoured);
 	}
-	r = add_repo(s, q->installed, strlen(q->installed), "installed", &repo, err);
+	r = deb_pool_add(s->pool, q->installed, strlen(q->installed), "installed", &repo, err);
 	if (r < 0)
 		return r;
 	pool_set_installed(s->pool, repo);
