@@ -17,6 +17,9 @@
 #include "source/source_kind.h"
 #include "store/store.h"
 
+/* Files that are open at once: well below the limit of descriptors that processes start with. */
+enum { LANDING_FILES = 256 };
+
 /* The files of a set of downloads, on their way. */
 struct landing {
 	struct source_context *context;
@@ -26,7 +29,7 @@ struct landing {
 	size_t count;
 	int uploads;
 	const char *what;
-	uint64_t total;
+	uint64_t before, total; /* bytes of the sets before, and of all sets */
 	int result; /* the first blob that could not be kept */
 	struct varve_error *err;
 };
@@ -62,15 +65,32 @@ static bool still_named(int directory, const char *name, int fd)
 	       open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
+/* A process that died between making the file read-only, as blobs are, and renaming it. */
+static void drop_read_only(const struct landing *l, const char *name)
+{
+	CLEANUP(fd_close)
+	int fd = openat(l->uploads, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX) == 0 && still_named(l->uploads, name, fd))
+		(void)unlinkat(l->uploads, name, 0);
+}
+
 /* Another process that fetches the same is waited for. What it finished was renamed to be a blob
  * and must not be written to: 0, or 1 when there is nothing left to do. */
 static int open_locked(const struct landing *l, const struct source_download *d, const char *name,
 		       int *ret)
 {
+	bool dropped = false;
+
 	for (;;) {
 		CLEANUP(fd_close)
 		int fd = openat(l->uploads, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 
+		if (fd < 0 && errno == EACCES && !dropped) {
+			drop_read_only(l, name);
+			dropped = true;
+			continue;
+		}
 		if (fd < 0 || flock(fd, LOCK_EX) < 0)
 			return -errno;
 		if (d->want && varve_store_has_blob(l->context->store, d->want, NULL)) {
@@ -114,9 +134,8 @@ static int open_landing(struct landing *l, struct source_download *d)
 	if ((!d->want && ftruncate(t->fd, 0) < 0) || fstat(t->fd, &st) < 0)
 		return -errno;
 	t->resume_from = (uint64_t)st.st_size;
-	if (d->size > 0 && t->resume_from >= d->size && ftruncate(t->fd, 0) == 0)
+	if (d->size > 0 && t->resume_from > d->size && ftruncate(t->fd, 0) == 0)
 		t->resume_from = 0;
-	l->total += d->size;
 	return 0;
 }
 
@@ -131,19 +150,26 @@ static int by_digest(const void *a, const void *b)
 	return memcmp(x->want->bytes, y->want->bytes, sizeof(x->want->bytes));
 }
 
-/* Every process takes the locks in the same order, so that two never wait for each other. */
-static int prepare(struct landing *l, struct source_download *downloads, size_t count,
+static bool is_twice(const struct source_download *a, const struct source_download *b)
+{
+	return a->want && b->want && varve_digest_equal(a->want, b->want);
+}
+
+/* Every process takes the locks in the same order, so that two never wait for each other; nor does
+ * one for itself. */
+static int prepare(struct landing *l, struct source_download *const *sorted, size_t count,
 		   struct varve_error *err)
 {
-	CLEANUP(free_ptr) struct source_download **sorted = xcalloc(count + 1, sizeof(*sorted));
 	size_t i;
 	int r;
 
-	for (i = 0; i < count; i++)
-		sorted[i] = &downloads[i];
-	qsort(sorted, count, sizeof(*sorted), by_digest);
 	r = store_open_dir(l->context->store, "uploads", &l->uploads, err);
 	for (i = 0; i < count && r == 0; i++) {
+		if (i > 0 && is_twice(sorted[i - 1], sorted[i])) {
+			sorted[i]->got = *sorted[i]->want;
+			sorted[i]->got_size = sorted[i]->size;
+			continue;
+		}
 		r = open_landing(l, sorted[i]);
 		if (r < 0)
 			return varve_error_set(err, r, "make uploads/%s", l->names[l->count]);
@@ -173,44 +199,68 @@ static void on_progress(void *cookie, const struct http_transfer *ended, uint64_
 	if (ended && ended->result == 0)
 		keep(l, (size_t)(ended - l->transfers));
 	if (l->context->progress)
-		l->context->progress(l->context->cookie, l->what, bytes, l->total);
+		l->context->progress(l->context->cookie, l->what, l->before + bytes, l->total);
 }
 
-/* Wrong bytes are no start for the next try. */
-static void drop_wrong(struct landing *l)
+/* Wrong bytes are no start for the next try, nor are none. The file may be a blob by now, and the
+ * name another process's. */
+static void drop_useless(const struct landing *l)
 {
+	struct stat st;
 	size_t i;
 
-	for (i = 0; i < l->count; i++)
-		if (!l->downloads[i]->want || l->transfers[i].result == -VARVE_E_DIGEST)
+	for (i = 0; i < l->count; i++) {
+		bool wrong = l->transfers[i].result == -VARVE_E_DIGEST ||
+			     l->transfers[i].result == -VARVE_E_LIMIT || !l->downloads[i]->want;
+
+		if ((wrong || (fstat(l->transfers[i].fd, &st) == 0 && st.st_size == 0)) &&
+		    still_named(l->uploads, l->names[i], l->transfers[i].fd))
 			(void)unlinkat(l->uploads, l->names[i], 0);
+	}
+}
+
+/* set: what is the same for all sets. */
+static int download_set(const struct landing *set, struct source_download *const *sorted,
+			size_t count)
+{
+	CLEANUP(landing_release) struct landing l = *set;
+	int r;
+
+	l.transfers = xcalloc(count + 1, sizeof(*l.transfers));
+	l.downloads = xcalloc(count + 1, sizeof(struct source_download *));
+	l.names = xcalloc(count + 1, sizeof(*l.names));
+	r = prepare(&l, sorted, count, l.err);
+	if (r == 0 && l.count > 0) {
+		r = http_fetch(l.context->http, l.transfers, l.count, on_progress, &l, l.err);
+		drop_useless(&l);
+	}
+	return r < 0 ? r : l.result;
 }
 
 int source_download(struct source_context *context, struct source_download *downloads, size_t count,
 		    const char *what, struct varve_error *err)
 {
-	CLEANUP(landing_release)
-	struct landing l = {
-		.context = context,
-		.transfers = xcalloc(count + 1, sizeof(*l.transfers)),
-		.downloads = xcalloc(count + 1, sizeof(struct source_download *)),
-		.names = xcalloc(count + 1, sizeof(*l.names)),
-		.uploads = -1,
-		.what = what,
-		.err = err,
-	};
+	CLEANUP(free_ptr) struct source_download **sorted = xcalloc(count + 1, sizeof(*sorted));
+	struct landing set = {.context = context, .uploads = -1, .what = what, .err = err};
+	size_t i;
 	int r;
 
 	if (count == 0)
 		return 0;
-	r = need_http(context, downloads[0].url, err);
-	if (r == 0)
-		r = prepare(&l, downloads, count, err);
-	if (r == 0 && l.count > 0) {
-		r = http_fetch(context->http, l.transfers, l.count, on_progress, &l, err);
-		drop_wrong(&l);
+	for (i = 0; i < count; i++) {
+		sorted[i] = &downloads[i];
+		set.total += downloads[i].size;
 	}
-	return r < 0 ? r : l.result;
+	qsort(sorted, count, sizeof(*sorted), by_digest);
+	r = need_http(context, downloads[0].url, err);
+	for (i = 0; i < count && r == 0; i += LANDING_FILES) {
+		size_t end = count - i < LANDING_FILES ? count : i + LANDING_FILES, k;
+
+		r = download_set(&set, sorted + i, end - i);
+		for (k = i; k < end; k++)
+			set.before += sorted[k]->size;
+	}
+	return r;
 }
 
 int source_download_text(struct source_context *context, const char *url, uint64_t limit,
