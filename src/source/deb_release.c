@@ -217,6 +217,28 @@ static int run_gpgv(const struct verification *v, const char *keyring, struct va
 	return r < 0 ? varve_error_set(err, r, "wait for gpgv") : 0;
 }
 
+/* gpgv's last line is the one that says why. */
+static const char *last_line(struct buf *text)
+{
+	char *end;
+
+	while (text->len > 0 && text->data[text->len - 1] == '\n')
+		text->data[--text->len] = '\0';
+	end = strrchr(buf_text(text), '\n');
+	return end ? end + 1 : buf_text(text);
+}
+
+static int refuse(const struct buf *status, struct buf *messages, const char *keyring,
+		  const char *what, struct varve_error *err)
+{
+	if (count_lines(status, "[GNUPG:] BADSIG ") > 0)
+		return varve_error_set(
+			err, -VARVE_E_DIGEST,
+			"%s: its signature is bad: this is not the text that was signed", what);
+	return varve_error_set(err, -VARVE_E_DIGEST, "%s: not signed by a key of keyring %s: %s",
+			       what, keyring, last_line(messages));
+}
+
 static int judge(const struct verification *v, const char *keyring, const char *what,
 		 struct buf *ret, struct varve_error *err)
 {
@@ -230,9 +252,9 @@ static int judge(const struct verification *v, const char *keyring, const char *
 	if (r == 0 && is_signed(&status))
 		r = read_back(v->output, ret);
 	else if (r == 0)
-		return varve_error_set(
-			err, -VARVE_E_DIGEST, "%s: not signed by a key of keyring %s: %.*s", what,
-			keyring, (int)strcspn(buf_text(&messages), "\n"), buf_text(&messages));
+		r = refuse(&status, &messages, keyring, what, err);
+	if (r == -VARVE_E_DIGEST)
+		return r;
 	return r < 0 ? varve_error_set(err, r, "%s: read what gpgv says", what) : 0;
 }
 
