@@ -23,13 +23,15 @@ void deb_names_with(const char *text, const char *line, struct strv *ret)
 		for (start = at; start > text && !(start[0] == '\n' && start[-1] == '\n'); start--)
 			;
 		start += *start == '\n';
-		if (deb_stanza_field(start, "Package", &name) && !strv_contains(ret, buf_text(&name)))
+		if (deb_stanza_field(start, "Package", &name) &&
+		    !strv_contains(ret, buf_text(&name)))
 			strv_add(ret, buf_text(&name));
 		at += strlen(mark) - 1;
 	}
 }
 
-/* Marks what solvable p needs among those that come in; returns true when something new was marked. */
+/* Marks what solvable p needs among those that come in; returns true when something new was marked.
+ */
 static bool mark_needs(Pool *pool, Id p, const Map *coming, Map *marked)
 {
 	bool grown = false;

@@ -28,7 +28,8 @@ void deb_index_release(struct deb_index *index)
 }
 
 int deb_index_suite(struct source_context *context, const struct deb_suite *suite,
-		    struct deb_release *ret, struct varve_digest *ret_digest, struct varve_error *err)
+		    struct deb_release *ret, struct varve_digest *ret_digest,
+		    struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *url = xasprintf("%s/dists/%s/InRelease", suite->url, suite->name);
 	CLEANUP(free_ptr) char *what = xasprintf("release file of %s", suite->name);
@@ -38,7 +39,8 @@ int deb_index_suite(struct source_context *context, const struct deb_suite *suit
 
 	r = source_download_text(context, url, INDEX_RELEASE, &signed_text, err);
 	if (r == -VARVE_E_NOT_FOUND)
-		varve_error_hint(err, "mirror \"%s\" has no suite \"%s\"", suite->mirror, suite->name);
+		varve_error_hint(err, "mirror \"%s\" has no suite \"%s\"", suite->mirror,
+				 suite->name);
 	if (r < 0)
 		return r;
 	digest_bytes(buf_text(&signed_text), signed_text.len, ret_digest);
@@ -54,8 +56,9 @@ static const struct deb_release_file *choose(const struct deb_release *release,
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		CLEANUP(free_ptr) char *path = xasprintf("%s/binary-%s/Packages%s", component,
-							 architecture, suffixes[i]);
+		CLEANUP(free_ptr)
+		char *path =
+			xasprintf("%s/binary-%s/Packages%s", component, architecture, suffixes[i]);
 		const struct deb_release_file *file = deb_release_find(release, path);
 
 		if (file)
@@ -76,8 +79,9 @@ static int fetch(struct source_context *context, const struct deb_suite *suite,
 	if (varve_store_has_blob(context->store, &file->sha256, NULL))
 		return 0;
 	if (release->by_hash)
-		download.url = xasprintf("%s/dists/%s/%.*s/by-hash/SHA256/%s", suite->url, suite->name,
-					 directory, file->path, varve_digest_hex(&file->sha256, hex));
+		download.url =
+			xasprintf("%s/dists/%s/%.*s/by-hash/SHA256/%s", suite->url, suite->name,
+				  directory, file->path, varve_digest_hex(&file->sha256, hex));
 	else
 		download.url = xasprintf("%s/dists/%s/%s", suite->url, suite->name, file->path);
 	r = source_download(context, &download, 1, what, err);
@@ -103,17 +107,18 @@ static int map_text(int fd, struct deb_index *ret, struct varve_error *err)
 }
 
 int deb_index_open(struct source_context *context, const struct deb_suite *suite,
-		   const struct deb_release *release, const char *component, const char *architecture,
-		   struct deb_index *ret, struct varve_error *err)
+		   const struct deb_release *release, const char *component, struct deb_index *ret,
+		   struct varve_error *err)
 {
-	const struct deb_release_file *file = choose(release, component, architecture);
+	const struct deb_release_file *file = choose(release, component, suite->architecture);
 	CLEANUP(fd_close) int blob = -1;
 	CLEANUP(fd_close) int text = memfd_create("Packages", MFD_CLOEXEC);
 	int r;
 
 	if (!file)
-		return varve_error_set(err, -VARVE_E_RESOLVE, "suite %s has no component \"%s\" for %s",
-				       suite->name, component, architecture);
+		return varve_error_set(err, -VARVE_E_RESOLVE,
+				       "suite %s has no component \"%s\" for %s", suite->name,
+				       component, suite->architecture);
 	r = fetch(context, suite, release, file, err);
 	if (r == 0)
 		r = varve_store_open_blob(context->store, &file->sha256, &blob, err);

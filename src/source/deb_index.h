@@ -16,19 +16,21 @@ void deb_index_release(struct deb_index *index);
 
 /* Where a suite is. */
 struct deb_suite {
-	const char *url;    /* mirror's URL, without slash at the end */
-	const char *name;   /* bookworm, bookworm-security */
+	const char *url; /* mirror's URL, without slash at the end */
+	const char *name; /* bookworm, bookworm-security */
 	const char *mirror; /* mirror's name */
 	const char *keyring;
+	const char *architecture;
 };
 
 /* InRelease: fetched, verified, parsed. ret_digest: of the file. */
 int deb_index_suite(struct source_context *context, const struct deb_suite *suite,
-		    struct deb_release *ret, struct varve_digest *ret_digest, struct varve_error *err);
+		    struct deb_release *ret, struct varve_digest *ret_digest,
+		    struct varve_error *err);
 /* The Packages file of a component, as a blob of the store (kept: locking again needs no download),
  * decompressed. */
 int deb_index_open(struct source_context *context, const struct deb_suite *suite,
-		   const struct deb_release *release, const char *component, const char *architecture,
-		   struct deb_index *ret, struct varve_error *err);
+		   const struct deb_release *release, const char *component, struct deb_index *ret,
+		   struct varve_error *err);
 
 #endif

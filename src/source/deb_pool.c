@@ -54,7 +54,7 @@ int deb_pool_add(Pool *pool, const char *text, size_t len, const char *name, Rep
 	if (len == 0)
 		return 0;
 	r = load_reader(&add, err);
-	if (r < 0)
+	if (r < 0 || !add)
 		return r;
 	/* fmemopen only reads; its type has no const. */
 	stream = fmemopen((void *)(uintptr_t)text, len, "r");

@@ -29,10 +29,11 @@ void deb_release_release(struct deb_release *release);
 int deb_release_parse(const char *text, const char *what, struct deb_release *ret,
 		      struct varve_error *err);
 /* NULL where the suite has no such file. */
-const struct deb_release_file *deb_release_find(const struct deb_release *release, const char *path);
+const struct deb_release_file *deb_release_find(const struct deb_release *release,
+						const char *path);
 
-/* Checks the signature of an InRelease file with gpgv against a keyring; ret: the signed text. keyring
- * NULL or "": the host's Debian keyring. Nothing unsigned ever comes out. */
+/* Checks the signature of an InRelease file with gpgv against a keyring; ret: the signed text.
+ * keyring NULL or "": the host's Debian keyring. Nothing unsigned ever comes out. */
 int deb_release_verify(const struct buf *inrelease, const char *keyring, const char *what,
 		       struct buf *ret, struct varve_error *err);
 

@@ -26,10 +26,12 @@ struct deb_question {
 	bool recommends;
 };
 
-/* Adds the packages to install to ret, in order of installation: what a package needs comes before it,
- * cycles are broken the same way each time. With bootstrap those that must be laid out before dpkg can
- * run (essential ones and all they need) are marked {"essential":true}. A wanted package that does not
- * exist, or a set that does not fit together: -VARVE_E_RESOLVE with the solver's reasons. */
-int deb_solve(const struct deb_question *question, struct lock_source *ret, struct varve_error *err);
+/* Adds the packages to install to ret, in order of installation: what a package needs comes before
+ * it, cycles are broken the same way each time. With bootstrap those that must be laid out before
+ * dpkg can run (essential ones and all they need) are marked {"essential":true}. A wanted package
+ * that does not exist, or a set that does not fit together: -VARVE_E_RESOLVE with the solver's
+ * reasons. */
+int deb_solve(const struct deb_question *question, struct lock_source *ret,
+	      struct varve_error *err);
 
 #endif

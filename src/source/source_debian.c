@@ -77,7 +77,8 @@ static int add_suite(struct debian *d, const char *suite, struct varve_error *er
 	CLEANUP(free_ptr) char *mirror = mirror_of(d, suite);
 	CLEANUP(free_ptr) char *url = NULL;
 	CLEANUP(free_ptr) char *keyring = NULL;
-	struct deb_suite where = {.name = suite, .mirror = mirror};
+	struct deb_suite where = {
+		.name = suite, .mirror = mirror, .architecture = text_of(d, "architecture")};
 	struct varve_digest digest;
 	size_t i;
 	int r;
@@ -97,7 +98,7 @@ static int add_suite(struct debian *d, const char *suite, struct varve_error *er
 	for (i = 0; i < components.count && r == 0; i++) {
 		d->indexes = array_grow(d->indexes, d->count, &d->alloc, sizeof(*d->indexes));
 		r = deb_index_open(d->context, &where, &release, components.items[i],
-				   text_of(d, "architecture"), &d->indexes[d->count], err);
+				   &d->indexes[d->count], err);
 		d->count += r == 0;
 	}
 	return r;
@@ -242,7 +243,8 @@ static void take_size(struct lock_artifact **sorted, size_t count, const char *s
 	buf_add(&name, stanza, strcspn(stanza, "\n"));
 	key.name = name.data;
 	found = name.len == 0 ? NULL
-			      : bsearch(&key_pointer, sorted, count, sizeof(*sorted), by_name);
+			      : bsearch(&key_pointer, sorted, count, sizeof(struct lock_artifact *),
+					by_name);
 	if (found && is_stanza_of(stanza - strlen("Package: "), *found) &&
 	    deb_stanza_field(stanza, "Size", &size) &&
 	    str_to_u64(buf_text(&size), INT64_MAX, &value))
@@ -254,13 +256,13 @@ static void take_size(struct lock_artifact **sorted, size_t count, const char *s
 static void take_sizes(struct debian *d)
 {
 	CLEANUP(free_ptr)
-	struct lock_artifact **sorted = xcalloc(d->ret->count + 1, sizeof(*sorted));
+	struct lock_artifact **sorted = xcalloc(d->ret->count + 1, sizeof(struct lock_artifact *));
 	static const char mark[] = "\nPackage: ";
 	size_t i;
 
 	for (i = 0; i < d->ret->count; i++)
 		sorted[i] = &d->ret->artifacts[i];
-	qsort(sorted, d->ret->count, sizeof(*sorted), by_name);
+	qsort(sorted, d->ret->count, sizeof(struct lock_artifact *), by_name);
 	for (i = 0; i < d->count; i++) {
 		const char *at = d->indexes[i].text;
 

@@ -14,8 +14,7 @@
 
 struct text_case {
 	const char *name, *text;
-	int result;
-	int64_t date;
+	int64_t result, date; /* one width: no holes */
 	size_t files;
 	bool by_hash;
 };
