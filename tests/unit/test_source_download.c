@@ -296,7 +296,7 @@ static void another_fetch_of_the_same_is_waited_for(void **state)
 /* --- many ----------------------------------------------------------------------------------------
  */
 
-enum { MANY = 600, FILES = 400 };
+enum { MANY = 800, FILES = 350 };
 
 static void many_files_need_few_descriptors(void **state)
 {
