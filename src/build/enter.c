@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -161,6 +162,41 @@ static int visit_main(void *cookie)
 	return status;
 }
 
+/* What the terminal sends is for the command; we live on to clean up behind it, as system(3) does.
+ */
+static const int terminal_signals[] = {SIGINT, SIGQUIT};
+
+static void leave_to_command(struct sigaction before[ARRAY_SIZE(terminal_signals)])
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(terminal_signals); i++)
+		(void)sigaction(terminal_signals[i], &ignore, &before[i]);
+}
+
+static void take_back(const struct sigaction before[ARRAY_SIZE(terminal_signals)])
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(terminal_signals); i++)
+		(void)sigaction(terminal_signals[i], &before[i], NULL);
+}
+
+static int await_visit(const struct enter *enter, int reader, pid_t pid, struct buf *ret_said)
+{
+	struct sigaction before[ARRAY_SIZE(terminal_signals)];
+	int status;
+
+	if (enter->terminal)
+		leave_to_command(before);
+	(void)fd_read_all(reader, VARVE_ERROR_TEXT, ret_said);
+	status = process_wait(pid);
+	if (enter->terminal)
+		take_back(before);
+	return status;
+}
+
 int enter_run(struct build *build, const struct enter *enter, int *ret_status,
 	      struct varve_error *err)
 {
@@ -179,8 +215,7 @@ int enter_run(struct build *build, const struct enter *enter, int *ret_status,
 	close(pipes[1]);
 	if (r < 0)
 		return r;
-	(void)fd_read_all(reader, VARVE_ERROR_TEXT, &said);
-	*ret_status = process_wait(pid);
+	*ret_status = await_visit(enter, reader, pid, &said);
 	if (said.len > 0)
 		return varve_error_set(err, -VARVE_E_HOST, "%s", buf_text(&said));
 	return 0;
