@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,11 +214,44 @@ static void report(int fd, struct varve_error *err)
 	dprintf(fd < 0 ? STDERR_FILENO : fd, "%s\n", err->text);
 }
 
+/* True when nobody holds the other end of the pipe any more. */
+static bool has_hung_up(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
+/* fn runs as the init of a process namespace: whatever it started, however far bwrap has come with
+ * its own precautions, dies with it, and it dies with W. getppid() cannot tell it that W is gone (W
+ * is nobody in here), the end of a pipe that W holds can. */
+static int run_as_init(int (*fn)(void *cookie), void *cookie, struct varve_error *err)
+{
+	int alive[2];
+	pid_t pid;
+
+	if (pipe2(alive, O_CLOEXEC) < 0 || unshare(CLONE_NEWPID) < 0)
+		return varve_error_set(err, -VARVE_E_HOST, "make a process namespace: %s",
+				       strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		return varve_error_set(err, -errno, "start a process");
+	if (pid > 0) {
+		close(alive[0]);
+		return process_wait(pid);
+	}
+	close(alive[1]);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || has_hung_up(alive[0]))
+		_exit(SETUP_FAILED);
+	_exit(fn(cookie));
+}
+
 int sandbox_spawn(const struct sandbox_host *host, int (*fn)(void *cookie), void *cookie,
 		  int setup_error_fd, pid_t *ret_pid, struct varve_error *err)
 {
 	struct varve_error failure = {0};
 	pid_t parent = getpid(), pid = fork();
+	int status;
 
 	if (pid < 0)
 		return varve_error_set(err, -errno, "start a process");
@@ -226,10 +261,13 @@ int sandbox_spawn(const struct sandbox_host *host, int (*fn)(void *cookie), void
 	}
 	reset_signals();
 	die_with(parent);
-	if (set_up(host, &failure) < 0) {
+	status = set_up(host, &failure);
+	die_with(parent);
+	if (status == 0)
+		status = run_as_init(fn, cookie, &failure);
+	if (status < 0) {
 		report(setup_error_fd, &failure);
 		_exit(SETUP_FAILED);
 	}
-	die_with(parent);
-	_exit(fn(cookie));
+	_exit(status);
 }
