@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -61,15 +62,16 @@ static int add_link(struct source_listing *listing, int dirfd, const char *name,
 static int add_regular(struct source_listing *listing, int dirfd, const char *name,
 		       const struct stat *st, const char *path, struct varve_error *err)
 {
-	char value[8 + VARVE_DIGEST_HEX] = "100644:";
+	char value[8 + VARVE_DIGEST_HEX], hex[VARVE_DIGEST_HEX];
 	struct varve_digest digest;
-	int r = source_stat_digest(listing->cache, dirfd, name, st, path, &digest, err);
+	int r = source_stat_digest(listing->cache, dirfd, name, st, &digest);
 
+	if (r == -ESTALE)
+		return source_stat_changed(path, err);
 	if (r < 0)
-		return r;
-	if (st->st_mode & S_IXUSR)
-		memcpy(value, "100755:", 7);
-	(void)varve_digest_hex(&digest, value + 7);
+		return varve_error_set(err, r, "read %s", path);
+	snprintf(value, sizeof(value), "%s:%s", st->st_mode & S_IXUSR ? "100755" : "100644",
+		 varve_digest_hex(&digest, hex));
 	return add_member(listing, path, value, err);
 }
 

@@ -220,38 +220,33 @@ static int hash_file(int fd, struct record *ret)
 	return source_stat_same(&before, &after) ? 0 : 1;
 }
 
-static int read_file(struct source_stat *cache, int dirfd, const char *name, const char *path,
-		     struct varve_digest *ret, struct varve_error *err)
+static int read_file(struct source_stat *cache, int dirfd, const char *name,
+		     struct varve_digest *ret)
 {
 	/* Without waiting, should it have become a fifo since. */
 	CLEANUP(fd_close)
 	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct record record;
+	struct record record = {.dev = 0};
 	int r = 1;
 
-	if (fd < 0 && (errno == ENOENT || errno == ELOOP))
-		return source_stat_changed(path, err);
 	if (fd < 0)
-		return varve_error_set(err, -errno, "open %s", path);
+		return errno == ENOENT || errno == ELOOP ? -ESTALE : -errno;
 	for (int i = 0; r == 1 && i < TRIES; i++)
 		r = hash_file(fd, &record);
-	if (r < 0)
-		return varve_error_set(err, r, "read %s", path);
-	if (r == 1)
-		return source_stat_changed(path, err);
+	if (r != 0)
+		return r == 1 ? -ESTALE : r;
 	remember(cache, &record);
 	*ret = record.digest;
 	return 0;
 }
 
 int source_stat_digest(struct source_stat *cache, int dirfd, const char *name,
-		       const struct stat *st, const char *path, struct varve_digest *ret,
-		       struct varve_error *err)
+		       const struct stat *st, struct varve_digest *ret)
 {
 	struct record record = record_of(st);
 
 	if (!source_stat_find(cache, st, &record.digest))
-		return read_file(cache, dirfd, name, path, ret, err);
+		return read_file(cache, dirfd, name, ret);
 	remember(cache, &record);
 	*ret = record.digest;
 	return 0;

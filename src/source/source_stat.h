@@ -27,11 +27,10 @@ struct source_stat *source_stat_open(struct varve_store *store, const char *path
 void source_stat_free(struct source_stat *cache);
 void source_stat_freep(struct source_stat **cache);
 
-/* Digest of the regular file dirfd/name, of which st was just read (not followed). path names it in
- * errors; -ESTALE with a text when it does not hold still. */
+/* Digest of the regular file dirfd/name, of which st was just read (not followed). Returns 0 or
+ * -errno; -ESTALE where it does not hold still. */
 int source_stat_digest(struct source_stat *cache, int dirfd, const char *name,
-		       const struct stat *st, const char *path, struct varve_digest *ret,
-		       struct varve_error *err);
+		       const struct stat *st, struct varve_digest *ret);
 /* Whether the cache knows the content of a file with this stat. */
 bool source_stat_find(const struct source_stat *cache, const struct stat *st,
 		      struct varve_digest *ret);

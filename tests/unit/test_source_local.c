@@ -254,6 +254,7 @@ static void deep_trees_have_a_limit(void **state)
 		buf_addstr(&path, "/d");
 	make_dir(f, path.data);
 	listing = listing_of(f, "src", "");
+	assert_non_null(strstr(listing, "/d\":\"040000:\""));
 	buf_addstr(&path, "/d");
 	make_dir(f, path.data);
 	expect_failure(f, "src", -VARVE_E_LIMIT, "512");
