@@ -149,12 +149,13 @@ static void start(struct run *run, struct http_job *job)
 	struct varve_error error = {0};
 	int r = http_job_connect(job, &error);
 
+	if (r == 0 && run->http->curl.multi_add_handle(run->http->multi, job->easy) != CURLM_OK)
+		r = varve_error_set(&error, -VARVE_E_NETWORK, "libcurl refuses it");
 	if (r < 0) {
 		job_end(run, job, r, &error);
 		return;
 	}
 	run->running++;
-	(void)run->http->curl.multi_add_handle(run->http->multi, job->easy);
 }
 
 /* --- all of them ---------------------------------------------------------------------------------

@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "net/http_url.h"
 
-enum { CONNECT_SECONDS = 30, BUFFER_SIZE = 256 << 10 };
+enum { CONNECT_SECONDS = 30, BUFFER_SIZE = 256 << 10, WASTE_LIMIT = 1 << 20 };
 
 long http_job_status(const struct http_job *job)
 {
@@ -50,9 +50,12 @@ static size_t on_data(char *data, size_t size, size_t count, void *cookie)
 	size_t len = size * count;
 	int r = 0;
 
-	/* What comes with a redirection or a failure is not the file. 0: file:// */
-	if (status != 0 && status != 200 && status != 206)
-		return len;
+	/* What comes with a redirection or a failure is not the file, and may have no end. 0:
+	 * file:// */
+	if (status != 0 && status != 200 && status != 206) {
+		job->wasted += len;
+		return job->wasted > WASTE_LIMIT ? 0 : len;
+	}
 	if (!job->started)
 		r = http_job_look_at_answer(job);
 	if (r == 0 && job->misplaced)
@@ -117,7 +120,7 @@ static void set_range(struct http_job *job)
 	}
 }
 
-static void set_options(struct http_job *job)
+static CURLcode set_options(struct http_job *job)
 {
 	CURLcode (*set)(CURL *, CURLoption, ...) = job->curl->easy_setopt;
 	long stall = (long)job->options->stall_seconds;
@@ -142,10 +145,10 @@ static void set_options(struct http_job *job)
 	 * http_url_may_redirect. */
 	(void)set(job->easy, CURLOPT_FOLLOWLOCATION, 0L);
 #if LIBCURL_VERSION_NUM >= 0x075500
-	(void)set(job->easy, CURLOPT_PROTOCOLS_STR, "http,https,file");
+	return set(job->easy, CURLOPT_PROTOCOLS_STR, "http,https,file");
 #else
-	(void)set(job->easy, CURLOPT_PROTOCOLS,
-		  (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS | CURLPROTO_FILE));
+	return set(job->easy, CURLOPT_PROTOCOLS,
+		   (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS | CURLPROTO_FILE));
 #endif
 }
 
@@ -173,8 +176,12 @@ int http_job_connect(struct http_job *job, struct varve_error *err)
 	job->misplaced = false;
 	job->range_start = -1;
 	job->state = HTTP_JOB_RUNNING;
+	job->wasted = 0;
 	set_range(job);
-	set_options(job);
+	/* A library that is older than the headers may not know the option. */
+	if (set_options(job) != CURLE_OK)
+		return varve_error_set(err, -VARVE_E_HOST,
+				       "this libcurl cannot be kept to http and https");
 	return 0;
 }
 

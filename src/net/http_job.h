@@ -29,6 +29,7 @@ struct http_job {
 	int64_t not_before; /* ms: waits for another try until then */
 	uint64_t best; /* the furthest that an earlier attempt has come */
 	int64_t range_start; /* of this answer's Content-Range, -1: none */
+	uint64_t wasted; /* bytes of an answer that is not the file */
 	bool misplaced; /* the answer is a part that was not asked for */
 	bool started; /* the first bytes of this answer were looked at */
 	struct varve_error local; /* why we broke the connection ourselves; code 0: we did not */

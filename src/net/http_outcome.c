@@ -174,7 +174,7 @@ void http_job_judge(struct http_job *job, CURLcode code, struct http_outcome *o)
 		o->error = job->local;
 	} else if (job->misplaced) {
 		fail(o, true, "the server sends another part of the file than was asked for");
-	} else if (code != CURLE_OK) {
+	} else if (code != CURLE_OK && job->wasted == 0) {
 		judge_failure(job, code, o);
 	} else if (status / 100 == 3) {
 		judge_redirect(job, o);

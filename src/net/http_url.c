@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_url.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 #include "base/buf.h"
@@ -24,6 +25,20 @@ bool http_url_has_scheme(const char *url, const char *scheme)
 	size_t len = strlen(scheme);
 
 	return strncasecmp(url, scheme, len) == 0 && strncmp(url + len, "://", 3) == 0;
+}
+
+char *http_url_of_file(const char *path)
+{
+	struct buf url = BUF_INIT;
+
+	buf_addstr(&url, "file://");
+	for (; *path; path++) {
+		if (isalnum((unsigned char)*path) || strchr("/-._~+:=@", *path))
+			buf_addc(&url, *path);
+		else
+			buf_addf(&url, "%%%02X", (unsigned char)*path);
+	}
+	return buf_steal(&url);
 }
 
 char *http_url_display(const char *url)

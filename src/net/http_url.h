@@ -10,6 +10,8 @@
 char *http_url_display(const char *url);
 /* Scheme, host and port: what connections are counted by. "" for file://. Caller frees. */
 char *http_url_origin(const char *url);
+/* file:// URL of an absolute path, with what is not allowed in URLs escaped. Caller frees. */
+char *http_url_of_file(const char *path);
 bool http_url_has_scheme(const char *url, const char *scheme);
 /* A redirection goes from http to http or https, and from https to https only. */
 bool http_url_may_redirect(const char *from, const char *to);

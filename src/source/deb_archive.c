@@ -40,13 +40,22 @@ static int failed(struct archive *archive, const char *what, struct varve_error 
 			       text ? text : "cannot be read");
 }
 
+/* Never NULL: libarchive gives no text for a name that it cannot convert. */
+static const char *name_of(struct archive_entry *entry)
+{
+	const char *name = archive_entry_pathname(entry);
+
+	return name ? name : "";
+}
+
 static la_ssize_t read_member(struct archive *inner, void *cookie, const void **block)
 {
 	struct deb *deb = cookie;
 	la_ssize_t len = archive_read_data(deb->outer, deb->block, DEB_BLOCK);
+	const char *text = len < 0 ? archive_error_string(deb->outer) : NULL;
 
 	if (len < 0)
-		archive_set_error(inner, EIO, "%s", archive_error_string(deb->outer));
+		archive_set_error(inner, EIO, "%s", text ? text : "the package ends early");
 	*block = deb->block;
 	return len < 0 ? -1 : len;
 }
@@ -76,7 +85,7 @@ static int open_member(int fd, const char *prefix, struct deb *deb, struct varve
 		if (archive_read_next_header(deb->outer, &entry) != ARCHIVE_OK)
 			return varve_error_set(err, -VARVE_E_FORMAT,
 					       "not a Debian package: no %s in it", prefix);
-	} while (!str_starts(archive_entry_pathname(entry), prefix));
+	} while (!str_starts(name_of(entry), prefix));
 	archive_read_support_format_tar(deb->inner);
 	support_compression(deb->inner);
 	if (archive_read_open(deb->inner, deb, NULL, read_member, NULL) != ARCHIVE_OK)
@@ -175,13 +184,13 @@ static int unpack_other(struct archive *archive, struct archive_entry *entry, in
 
 static int unpack_entry(struct archive *archive, struct archive_entry *entry, int root)
 {
-	const char *path = archive_entry_pathname(entry), *link = archive_entry_hardlink(entry);
-	CLEANUP(free_ptr) char *clean = path ? path_clean(path) : NULL;
+	const char *link = archive_entry_hardlink(entry);
+	CLEANUP(free_ptr) char *clean = path_clean(name_of(entry));
 	CLEANUP(free_ptr) char *parent = NULL;
 	CLEANUP(fd_close) int directory = -1;
 	int r;
 
-	if (!clean)
+	if (!clean || *name_of(entry) == '\0')
 		return -EINVAL;
 	if (*clean == '\0')
 		return 0;
@@ -216,7 +225,7 @@ int deb_unpack(int fd, int root, struct varve_error *err)
 			return failed(deb.inner, "data.tar", err);
 		r = unpack_entry(deb.inner, entry, root);
 		if (r < 0)
-			(void)varve_error_set(err, r, "unpack %s", archive_entry_pathname(entry));
+			(void)varve_error_set(err, r, "unpack %s", name_of(entry));
 	}
 	return r;
 }
@@ -237,7 +246,7 @@ int deb_control(int fd, struct buf *ret, struct varve_error *err)
 	do {
 		if (archive_read_next_header(deb.inner, &entry) != ARCHIVE_OK)
 			return failed(deb.inner, "control.tar", err);
-	} while (strcmp(path_base(archive_entry_pathname(entry)), "control") != 0);
+	} while (strcmp(path_base(name_of(entry)), "control") != 0);
 	if (archive_entry_size(entry) > DEB_CONTROL)
 		return varve_error_set(err, -VARVE_E_LIMIT, "control file of a package: too large");
 	buf_reserve(ret, (size_t)archive_entry_size(entry) + 1);
@@ -255,7 +264,7 @@ bool deb_stanza_field(const char *stanza, const char *field, struct buf *ret)
 	const char *line = stanza, *end;
 	bool found = false;
 
-	for (; *line; line = *end ? end + 1 : end) {
+	for (; *line && *line != '\n'; line = *end ? end + 1 : end) {
 		bool continues = *line == ' ' || *line == '\t';
 
 		end = line + strcspn(line, "\n");
@@ -290,6 +299,7 @@ int deb_decompress(int from, int to, unsigned long long limit, struct varve_erro
 	struct archive_entry *entry;
 	unsigned long long sum = 0;
 	la_ssize_t len;
+	int r;
 
 	archive_read_support_format_raw(archive);
 	archive_read_support_format_empty(archive);
@@ -303,8 +313,9 @@ int deb_decompress(int from, int to, unsigned long long limit, struct varve_erro
 		if (sum > limit)
 			return varve_error_set(err, -VARVE_E_LIMIT, "index: larger than %llu bytes",
 					       limit);
-		if (fd_write_all(to, deb.block, (size_t)len) < 0)
-			return varve_error_set(err, -errno, "write an index");
+		r = fd_write_all(to, deb.block, (size_t)len);
+		if (r < 0)
+			return varve_error_set(err, r, "write an index");
 	}
 	return len < 0 ? failed(archive, "index", err) : 0;
 }

@@ -19,7 +19,7 @@ int deb_control(int deb, struct buf *ret, struct varve_error *err);
 /* One field of the control file, without its name; nothing is added when it is not there. */
 int deb_control_field(int deb, const char *field, struct buf *ret, struct varve_error *err);
 /* The value of a field in a stanza ("Name: value\n more\n"), appended to ret; false when it is
- * absent. */
+ * absent from it (an empty line ends it). */
 bool deb_stanza_field(const char *stanza, const char *field, struct buf *ret);
 /* Decompresses a whole file (xz, gz, zst, plain) from one descriptor to another; at most limit
  * bytes. */

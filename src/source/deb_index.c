@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "source/deb_archive.h"
 #include "store/store.h"
 
@@ -67,26 +68,40 @@ static const struct deb_release_file *choose(const struct deb_release *release,
 	return NULL;
 }
 
+/* Names by digest stay right while the mirror is updated. Caller frees. */
+static char *url_of(const struct deb_suite *suite, const struct deb_release_file *file,
+		    bool by_hash)
+{
+	int directory = (int)path_dir_len(file->path);
+	char hex[VARVE_DIGEST_HEX];
+
+	if (!by_hash)
+		return xasprintf("%s/dists/%s/%s", suite->url, suite->name, file->path);
+	return xasprintf("%s/dists/%s/%.*s/by-hash/SHA256/%s", suite->url, suite->name, directory,
+			 file->path, varve_digest_hex(&file->sha256, hex));
+}
+
 static int fetch(struct source_context *context, const struct deb_suite *suite,
 		 const struct deb_release *release, const struct deb_release_file *file,
 		 struct varve_error *err)
 {
-	char hex[VARVE_DIGEST_HEX];
 	struct source_download download = {.want = &file->sha256, .size = file->size};
 	CLEANUP(free_ptr) char *what = xasprintf("index of %s", suite->name);
-	int directory = (int)(strrchr(file->path, '/') - file->path), r;
+	CLEANUP(free_ptr) char *plain = url_of(suite, file, false);
+	CLEANUP(free_ptr) char *by_hash = url_of(suite, file, true);
+	int r;
 
 	if (varve_store_has_blob(context->store, &file->sha256, NULL))
 		return 0;
-	if (release->by_hash)
-		download.url =
-			xasprintf("%s/dists/%s/%.*s/by-hash/SHA256/%s", suite->url, suite->name,
-				  directory, file->path, varve_digest_hex(&file->sha256, hex));
-	else
-		download.url = xasprintf("%s/dists/%s/%s", suite->url, suite->name, file->path);
+	download.url = release->by_hash ? by_hash : plain;
 	r = source_download(context, &download, 1, what, err);
-	free(download.url);
-	return r;
+	if (r != -VARVE_E_NOT_FOUND || !release->by_hash)
+		return r;
+	/* Copies of an archive that were made file by file have no such names. */
+	if (err)
+		*err = (struct varve_error){0};
+	download.url = plain;
+	return source_download(context, &download, 1, what, err);
 }
 
 /* Maps one byte more than there is: the rest of the last page is zero, or one more page is. */

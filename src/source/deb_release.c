@@ -120,15 +120,17 @@ int deb_release_parse(const char *text, const char *what, struct deb_release *re
 	return 0;
 }
 
-static const char *find_keyring(const char *keyring)
+/* An absolute path: gpgv looks for a name without a slash in the user's own directory. Caller
+ * frees. */
+static char *find_keyring(const char *keyring)
 {
 	size_t i;
 
 	if (keyring && *keyring)
-		return access(keyring, R_OK) == 0 ? keyring : NULL;
+		return access(keyring, R_OK) == 0 ? realpath(keyring, NULL) : NULL;
 	for (i = 0; keyrings[i]; i++)
 		if (access(keyrings[i], R_OK) == 0)
-			return keyrings[i];
+			return xstrdup(keyrings[i]);
 	return NULL;
 }
 
@@ -199,8 +201,9 @@ static int run_gpgv(const struct verification *v, const char *keyring, struct va
 {
 	char status_fd[RELEASE_NUMBER];
 	const int keep[] = {v->status, -1};
-	const char *argv[] = {"gpgv",  "--quiet",  "--status-fd", status_fd, "--keyring",
-			      keyring, "--output", "-",           "-",       NULL};
+	const char *argv[] = {
+		"gpgv",          "--quiet", "--status-fd", status_fd, "--keyring", keyring,
+		"--weak-digest", "SHA1",    "--output",    "-",       "-",         NULL};
 	struct process_spec spec = {.argv = argv,
 				    .stdin_fd = v->text,
 				    .stdout_fd = v->output,
@@ -266,7 +269,7 @@ int deb_release_verify(const struct buf *inrelease, const char *keyring, const c
 		memfd_create("InRelease", MFD_CLOEXEC), memfd_create("Release", MFD_CLOEXEC),
 		memfd_create("status", MFD_CLOEXEC), memfd_create("messages", MFD_CLOEXEC)};
 	CLEANUP(free_ptr) char *program = process_find("gpgv");
-	const char *found = find_keyring(keyring);
+	CLEANUP(free_ptr) char *found = find_keyring(keyring);
 	int r;
 
 	if (!found)

@@ -17,6 +17,9 @@ struct deb_release_file {
 	uint64_t size;
 };
 
+/* Valid-Until is not looked at: it tells a live system that its mirror has stopped, but what counts
+ * here is the lock, which is made once and holds digests, and snapshots are past theirs by design.
+ * The date goes into the lock's facts, where a stale mirror shows. */
 struct deb_release {
 	int64_t date; /* seconds since 1970 */
 	bool by_hash; /* Acquire-By-Hash: yes */

@@ -75,21 +75,13 @@ static int locate(const struct source_context *context, const struct lock_source
 		  const struct lock_artifact *artifact, char **ret, struct varve_error *err)
 {
 	const char *colon = strchr(artifact->from, ':');
-	CLEANUP(free_ptr) char *directory = NULL;
 	CLEANUP(free_ptr) char *name = NULL;
 	CLEANUP(free_ptr) char *url = NULL;
 	int r;
 
-	if (strstr(artifact->from, "://")) {
-		*ret = xstrdup(artifact->from);
-		return 0;
-	}
-	if (!colon || strcmp(json_optional_string(source->spec, "kind", ""), "url") == 0) {
-		directory = realpath(context->directory, NULL);
-		*ret = *artifact->from == '/'
-			       ? xasprintf("file://%s", artifact->from)
-			       : xasprintf("file://%s/%s", directory ? directory : "",
-					   artifact->from);
+	if (!colon || strstr(artifact->from, "://") ||
+	    strcmp(json_optional_string(source->spec, "kind", ""), "url") == 0) {
+		*ret = source_href_url(context, artifact->from);
 		return 0;
 	}
 	name = xstrndup(artifact->from, (size_t)(colon - artifact->from));

@@ -87,7 +87,9 @@ static int add_suite(struct debian *d, const char *suite, struct varve_error *er
 	if (r < 0)
 		return r;
 	if (*text_of(d, "keyring"))
-		keyring = path_join(d->context->directory, text_of(d, "keyring"));
+		keyring = *text_of(d, "keyring") == '/'
+				  ? xstrdup(text_of(d, "keyring"))
+				  : path_join(d->context->directory, text_of(d, "keyring"));
 	where.url = url;
 	where.keyring = keyring;
 	r = deb_index_suite(d->context, &where, &release, &digest, err);

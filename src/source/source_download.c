@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "net/http.h"
+#include "net/http_url.h"
 #include "source/source_kind.h"
 #include "store/store.h"
 
@@ -48,10 +49,12 @@ static void landing_release(struct landing *l)
 
 static int need_http(struct source_context *context, const char *url, struct varve_error *err)
 {
+	CLEANUP(free_ptr) char *shown = http_url_display(url);
+
 	if (context->offline)
 		return varve_error_set(err, -VARVE_E_LOCK,
 				       "%s is not in the store, and --offline forbids to fetch it",
-				       url);
+				       shown);
 	return context->http ? 0 : http_new(NULL, &context->http, err);
 }
 
@@ -278,7 +281,7 @@ int source_download_text(struct source_context *context, const char *url, uint64
 	if (r < 0)
 		return r;
 	if (lseek(fd, 0, SEEK_SET) < 0)
-		return varve_error_set(err, -errno, "read %s", url);
+		return varve_error_set(err, -errno, "read what was downloaded");
 	r = fd_read_all(fd, limit, ret);
-	return r < 0 ? varve_error_set(err, r, "read %s", url) : 0;
+	return r < 0 ? varve_error_set(err, r, "read what was downloaded") : 0;
 }

@@ -11,6 +11,10 @@ int source_debian_resolve(struct source_context *context, const struct lock *loc
 int source_url_resolve(struct source_context *context, const struct lock *lock,
 		       struct lock_source *ret, struct varve_error *err);
 
+/* URL of what a recipe says: a URL, or a path, which may be relative to the recipe. Caller frees.
+ */
+char *source_href_url(const struct source_context *context, const char *href);
+
 /* Base URL of the archive behind a mirror name: where the spec has a snapshot and the machine a
  * mirror "NAME-snapshot", that one's; else source_mirror's, and only the lock's digests say what
  * the bytes must be. Caller frees. */

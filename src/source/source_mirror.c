@@ -66,9 +66,11 @@ static void parse_line(char *line, struct apt_archives *ret)
 {
 	CLEANUP(strv_release) struct strv words = STRV_INIT;
 	CLEANUP(strv_release) struct strv suite = STRV_INIT;
-	char *open = strchr(line, '['), *close = strchr(line, ']');
+	char *open, *close;
 
 	line[strcspn(line, "#")] = '\0';
+	open = strchr(line, '[');
+	close = strchr(line, ']');
 	if (open && close && open < close)
 		memset(open, ' ', (size_t)(close - open) + 1);
 	split_words(line, &words);
@@ -85,6 +87,18 @@ void apt_parse_list(const char *text, struct apt_archives *ret)
 
 	while ((line = strsep(&rest, "\n")))
 		parse_line(line, ret);
+}
+
+/* What apt takes for a no. */
+static bool is_no(const char *text)
+{
+	static const char *const words[] = {"no", "false", "without", "off", "disable", "0"};
+	size_t len = strcspn(text, " \t");
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strlen(words[i]) == len && strncasecmp(text, words[i], len) == 0)
+			return true;
+	return false;
 }
 
 static void parse_stanza(const char *stanza, struct apt_archives *ret)
@@ -105,7 +119,7 @@ static void parse_stanza(const char *stanza, struct apt_archives *ret)
 	split_words(buf_text(&types), &kinds);
 	split_words(buf_text(&uris), &places);
 	split_words(buf_text(&suites), &names);
-	if (!strv_contains(&kinds, "deb") || str_starts(buf_text(&enabled), "no"))
+	if (!strv_contains(&kinds, "deb") || is_no(buf_text(&enabled)))
 		return;
 	for (i = 0; i < places.count; i++)
 		add_archive(ret, places.items[i], &names);

@@ -26,8 +26,8 @@ void apt_parse_deb822(const char *text, struct apt_archives *ret);
 /* Reads sources.list and sources.list.d below directory ("/etc/apt"), in apt's order. */
 void apt_sources_read(const char *directory, struct apt_archives *ret);
 
-/* The URI for a mirror name and suite: best an archive that has the suite and ends in "/NAME"; else one
- * that ends so; NULL where there is none. Borrowed. */
+/* The URI for a mirror name and suite: best an archive that has the suite and ends in "/NAME"; else
+ * one that ends so; else one that has the suite; NULL where there is none. Borrowed. */
 const char *apt_choose(const struct apt_archives *archives, const char *name, const char *suite);
 
 #endif

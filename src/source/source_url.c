@@ -6,20 +6,23 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "net/http_url.h"
 #include "source/source_kind.h"
 
 #define URL_LIMIT (64ULL << 30)
 
-/* A path relative to the recipe is as good as file://. */
-static char *absolute_url(const struct source_context *context, const char *href)
+char *source_href_url(const struct source_context *context, const char *href)
 {
+	CLEANUP(free_ptr) char *directory = NULL;
+	CLEANUP(free_ptr) char *path = NULL;
+
 	if (strstr(href, "://"))
 		return xstrdup(href);
 	if (*href == '/')
-		return xasprintf("file://%s", href);
-	CLEANUP(free_ptr) char *directory = realpath(context->directory, NULL);
-
-	return xasprintf("file://%s/%s", directory ? directory : "", href);
+		return http_url_of_file(href);
+	directory = realpath(context->directory, NULL);
+	path = path_join(directory ? directory : "/", href);
+	return http_url_of_file(path);
 }
 
 int source_url_resolve(struct source_context *context, const struct lock *lock,
@@ -34,11 +37,13 @@ int source_url_resolve(struct source_context *context, const struct lock *lock,
 
 	(void)lock;
 	if (*sha256) {
-		if (varve_digest_parse_hex(sha256, &want) < 0 && varve_digest_parse(sha256, &want) < 0)
-			return varve_error_set(err, -VARVE_E_RECIPE, "sha256 \"%s\" is no sha256", sha256);
+		if (varve_digest_parse_hex(sha256, &want) < 0 &&
+		    varve_digest_parse(sha256, &want) < 0)
+			return varve_error_set(err, -VARVE_E_RECIPE, "sha256 \"%s\" is no sha256",
+					       sha256);
 		download.want = &want;
 	}
-	download.url = absolute_url(context, href);
+	download.url = source_href_url(context, href);
 	r = source_download(context, &download, 1, ret->name, err);
 	free(download.url);
 	if (r < 0)

@@ -32,6 +32,7 @@ enum fault {
 	FAULT_LONG, /* value more bytes than the file has, no Content-Length */
 	FAULT_WRONG, /* as many bytes, but others; ranges are honoured */
 	FAULT_STALL, /* nothing more after value bytes */
+	FAULT_ENDLESS, /* an answer of status value whose body never ends */
 };
 
 struct fault_step {
@@ -72,7 +73,8 @@ static inline void fault_answer_error(int fd, const struct fault_step *step)
 {
 	CLEANUP(free_ptr) char *extra = NULL;
 	CLEANUP(free_ptr) char *head = NULL;
-	unsigned status = step->fault == FAULT_STATUS ? step->value : 302;
+	bool plain = step->fault == FAULT_STATUS || step->fault == FAULT_ENDLESS;
+	unsigned status = plain ? step->value : 302;
 
 	if (step->fault == FAULT_WAIT) {
 		status = 429;
@@ -81,10 +83,15 @@ static inline void fault_answer_error(int fd, const struct fault_step *step)
 		extra = xasprintf("Location: %s\r\n",
 				  step->fault == FAULT_REDIRECT ? "/file" : "file:///etc/hostname");
 	}
-	head = xasprintf(
-		"HTTP/1.1 %u Said\r\n%sContent-Length: 9\r\nConnection: close\r\n\r\nerror bod\n",
-		status, extra ? extra : "");
-	fault_send(fd, head, strlen(head) - 1);
+	if (step->fault == FAULT_ENDLESS)
+		head = xasprintf("HTTP/1.1 %u Said\r\nConnection: close\r\n\r\n", status);
+	else
+		head = xasprintf("HTTP/1.1 %u Said\r\n%sContent-Length: 9\r\n"
+				 "Connection: close\r\n\r\nerror bod",
+				 status, extra ? extra : "");
+	fault_send(fd, head, strlen(head));
+	while (step->fault == FAULT_ENDLESS && send(fd, head, strlen(head), MSG_NOSIGNAL) > 0)
+		;
 }
 
 static inline void fault_reset(int fd)
@@ -154,7 +161,8 @@ static inline void fault_serve(const struct fault_server *s, int fd)
 	if (range && step->fault != FAULT_NO_RANGE)
 		from = (size_t)strtoull(range + strlen("\r\nRange: bytes="), NULL, 10);
 	if (step->fault == FAULT_STATUS || step->fault == FAULT_WAIT ||
-	    step->fault == FAULT_REDIRECT || step->fault == FAULT_FOREIGN)
+	    step->fault == FAULT_REDIRECT || step->fault == FAULT_FOREIGN ||
+	    step->fault == FAULT_ENDLESS)
 		fault_answer_error(fd, step);
 	else
 		fault_answer_file(s, fd, step, from < s->len ? from : 0);

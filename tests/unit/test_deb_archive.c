@@ -329,6 +329,9 @@ static void test_field(void **state)
 		assert_int_equal(found, fields[i].value != NULL);
 		assert_string_equal(buf_text(&value), fields[i].value ? fields[i].value : "");
 	}
+	/* The next stanza's is not this one's. */
+	assert_false(
+		deb_stanza_field("Package: a\n\nVersion: 1\n", "Version", &(struct buf)BUF_INIT));
 }
 
 static void test_decompress_limit(void **state)

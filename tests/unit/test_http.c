@@ -115,6 +115,8 @@ static const struct fault_case cases[] = {
 	 NULL},
 	{"404", ALWAYS(FAULT_STATUS, 404), KNOWN, 0, -VARVE_E_NOT_FOUND, 1, "HTTP status 404",
 	 NULL},
+	{"404 with an endless body", ALWAYS(FAULT_ENDLESS, 404), KNOWN, 0, -VARVE_E_NOT_FOUND, 1,
+	 "HTTP status 404", NULL},
 	{"403", ALWAYS(FAULT_STATUS, 403), KNOWN, 0, -VARVE_E_NETWORK, 1, "HTTP status 403", NULL},
 	{"redirects without end", ALWAYS(FAULT_REDIRECT, 0), KNOWN, 0, -VARVE_E_NETWORK, 11,
 	 "redirections", NULL},

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include "base/path.h"
 #include "net/http.h"
 #include "source/source_kind.h"
 #include "store_fixture.h"
@@ -148,6 +149,30 @@ static void what_is_wrong_leaves_nothing(void **state)
 		assert_false(varve_store_has_blob(f->store, &want, NULL));
 		assert_int_equal(uploads(f), 0);
 		assert_null(fixture_fault(f->store));
+	}
+}
+
+static void paths_are_escaped(void **state)
+{
+	static const char *const names[] = {"plain", "a b",         "50%25",
+					    "q?x#y", "f\xc3\xbcnf", "[1]+"};
+	const struct fixture *f = *state;
+	struct source_context context = context_of(f);
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		CLEANUP(free_ptr) char *path = path_join(f->scratch->path, names[i]);
+		struct varve_digest want = fixture_digest(names[i]);
+		struct source_download relative = {.url = source_href_url(&context, names[i])};
+		struct source_download absolute = {.url = source_href_url(&context, path)};
+		struct varve_error err = {0};
+
+		scratch_write(f->scratch, names[i], names[i]);
+		if (fetch_one(f, &relative, &err) < 0 || fetch_one(f, &absolute, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_true(varve_digest_equal(&relative.got, &want));
+		assert_true(varve_digest_equal(&absolute.got, &want));
+		free(relative.url);
+		free(absolute.url);
 	}
 }
 
@@ -360,6 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(files_become_blobs),
 		STORE_TEST(what_is_wrong_leaves_nothing),
+		STORE_TEST(paths_are_escaped),
 		STORE_TEST(no_connection_is_made_offline),
 		STORE_TEST(texts_are_limited),
 		STORE_TEST(partial_files_are_taken_up_again),

@@ -22,6 +22,8 @@ static const struct parse_case lists[] = {
 	 "# deb http://no.example.org/ x main\ndeb [arch=amd64 signed-by=/k.gpg]\thttps://example.org/d/ "
 	 "trixie main contrib # deb",
 	 "https://example.org/d trixie;"},
+	{"a comment with brackets", "deb http://example.org/debian x main # [old]\n",
+	 "http://example.org/debian x;"},
 	{"sources are none", "deb-src http://example.org/debian bookworm main\n", ""},
 	{"a path", "deb file:/srv/debian bookworm main\ndeb file:///srv/two x main\n",
 	 "file:///srv/debian bookworm;file:///srv/two x;"},
@@ -43,6 +45,10 @@ static const struct parse_case stanzas[] = {
 	{"names in any case", "types: deb\nuris: http://example.org/x\nsuites: y\n",
 	 "http://example.org/x y;"},
 	{"switched off", "Enabled: no\nTypes: deb\nURIs: http://example.org/x\nSuites: y\n", ""},
+	{"switched off in another way",
+	 "Enabled: False\nTypes: deb\nURIs: http://example.org/x\nSuites: y\n", ""},
+	{"switched on", "Enabled: yes\nTypes: deb\nURIs: http://example.org/x\nSuites: y\n",
+	 "http://example.org/x y;"},
 	{"sources are none", "Types: deb-src\nURIs: http://example.org/x\nSuites: y\n", ""},
 	{"a key inside",
 	 "Types: deb\nURIs: http://example.org/x\nSuites: y\nSigned-By:\n -----BEGIN\n .\n"
