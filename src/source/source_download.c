@@ -27,7 +27,7 @@ struct landing {
 	struct http_transfer *transfers;
 	struct source_download **downloads; /* what each transfer is for */
 	char (*names)[96]; /* in uploads/ */
-	size_t count;
+	size_t count, ended;
 	int uploads;
 	const char *what;
 	uint64_t before, total; /* bytes of the sets before, and of all sets */
@@ -201,6 +201,9 @@ static void on_progress(void *cookie, const struct http_transfer *ended, uint64_
 
 	if (ended && ended->result == 0)
 		keep(l, (size_t)(ended - l->transfers));
+	/* Ends come in bursts; the last one is told of, as the end of all. */
+	if (ended && ++l->ended < l->count)
+		return;
 	if (l->context->progress)
 		l->context->progress(l->context->cookie, l->what, l->before + bytes, l->total);
 }
@@ -243,7 +246,7 @@ static int download_set(const struct landing *set, struct source_download *const
 int source_download(struct source_context *context, struct source_download *downloads, size_t count,
 		    const char *what, struct varve_error *err)
 {
-	CLEANUP(free_ptr) struct source_download **sorted = xcalloc(count + 1, sizeof(*sorted));
+	CLEANUP(free_ptr) struct source_download **sorted = xcalloc(count + 1, sizeof(void *));
 	struct landing set = {.context = context, .uploads = -1, .what = what, .err = err};
 	size_t i;
 	int r;
@@ -254,7 +257,7 @@ int source_download(struct source_context *context, struct source_download *down
 		sorted[i] = &downloads[i];
 		set.total += downloads[i].size;
 	}
-	qsort(sorted, count, sizeof(*sorted), by_digest);
+	qsort(sorted, count, sizeof(void *), by_digest);
 	r = need_http(context, downloads[0].url, err);
 	for (i = 0; i < count && r == 0; i += LANDING_FILES) {
 		size_t end = count - i < LANDING_FILES ? count : i + LANDING_FILES, k;
