@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,14 +76,28 @@ static int run_command(const struct cli_command *command, int argc, char **argv)
 	return r < 0 ? complain(&err, r) : cli.status;
 }
 
+/* A standard descriptor that the caller closed must not become a file of the store. Opened for
+ * reading, the outputs still fail as closed ones do. */
+static int hold_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd < 0 ? fd : close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	const struct cli_command *command;
 
+	if (hold_standard_descriptors() < 0)
+		return 1;
 	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
-		printf("varve %s\n", varve_version());
-		return 0;
+		buf_addf(&text, "varve %s\n", varve_version());
+		return print(&text, stdout, 0);
 	}
 	if (argc >= 3 && strcmp(argv[1], "help") == 0) {
 		command = cli_find_command(argv[2]);
