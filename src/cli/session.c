@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/session.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -165,6 +164,8 @@ static int open_store(struct session *session, struct varve_error *err)
 	const char *setting = json_optional_string(session->config, "store", NULL);
 	int r = 0;
 
+	if (session->cli->values.store && !*session->cli->values.store)
+		return varve_error_set(err, -VARVE_E_USAGE, "--store: a directory is needed");
 	if (session->cli->values.store)
 		path = xstrdup(session->cli->values.store);
 	else if (setting && !getenv("VARVE_STORE"))
@@ -207,8 +208,17 @@ static int digest_local(void *cookie, const struct plan_source *source, struct v
 			struct varve_error *err)
 {
 	struct session *session = cookie;
+	const struct recipe_source *written =
+		recipe_find_source(session->cli->recipe, source->name);
+	int r = source_local_digest(&session->sources, source->spec, ret, NULL, err);
 
-	return source_local_digest(&session->sources, source->spec, ret, NULL, err);
+	if ((r == -ENOENT || r == -ENOTDIR) && written && err) {
+		struct varve_error why = *err;
+
+		r = recipe_error(&written->path.at, err, "source \"%s\": %.800s", source->name,
+				 why.text);
+	}
+	return r;
 }
 
 static void set_paths(struct session *session)
@@ -244,22 +254,75 @@ static int make_scope(struct session *session, struct varve_error *err)
 	return recipe_scope_new(session->cli->recipe, &all, &session->scope, err);
 }
 
-/* VARVE_MIRROR_DEBIAN_SECURITY=URL -> "debian-security=URL" */
+/* DEBIAN_SECURITY=URL -> "debian-security=URL". Caller frees. */
+static char *mirror_of_variable(const char *text)
+{
+	char *mirror = xstrdup(text), *c;
+
+	for (c = mirror; *c && *c != '='; c++) {
+		if (*c == '_')
+			*c = '-';
+		else if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
+	}
+	return mirror;
+}
+
+/* VARVE_MIRROR_NAME=URL, in an order that does not depend on the environment's. */
 static void mirrors_of_environment(struct strv *ret)
 {
 	static const char prefix[] = "VARVE_MIRROR_";
 	CLEANUP(strv_release) struct strv found = STRV_INIT;
-	char **variable, *c;
+	char **variable;
 
-	for (variable = environ; *variable; variable++) {
-		if (!str_starts(*variable, prefix))
-			continue;
-		strv_add(&found, *variable + sizeof(prefix) - 1);
-		for (c = found.items[found.count - 1]; *c && *c != '='; c++)
-			*c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
-	}
+	for (variable = environ; *variable; variable++)
+		if (str_starts(*variable, prefix))
+			strv_take(&found, mirror_of_variable(*variable + sizeof(prefix) - 1));
 	strv_sort(&found);
 	strv_extend(ret, &found);
+}
+
+static int check_mirrors(const struct strv *mirrors, struct varve_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < mirrors->count; i++) {
+		const char *equals = strchr(mirrors->items[i], '=');
+
+		if (!equals || equals == mirrors->items[i] || !strstr(equals, "://"))
+			return varve_error_set(err, -VARVE_E_USAGE,
+					       "--mirror %s: NAME=URL is needed",
+					       mirrors->items[i]);
+	}
+	return 0;
+}
+
+/* OS/ARCH or OS/ARCH/VARIANT. */
+static bool is_platform(const char *text)
+{
+	const char *at;
+	unsigned slashes = 0;
+
+	for (at = text; *at; at++) {
+		if (*at != '/' && !strchr("abcdefghijklmnopqrstuvwxyz0123456789._", *at))
+			return false;
+		if (*at != '/')
+			continue;
+		slashes++;
+		if (at == text || at[1] == '/' || at[1] == '\0')
+			return false;
+	}
+	return slashes == 1 || slashes == 2;
+}
+
+static int check_sources(const struct cli_values *values, struct varve_error *err)
+{
+	int r = check_mirrors(&values->mirrors, err);
+
+	if (r == 0 && values->platform && !is_platform(values->platform))
+		r = varve_error_set(err, -VARVE_E_USAGE, "--platform %s: OS/ARCH is needed, as %s",
+				    values->platform, host_platform());
+	return r;
 }
 
 static int set_sources(struct session *session, struct varve_error *err)
@@ -287,12 +350,26 @@ static int set_sources(struct session *session, struct varve_error *err)
 	return read_epoch(&session->plan_options.epoch, err);
 }
 
+/* The recipe's part of a name was checked where it is written; what --registry and the settings put
+ * before it was not. */
+static int check_names(const struct plan *plan, struct varve_error *err)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < plan->image_count && r == 0; i++)
+		r = image_name_check(plan->images[i].name, err);
+	return r;
+}
+
 static int begin_build(struct session *session, struct varve_error *err)
 {
 	int r;
 
 	r = plan_compile(session->cli->recipe, session->scope, &session->lock,
 			 &session->plan_options, &session->plan, err);
+	if (r == 0)
+		r = check_names(session->plan, err);
 	if (r < 0)
 		return r;
 	build_begin(session->plan, session->store, &session->sources, &session->build);
@@ -312,6 +389,8 @@ int session_open(struct session *session, struct cli *cli, enum session_locking 
 		return r;
 	set_paths(session);
 	r = read_options(session, err);
+	if (r == 0)
+		r = check_sources(&cli->values, err);
 	if (r == 0)
 		r = make_scope(session, err);
 	if (r == 0)
