@@ -72,8 +72,8 @@ static int mount_view(struct visit *visit, struct step *step, struct varve_error
 	work = openat(step->job.dirfd, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = open_stack(visit, &stack, err);
 	if (r == 0)
-		r = step_stack_mount(&stack, visit->build->host->owner, step->job.path, "root",
-				     upper, work, err);
+		r = step_stack_mount(&stack, visit->build->host->owner, step->job.path,
+				     &(struct step_place){"root", upper, work}, err);
 	if (r < 0)
 		return r;
 	step->root = path_join(step->job.path, "root");

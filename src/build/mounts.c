@@ -137,10 +137,11 @@ static int stage_content(struct step *step, const struct plan_mount *mount, cons
 	struct stat st;
 	int r;
 
-	r = step_view(step, plan->stages[mount->index].top, name, -1, -1, &stack, err);
+	r = step_view(step, plan->stages[mount->index].top, &(struct step_place){name, -1, -1},
+		      &stack, err);
 	if (r == 0)
 		r = layer_resolve(stack.trees, stack.count, mount->path, true, &path, err);
-	if (r < 0)
+	if (r < 0 || !path)
 		return r;
 	*ret = xasprintf("%s/%s%s%s", step->job.path, name, *path ? "/" : "", path);
 	if (lstat(*ret, &st) < 0)

@@ -35,13 +35,18 @@ int step_stack_open(struct build *build, const struct varve_layer *layers, size_
 void step_stack_release(struct step_stack *stack);
 /* The layers of a chain that ends in step (PLAN_NONE: none), bottom first; empty ones left out. */
 size_t step_chain_layers(const struct build *build, int step, struct varve_layer *ret);
-/* Mounts the stack as one view at job_path/NAME (made), read-only unless upper and work are given;
- * job_path/NAME.fixup is used where parents need it. */
+/* Where a view is mounted, and what takes its changes. */
+struct step_place {
+	const char *name; /* directory that is made in the work directory; NAME.fixup beside it */
+	int upper, work; /* descriptors; both -1: read-only */
+};
+/* Mounts the stack as one view at job_path/NAME; job_path/NAME.fixup is used where parents need it.
+ */
 int step_stack_mount(const struct step_stack *stack, enum owner_mode owner, const char *job_path,
-		     const char *name, int upper, int work, struct varve_error *err);
-/* The chain that ends in step number top, opened and mounted at the work directory's NAME.
- * ret_stack (may be NULL) keeps the opened trees. */
-int step_view(struct step *step, int top, const char *name, int upper, int work,
+		     const struct step_place *place, struct varve_error *err);
+/* The chain that ends in step number top, opened and mounted in the work directory. ret_stack (may
+ * be NULL) keeps the opened trees. */
+int step_view(struct step *step, int top, const struct step_place *place,
 	      struct step_stack *ret_stack, struct varve_error *err);
 void step_unview(struct step *step); /* unmounts all views */
 
@@ -53,10 +58,17 @@ int step_install(struct step *step, struct varve_error *err);
 /* A command in the step's view: binds, environment and so on are the caller's. */
 int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err);
 
+/* What a step yields. */
+struct step_result {
+	struct varve_layer layer; /* entry_count 0: the step changed nothing */
+	char compression[16]; /* of the layer's blob */
+	struct strv notices;
+};
 /* Runs the whole step and puts blob, tree and record into the store; or finds that another process
- * has done so meanwhile. ret->entry_count 0: the step changed nothing. compression: of the blob. */
-int step_make(struct build *build, int index, int output, struct varve_layer *ret,
-	      char compression[16], struct strv *ret_notices, struct varve_error *err);
+ * has done so meanwhile. output: descriptor for what its command prints. The caller releases
+ * ret->notices. */
+int step_make(struct build *build, int index, int output, struct step_result *ret,
+	      struct varve_error *err);
 
 /* Copies a file or a directory with owners, modes, times, xattrs and hard links. to_name ".": the
  * content of the directory goes into to_dir, whose own attributes stay. exclude: patterns relative

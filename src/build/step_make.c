@@ -67,7 +67,8 @@ static int open_lower(struct step *step, int *ret, struct varve_error *err)
 		if (step->plan->below == PLAN_NONE)
 			return 0;
 		name = "lower";
-		r = step_view(step, step->plan->below, name, -1, -1, NULL, err);
+		r = step_view(step, step->plan->below, &(struct step_place){name, -1, -1}, NULL,
+			      err);
 		if (r < 0)
 			return r;
 	}
@@ -193,15 +194,14 @@ static void step_release(struct step *step)
 }
 
 /* Another process may have made the layer while we waited for the lock. */
-static int made_meanwhile(struct build *build, int index, struct varve_layer *ret,
-			  char compression[16])
+static int made_meanwhile(struct build *build, int index, struct step_result *ret)
 {
 	CLEANUP(store_record_release) struct store_record record = {0};
 
 	if (store_record_read(build->store, &build->steps[index].key, &record, NULL) < 0)
 		return 0;
-	*ret = record.layer;
-	memcpy(compression, record.compression, sizeof(record.compression));
+	ret->layer = record.layer;
+	memcpy(ret->compression, record.compression, sizeof(record.compression));
 	return 1;
 }
 
@@ -219,8 +219,8 @@ static int lock_step(struct build *build, int index, const char *name, int *ret,
 	return store_lock(build->store, lock, true, true, ret, err);
 }
 
-int step_make(struct build *build, int index, int output, struct varve_layer *ret,
-	      char compression[16], struct strv *ret_notices, struct varve_error *err)
+int step_make(struct build *build, int index, int output, struct step_result *ret,
+	      struct varve_error *err)
 {
 	CLEANUP(fd_close) int lock = -1;
 	CLEANUP(step_release)
@@ -238,18 +238,18 @@ int step_make(struct build *build, int index, int output, struct varve_layer *re
 	r = lock_step(build, index, step.name, &lock, err);
 	if (r < 0)
 		return r;
-	if (!made_meanwhile(build, index, ret, compression)) {
-		layer_compression_name(&build->options->compression, compression);
+	if (!made_meanwhile(build, index, ret)) {
+		layer_compression_name(&build->options->compression, ret->compression);
 		r = prepare(&step, err);
 		if (r == 0 && (r = act(&step, err)) == -VARVE_E_STEP)
 			keep_failed(&step);
 		if (r == 0) {
 			build_tell(build, VARVE_EVENT_LAYER, step.name, NULL);
-			r = finish(&step, ret, err);
+			r = finish(&step, &ret->layer, err);
 		}
 	}
 	if (r < 0)
 		return r;
-	strv_extend(ret_notices, &step.notices);
+	strv_extend(&ret->notices, &step.notices);
 	return 0;
 }

@@ -25,7 +25,8 @@ static int mount_root(struct step *step, struct varve_error *err)
 	work = openat(step->job.dirfd, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (work < 0)
 		return varve_error_set(err, -errno, "open %s/work", step->job.path);
-	r = step_view(step, step->plan->below, "root", step->upper, work, NULL, err);
+	r = step_view(step, step->plan->below, &(struct step_place){"root", step->upper, work},
+		      NULL, err);
 	if (r == 0)
 		step->root = path_join(step->job.path, "root");
 	return r;

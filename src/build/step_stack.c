@@ -141,9 +141,9 @@ static int open_fixup(const struct step_stack *stack, enum owner_mode owner, con
 }
 
 int step_stack_mount(const struct step_stack *stack, enum owner_mode owner, const char *job_path,
-		     const char *name, int upper, int work, struct varve_error *err)
+		     const struct step_place *place, struct varve_error *err)
 {
-	CLEANUP(free_ptr) char *target = path_join(job_path, name);
+	CLEANUP(free_ptr) char *target = path_join(job_path, place->name);
 	CLEANUP(free_ptr) char *fixup_path = xasprintf("%s.fixup", target);
 	CLEANUP(free_ptr) int *lowers = xcalloc(stack->count + 1, sizeof(*lowers));
 	CLEANUP(fd_close) int fixup = -1;
@@ -159,10 +159,10 @@ int step_stack_mount(const struct step_stack *stack, enum owner_mode owner, cons
 		lowers[count++] = fixup;
 	for (i = stack->count; i-- > 0;)
 		lowers[count++] = stack->trees[i].tree;
-	return sandbox_overlay(lowers, count, upper, work, target, err);
+	return sandbox_overlay(lowers, count, place->upper, place->work, target, err);
 }
 
-int step_view(struct step *step, int top, const char *name, int upper, int work,
+int step_view(struct step *step, int top, const struct step_place *place,
 	      struct step_stack *ret_stack, struct varve_error *err)
 {
 	CLEANUP(step_stack_release) struct step_stack stack = {0};
@@ -174,11 +174,10 @@ int step_view(struct step *step, int top, const char *name, int upper, int work,
 	count = step_chain_layers(step->build, top, layers);
 	r = step_stack_open(step->build, layers, count, &stack, err);
 	if (r == 0)
-		r = step_stack_mount(&stack, step->build->host->owner, step->job.path, name, upper,
-				     work, err);
+		r = step_stack_mount(&stack, step->build->host->owner, step->job.path, place, err);
 	if (r < 0)
 		return r;
-	strv_take(&step->views, path_join(step->job.path, name));
+	strv_take(&step->views, path_join(step->job.path, place->name));
 	if (ret_stack) {
 		*ret_stack = stack;
 		stack = (struct step_stack){0};

@@ -36,8 +36,14 @@ struct copy {
 	struct varve_error *err;
 };
 
-static int copy_entry(struct copy *copy, int from, int to, const char *name, const char *to_name,
-		      const char *path);
+/* One file to copy. */
+struct item {
+	int from, to; /* directories */
+	const char *name, *to_name; /* in them */
+	const char *path; /* relative to the top of the copy */
+};
+
+static int copy_entry(struct copy *copy, const struct item *item);
 
 static void copy_release(struct copy *copy)
 {
@@ -103,15 +109,17 @@ static int copy_attributes(const struct stat *st, int to)
 	return 0;
 }
 
-static int copy_file(int from, int to, const char *name, const char *to_name, const struct stat *st)
+static int copy_file(const struct item *item, const struct stat *st)
 {
-	CLEANUP(fd_close) int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP(fd_close)
+	int in = openat(item->from, item->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	CLEANUP(fd_close) int out = -1;
 	int r;
 
 	if (in < 0)
 		return -errno;
-	out = openat(to, to_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	out = openat(item->to, item->to_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		     0600);
 	if (out < 0)
 		return -errno;
 	r = fd_copy(in, out, (uint64_t)st->st_size);
@@ -120,28 +128,27 @@ static int copy_file(int from, int to, const char *name, const char *to_name, co
 	return r < 0 ? r : copy_attributes(st, out);
 }
 
-static int copy_other(int from, int to, const char *name, const char *to_name,
-		      const struct stat *st)
+static int copy_other(const struct item *item, const struct stat *st)
 {
 	const struct timespec times[2] = {st->st_mtim, st->st_mtim};
 	char target[4096];
 	ssize_t len;
 
 	if (S_ISLNK(st->st_mode)) {
-		len = readlinkat(from, name, target, sizeof(target) - 1);
+		len = readlinkat(item->from, item->name, target, sizeof(target) - 1);
 		if (len < 0)
 			return -errno;
 		target[len] = '\0';
-		if (symlinkat(target, to, to_name) < 0)
+		if (symlinkat(target, item->to, item->to_name) < 0)
 			return -errno;
 	} else if (S_ISFIFO(st->st_mode)) {
-		if (mkfifoat(to, to_name, st->st_mode & 07777) < 0)
+		if (mkfifoat(item->to, item->to_name, st->st_mode & 07777) < 0)
 			return -errno;
 	} else {
 		return 0; /* sockets and devices are no content of a layer */
 	}
-	if (fchownat(to, to_name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    utimensat(to, to_name, times, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fchownat(item->to, item->to_name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    utimensat(item->to, item->to_name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	return 0;
 }
@@ -170,7 +177,8 @@ static int copy_content(struct copy *copy, int from, int to, const char *path)
 		CLEANUP(free_ptr) char *child = path_join(path, names[i]->d_name);
 
 		if (r == 0 && !is_excluded(copy, child))
-			r = copy_entry(copy, from, to, names[i]->d_name, names[i]->d_name, child);
+			r = copy_entry(copy, &(struct item){from, to, names[i]->d_name,
+							    names[i]->d_name, child});
 		free(names[i]);
 	}
 	free(names);
@@ -178,28 +186,26 @@ static int copy_content(struct copy *copy, int from, int to, const char *path)
 	return r;
 }
 
-static int copy_directory(struct copy *copy, int from, int to, const char *name,
-			  const char *to_name, const struct stat *st, const char *path)
+static int copy_directory(struct copy *copy, const struct item *item, const struct stat *st)
 {
 	CLEANUP(fd_close)
-	int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int in = openat(item->from, item->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CLEANUP(fd_close) int out = -1;
 	int r;
 
-	if (in < 0 || (mkdirat(to, to_name, 0700) < 0 && errno != EEXIST))
+	if (in < 0 || (mkdirat(item->to, item->to_name, 0700) < 0 && errno != EEXIST))
 		return -errno;
-	out = openat(to, to_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	out = openat(item->to, item->to_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (out < 0)
 		return -errno;
-	r = copy_content(copy, in, out, path);
+	r = copy_content(copy, in, out, item->path);
 	if (r == 0)
 		r = copy_xattrs(in, out);
 	return r < 0 ? r : copy_attributes(st, out);
 }
 
 /* 1: the file is another name of one that was copied, and is linked now. */
-static int copy_link(struct copy *copy, int to, const char *to_name, const struct stat *st,
-		     const char *path)
+static int copy_link(struct copy *copy, const struct item *item, const struct stat *st)
 {
 	struct linked *link;
 	size_t i;
@@ -209,30 +215,30 @@ static int copy_link(struct copy *copy, int to, const char *to_name, const struc
 	for (i = 0; i < copy->link_count; i++) {
 		link = &copy->links[i];
 		if (link->dev == st->st_dev && link->ino == st->st_ino)
-			return linkat(copy->top, link->path, to, to_name, 0) < 0 ? -errno : 1;
+			return linkat(copy->top, link->path, item->to, item->to_name, 0) < 0
+				       ? -errno
+				       : 1;
 	}
 	copy->links =
 		array_grow(copy->links, copy->link_count, &copy->link_alloc, sizeof(*copy->links));
 	copy->links[copy->link_count++] =
-		(struct linked){.dev = st->st_dev, .ino = st->st_ino, .path = xstrdup(path)};
+		(struct linked){.dev = st->st_dev, .ino = st->st_ino, .path = xstrdup(item->path)};
 	return 0;
 }
 
-static int copy_entry(struct copy *copy, int from, int to, const char *name, const char *to_name,
-		      const char *path)
+static int copy_entry(struct copy *copy, const struct item *item)
 {
 	struct stat st;
 	int r;
 
-	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(item->from, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		r = -errno;
 	else if (S_ISDIR(st.st_mode))
-		return copy_directory(copy, from, to, name, to_name, &st, path);
-	else if ((r = copy_link(copy, to, to_name, &st, path)) == 0)
-		r = S_ISREG(st.st_mode) ? copy_file(from, to, name, to_name, &st)
-					: copy_other(from, to, name, to_name, &st);
+		return copy_directory(copy, item, &st);
+	else if ((r = copy_link(copy, item, &st)) == 0)
+		r = S_ISREG(st.st_mode) ? copy_file(item, &st) : copy_other(item, &st);
 	if (r < 0 && copy->err && copy->err->code == 0)
-		return varve_error_set(copy->err, r, "copy %s", path);
+		return varve_error_set(copy->err, r, "copy %s", item->path);
 	return r < 0 ? r : 0;
 }
 
@@ -247,6 +253,7 @@ int tree_copy(int from_dir, const char *from_name, int to_dir, const char *to_na
 	      const struct strv *exclude, struct varve_error *err)
 {
 	CLEANUP(copy_release) struct copy copy = {.exclude = exclude, .top = -1, .err = err};
+	struct item item = {from_dir, to_dir, from_name, to_name, to_name};
 	struct stat st;
 	int r;
 
@@ -254,7 +261,7 @@ int tree_copy(int from_dir, const char *from_name, int to_dir, const char *to_na
 		return varve_error_set(err, -errno, "copy %s", from_name);
 	if (!S_ISDIR(st.st_mode)) {
 		copy.top = dup(to_dir);
-		return copy_entry(&copy, from_dir, to_dir, from_name, to_name, to_name);
+		return copy_entry(&copy, &item);
 	}
 	if (mkdirat(to_dir, to_name, 0700) < 0 && errno != EEXIST)
 		return varve_error_set(err, -errno, "make %s", to_name);
@@ -266,6 +273,7 @@ int tree_copy(int from_dir, const char *from_name, int to_dir, const char *to_na
 	if (strcmp(to_name, ".") == 0)
 		r = copy_into(&copy, from_dir, from_name);
 	else
-		r = copy_directory(&copy, from_dir, to_dir, from_name, to_name, &st, "");
+		r = copy_directory(&copy, &(struct item){from_dir, to_dir, from_name, to_name, ""},
+				   &st);
 	return r < 0 && err && err->code == 0 ? varve_error_set(err, r, "copy %s", from_name) : r;
 }

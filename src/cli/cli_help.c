@@ -13,9 +13,9 @@ enum { HELP_WIDTH = 80, HELP_COLUMN = 28 };
 /* Adds text from column on, broken at spaces so that lines stay within 80 columns. */
 static void add_wrapped(struct buf *out, const char *text, size_t column)
 {
-	size_t room = HELP_WIDTH - 1 - column, len;
+	size_t room = HELP_WIDTH - 1 - column;
 
-	while ((len = strlen(text)) > room) {
+	while (strlen(text) > room) {
 		size_t cut = room;
 
 		while (cut > 0 && text[cut] != ' ')

@@ -12,7 +12,7 @@ int cmd_du(struct cli *cli, struct varve_error *err)
 	CLEANUP(session_release) struct session session = {0};
 	CLEANUP(json_decrefp) json_t *document = json_object();
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	struct store_usage usage;
+	struct store_usage usage = {0};
 	uint64_t total = 0;
 	char size[16];
 	size_t i;

@@ -27,7 +27,7 @@ int cmd_fetch(struct cli *cli, struct varve_error *err)
 	r = session_open(&session, cli, SESSION_ADD, err);
 	if (r < 0)
 		return r;
-	sources = xcalloc(session.plan->sources.count + 1, sizeof(*sources));
+	sources = xcalloc(session.plan->sources.count + 1, sizeof(const void *));
 	for (i = 0; i < session.plan->sources.count; i++) {
 		const struct lock_source *locked = session.plan->sources.items[i].locked;
 

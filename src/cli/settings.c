@@ -9,11 +9,38 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
+static int unknown(const char *path, const char *key, const char *const *known,
+		   struct varve_error *err)
+{
+	const char *nearest = str_nearest(key, known);
+
+	varve_error_set(err, -VARVE_E_USAGE, "%s: unknown setting \"%s\"", path, key);
+	if (nearest)
+		varve_error_hint(err, "did you mean \"%s\"?", nearest);
+	return -VARVE_E_USAGE;
+}
+
+/* A string, or an object of strings. */
+static bool is_setting(const json_t *value)
+{
+	const char *key;
+	json_t *member;
+
+	if (!json_is_object(value))
+		return json_is_string(value);
+	json_object_foreach((json_t *)(uintptr_t)value, key, member)
+	{
+		if (!json_is_string(member))
+			return false;
+	}
+	return true;
+}
+
 static int check(const json_t *settings, const char *path, struct varve_error *err)
 {
 	static const char *const known[] = {"store", "mirrors", "options", "registry", NULL};
-	const char *key, *inner, *nearest;
-	json_t *value, *member;
+	const char *key;
+	json_t *value;
 	size_t i;
 
 	if (!json_is_object(settings))
@@ -22,21 +49,11 @@ static int check(const json_t *settings, const char *path, struct varve_error *e
 	{
 		for (i = 0; known[i] && strcmp(known[i], key) != 0; i++)
 			;
-		nearest = str_nearest(key, known);
 		if (!known[i])
-			return varve_error_set(err, -VARVE_E_USAGE,
-					       "%s: unknown setting \"%s\"%s%s%s", path, key,
-					       nearest ? "; did you mean \"" : "",
-					       nearest ? nearest : "", nearest ? "\"?" : "");
-		if (!json_is_string(value) && !json_is_object(value))
+			return unknown(path, key, known, err);
+		if (!is_setting(value))
 			return varve_error_set(err, -VARVE_E_USAGE, "%s: %s has the wrong type",
 					       path, key);
-		if (json_is_string(value))
-			continue;
-		json_object_foreach(value, inner, member) if (
-			!json_is_string(member)) return varve_error_set(err, -VARVE_E_USAGE,
-									"%s: %s.%s is not a string",
-									path, key, inner);
 	}
 	return 0;
 }

@@ -3,7 +3,7 @@
  * ~/.config/varve/config.json), whose members win:
  *
  *	{"store":"DIR","mirrors":{"NAME":"URL"},"options":{"NAME":"VALUE"},"registry":"HOST/PREFIX"}
-*/
+ */
 #ifndef CLI_SETTINGS_H
 #define CLI_SETTINGS_H
 
