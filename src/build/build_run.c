@@ -14,7 +14,7 @@
 #include "base/descriptor.h"
 #include "build/worker.h"
 
-enum { RUN_TICK = 200 /* ms */, RUN_FETCHES = 4 };
+enum { RUN_TICK = 200 /* ms */, RUN_GRACE = 20 /* ms */, RUN_FETCHES = 4 };
 
 enum source_state { SOURCE_NEEDED, SOURCE_COMING, SOURCE_HERE };
 
@@ -211,11 +211,27 @@ static void step_ended(struct run *run, const struct worker *worker)
 						 .total = known->empty ? 0 : layer->blob.size});
 }
 
+static bool stopped(const struct run *run)
+{
+	return run->build->options->stop && *run->build->options->stop;
+}
+
+/* A signal to the whole process group reaches the workers and us in no order: what looks like the
+ * failure of a worker may be the end of us all. */
+static bool stops_soon(const struct run *run)
+{
+	if (run->build->options->stop && !stopped(run))
+		(void)poll(NULL, 0, RUN_GRACE);
+	return stopped(run);
+}
+
 static void worker_failed(struct run *run, const struct worker *worker, int r)
 {
 	char hex[VARVE_DIGEST_HEX];
 	bool first = !run->failed;
 
+	if (first && stops_soon(run))
+		return;
 	fail(run, r);
 	if (!first)
 		return;
@@ -275,11 +291,6 @@ static void end_all(struct run *run)
 
 	for (i = 0; i < run->count; i++)
 		worker_kill(&run->workers[i]);
-}
-
-static bool stopped(const struct run *run)
-{
-	return run->build->options->stop && *run->build->options->stop;
 }
 
 static void loop(struct run *run)
