@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "source/deb_alternatives.h"
 #include "source/deb_essential.h"
 #include "source/deb_pool.h"
 
@@ -146,6 +147,24 @@ static void favour_usual_choices(struct solve *s)
 	}
 }
 
+/* Of two that are favoured libsolv takes the one that was named last. job_count: how many elements
+ * of jobs say what is wanted. */
+static void favour_first_alternatives(struct solve *s, int job_count)
+{
+	Queue wanted, names;
+	int i;
+
+	queue_init(&wanted);
+	queue_init(&names);
+	for (i = 1; i < job_count; i += 2)
+		queue_push(&wanted, s->jobs.elements[i]);
+	deb_first_alternatives(s->pool, &wanted, s->question->recommends, &names);
+	for (i = names.count; i-- > 0;)
+		favour(s, names.elements[i]);
+	queue_free(&names);
+	queue_free(&wanted);
+}
+
 /* On a new system the links from /bin to /usr/bin are made by whoever makes it: the package that
  * only states the fact is wanted, not the one that converts old systems. */
 static void want_usr_is_merged(struct solve *s)
@@ -160,16 +179,20 @@ static int make_jobs(struct solve *s, struct varve_error *err)
 {
 	const struct deb_question *q = s->question;
 	size_t i;
-	int r = 0;
+	int r = 0, wanted;
 
 	for (i = 0; i < q->packages->count && r == 0; i++)
 		r = want(s, q->packages->items[i], err);
 	for (i = 0; q->bootstrap && i < s->essential.count && r == 0; i++)
 		r = want(s, s->essential.items[i], err);
+	if (r < 0)
+		return r;
+	wanted = s->jobs.count;
 	if (q->bootstrap)
 		want_usr_is_merged(s);
 	favour_usual_choices(s);
-	return r;
+	favour_first_alternatives(s, wanted);
+	return 0;
 }
 
 /* --- the answer --------------------------------------------------------------------------------
