@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sources: from a resolved spec (JSON, made by the plan) to locked artifacts, and from those to bytes in
- * the store.
+ * Sources: from a resolved spec (JSON, made by the plan) to locked artifacts, and from those to
+ *bytes in the store.
  *
- *	spec -> source_resolve -> lock_source -> source_fetch -> blobs -> source_materialise -> directory
+ *	spec -> source_resolve -> lock_source -> source_fetch -> blobs -> source_materialise ->
+ *directory
  *
  * Specs (all members present, canonical):
  *	debian {"kind":"debian","mirror":"debian","suites":["bookworm"],"components":["main"],
- *		"architecture":"amd64","snapshot":"" ,"keyring":"" ,"recommends":false,"packages":[...],
- *		"bootstrap":true (nothing is below: essential packages are added),
- *		"installed":[{"name":SOURCE,"spec":DIGEST}] (debian sources installed below, bottom first)}
- *	url    {"kind":"url","href":...,"sha256":"" or hex,"filename":...,"unpack":bool,"strip":n}
- *	local  {"kind":"local","path":...,"ignore":""}: never in the lock; its digest is taken at each build
+ *		"architecture":"amd64","snapshot":"" ,"keyring":""
+ *,"recommends":false,"packages":[...], "bootstrap":true (nothing is below: essential packages are
+ *added), "installed":[{"name":SOURCE,"spec":DIGEST}] (debian sources installed below, bottom
+ *first)} url    {"kind":"url","href":...,"sha256":"" or hex,"filename":...,"unpack":bool,"strip":n}
+ *	local  {"kind":"local","path":...,"ignore":""}: never in the lock; its digest is taken at
+ *each build
  */
 #ifndef SOURCE_SOURCE_H
 #define SOURCE_SOURCE_H
@@ -28,17 +30,19 @@ struct http;
 /* Settings of the machine and the surroundings of a recipe; borrowed by all calls. */
 struct source_context {
 	struct varve_store *store;
-	struct http *http;	    /* made on first use where NULL */
-	const struct strv *mirrors; /* "debian=URL" in order of rising weight: config, environment, options */
-	const char *directory;	    /* of the recipe: relative paths start here */
-	bool offline;		    /* no connection: what is missing is an error that names it */
+	struct http *http; /* made on first use where NULL */
+	const struct strv
+		*mirrors; /* "debian=URL" in order of rising weight: config, environment, options */
+	const char *directory; /* of the recipe: relative paths start here */
+	bool offline; /* no connection: what is missing is an error that names it */
 	void (*progress)(void *cookie, const char *what, uint64_t done, uint64_t total);
 	void *cookie;
 };
 
-/* What a mirror name stands for on this machine: --mirror/config/environment; else the host's own apt
- * sources (a stanza whose suites hold suite, else one whose URL ends in /NAME); else for a snapshot the
- * mirror named "NAME-snapshot"; else -VARVE_E_HOST saying how to set it. Caller frees. */
+/* What a mirror name stands for on this machine: --mirror/config/environment; else the host's own
+ * apt sources (a stanza whose suites hold suite, else one whose URL ends in /NAME); else for a
+ * snapshot the mirror named "NAME-snapshot"; else -VARVE_E_HOST saying how to set it. Caller frees.
+ */
 int source_mirror(const struct source_context *context, const char *name, const char *suite,
 		  char **ret_url, struct varve_error *err);
 
@@ -48,28 +52,31 @@ int source_resolve(struct source_context *context, const char *name, const json_
 		   const struct lock *lock, struct lock_source *ret, struct varve_error *err);
 
 /* Brings every artifact into the store that is not there: parallel, verified by sha256, resumable
- * (partial files lie in uploads/). Returns the number fetched. Several sources in one call share the
- * transfers. */
-int source_fetch(struct source_context *context, const struct lock_source *const *sources, size_t count,
-		 struct varve_error *err);
+ * (partial files lie in uploads/). Returns the number fetched. Several sources in one call share
+ * the transfers. */
+int source_fetch(struct source_context *context, const struct lock_source *const *sources,
+		 size_t count, struct varve_error *err);
 bool source_is_fetched(const struct source_context *context, const struct lock_source *source);
 
-/* Makes a directory with the source's files: hard links of artifacts under their file names. directory is
- * empty. (An archive that a url source wants unpacked is the build's work: layer_unpack_archive.) */
-int source_materialise(struct source_context *context, const struct lock_source *source, int directory,
-		       struct varve_error *err);
+/* Makes a directory with the source's files: hard links of artifacts under their file names.
+ * directory is empty. (An archive that a url source wants unpacked is the build's work:
+ * layer_unpack_archive.) */
+int source_materialise(struct source_context *context, const struct lock_source *source,
+		       int directory, struct varve_error *err);
 
-/* --- local directories --------------------------------------------------------------------------- */
+/* --- local directories ---------------------------------------------------------------------------
+ */
 /* Digest of a local source: over its listing (paths, types, exec bits, sha256 of contents, link
- * targets), bytewise order, ignore rules applied (gitignore syntax; .git is always left out). Contents
- * are hashed through a stat cache (facts/stat-...) that is safe against edits within the clock's
- * granularity. ret_listing (may be NULL): canonical JSON {"path":"mode:sha256",...}, owned by the
- * caller; also kept as facts/listing-HEX for explain. Nothing is written where nothing changed. */
-int source_local_digest(struct source_context *context, const json_t *spec, struct varve_digest *ret,
-			json_t **ret_listing, struct varve_error *err);
-/* Copies the listed files into the empty directory: modes 0755 or 0644, reflink or copy; -ESTALE with a
- * text when a file no longer is what want was computed from. */
-int source_local_copy(struct source_context *context, const json_t *spec, const struct varve_digest *want,
-		      int directory, struct varve_error *err);
+ * targets), bytewise order, ignore rules applied (gitignore syntax; .git is always left out).
+ * Contents are hashed through a stat cache (facts/stat-...) that is safe against edits within the
+ * clock's granularity. ret_listing (may be NULL): canonical JSON {"path":"mode:sha256",...}, owned
+ * by the caller; also kept as facts/listing-HEX for explain. Nothing is written where nothing
+ * changed. */
+int source_local_digest(struct source_context *context, const json_t *spec,
+			struct varve_digest *ret, json_t **ret_listing, struct varve_error *err);
+/* Copies the listed files into the empty directory: modes 0755 or 0644, reflink or copy; -ESTALE
+ * with a text when a file no longer is what want was computed from. */
+int source_local_copy(struct source_context *context, const json_t *spec,
+		      const struct varve_digest *want, int directory, struct varve_error *err);
 
 #endif
