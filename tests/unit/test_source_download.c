@@ -136,7 +136,7 @@ static void what_is_wrong_leaves_nothing(void **state)
 		struct varve_error err = {0};
 		int r;
 
-		print_message("%s\n", c->name);
+		print_message("# %s\n", c->name);
 		if (c->text)
 			scratch_write(f->scratch, "file", c->text);
 		else
