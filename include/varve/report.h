@@ -20,7 +20,7 @@ enum varve_event_kind {
 	VARVE_EVENT_LAYER, /* step: its file system is done, the layer is being written */
 	VARVE_EVENT_DONE, /* step done; total: size of its layer's blob in bytes, 0: nothing changed
 			   */
-	VARVE_EVENT_FAILED, /* step failed; text: the error */
+	VARVE_EVENT_FAILED, /* step failed; text: the error; why: the last lines it printed */
 	VARVE_EVENT_NOTICE, /* text: something the user should know; step may be NULL */
 	VARVE_EVENT_IMAGE, /* step: image name; text: digest */
 	VARVE_EVENT_TICK, /* nothing happened for a while: redraw clocks */

@@ -225,9 +225,19 @@ static bool stops_soon(const struct run *run)
 	return stopped(run);
 }
 
-static void worker_failed(struct run *run, const struct worker *worker, int r)
+static void hint_at_step(const struct run *run, const struct worker *worker)
 {
 	char hex[VARVE_DIGEST_HEX];
+
+	if (worker->log_fd >= 0)
+		varve_error_hint(run->err, "log: %s/logs/%s.log", store_path(run->build->store),
+				 varve_digest_hex(&run->build->steps[worker->index].key, hex));
+	varve_error_hint(run->err, "to look around: varve shell --failed RECIPE %s", worker->name);
+}
+
+static void worker_failed(struct run *run, const struct worker *worker, int r)
+{
+	CLEANUP(buf_release) struct buf tail = BUF_INIT;
 	bool first = !run->failed;
 
 	if (first && stops_soon(run))
@@ -235,15 +245,16 @@ static void worker_failed(struct run *run, const struct worker *worker, int r)
 	fail(run, r);
 	if (!first)
 		return;
-	build_tell(run->build, VARVE_EVENT_FAILED, worker->name, run->err->text);
+	worker_tail(worker, &tail);
+	build_event(run->build,
+		    &(struct varve_event){.kind = VARVE_EVENT_FAILED,
+					  .step = worker->name,
+					  .text = run->err->text,
+					  .why = tail.len > 0 ? buf_text(&tail) : NULL});
 	varve_error_prefix(run->err, "%s %s", worker->kind == WORKER_FETCH ? "source" : "step",
 			   worker->name);
 	if (worker->kind == WORKER_STEP && r == -VARVE_E_STEP)
-		varve_error_hint(
-			run->err,
-			"log: %s/logs/%s.log\nto look around: varve shell --failed RECIPE %s",
-			store_path(run->build->store),
-			varve_digest_hex(&run->build->steps[worker->index].key, hex), worker->name);
+		hint_at_step(run, worker);
 }
 
 static void ended(struct run *run, size_t at)

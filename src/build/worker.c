@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -18,8 +19,11 @@
 #include "base/process.h"
 #include "build/worker_main.h"
 
+enum { WORKER_TAIL = 4096, WORKER_TAIL_LINES = 12 };
 enum { WORKER_READ = 64 << 10, WORKER_LINE = 1 << 20, PIPE_RESULT = 0, PIPE_OUTPUT = 1 };
 
+/* Only when something is printed: a worker that waits for another process's must not truncate the
+ * log of that one. */
 static int open_log(struct build *build, int step)
 {
 	CLEANUP(fd_close) int logs = -1;
@@ -28,7 +32,7 @@ static int open_log(struct build *build, int step)
 	if (store_open_dir(build->store, "logs", &logs, NULL) < 0)
 		return -1;
 	snprintf(name, sizeof(name), "%s.log", varve_digest_hex(&build->steps[step].key, hex));
-	return openat(logs, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	return openat(logs, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 }
 
 /* Work that touches no file of an image needs no namespace. */
@@ -87,8 +91,6 @@ int worker_start(struct build *build, enum worker_kind kind, int index, struct w
 	ret->result_fd = result[0];
 	ret->output_fd = output[0];
 	ret->line = xcalloc(2, sizeof(*ret->line));
-	if (kind == WORKER_STEP)
-		ret->log_fd = open_log(build, index);
 	return 0;
 }
 
@@ -176,12 +178,34 @@ void worker_read(struct build *build, struct worker *worker, int fd)
 		return;
 	if (len > 0) {
 		buf_add(pending, block, (size_t)len);
+		if (!is_result && worker->kind == WORKER_STEP && worker->log_fd < 0)
+			worker->log_fd = open_log(build, worker->index);
 		if (!is_result && worker->log_fd >= 0)
 			(void)fd_write_all(worker->log_fd, block, (size_t)len);
 	}
 	split_lines(build, worker, pending, is_result, len <= 0);
 	if (len <= 0)
 		fd_close(is_result ? &worker->result_fd : &worker->output_fd);
+}
+
+void worker_tail(const struct worker *worker, struct buf *ret)
+{
+	char block[WORKER_TAIL];
+	unsigned lines = 0;
+	ssize_t len, at, i;
+	struct stat st;
+
+	if (worker->log_fd < 0 || fstat(worker->log_fd, &st) < 0)
+		return;
+	len = pread(worker->log_fd, block, sizeof(block),
+		    st.st_size > WORKER_TAIL ? st.st_size - WORKER_TAIL : 0);
+	while (len > 0 && block[len - 1] == '\n')
+		len--;
+	for (at = len; at > 0; at--)
+		if (block[at - 1] == '\n' && ++lines == WORKER_TAIL_LINES)
+			break;
+	for (i = at; i < len; i++)
+		buf_addc(ret, block[i] ? block[i] : ' ');
 }
 
 bool worker_ended(const struct worker *worker)

@@ -25,7 +25,7 @@ struct worker {
 	pid_t pid; /* 0: none */
 	int result_fd; /* JSON lines; -1 after its end */
 	int output_fd; /* what the command prints; -1 after its end */
-	int log_fd; /* the step's log, -1: none */
+	int log_fd; /* the step's log, from its first byte on; -1: none */
 	struct buf *line; /* pending text of result_fd and output_fd; owned */
 	json_t *result; /* the last line, parsed; owned */
 	int status; /* exit status, after worker_reap */
@@ -36,6 +36,8 @@ int worker_start(struct build *build, enum worker_kind kind, int index, struct w
 		 struct varve_error *err);
 /* Reads what is there on the ready descriptor and tells the report; closes it at its end. */
 void worker_read(struct build *build, struct worker *worker, int fd);
+/* Adds the last lines that a step printed, without the newline at their end. */
+void worker_tail(const struct worker *worker, struct buf *ret);
 /* True when both pipes have ended. */
 bool worker_ended(const struct worker *worker);
 /* Waits for the process (which has closed its pipes) and gives its result: 0 with worker->result,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/progress.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,15 +20,17 @@ struct progress {
 	struct varve_report report;
 };
 
-static void ignore(void *cookie, const struct varve_event *event)
+/* Only what a step said before it failed: nobody has seen it yet. */
+static void tell_failure(void *cookie, const struct varve_event *event)
 {
 	(void)cookie;
-	(void)event;
+	if (event->kind == VARVE_EVENT_FAILED && event->why)
+		fprintf(stderr, "%s\n", event->why);
 }
 
 static struct varve_report quiet_new(void)
 {
-	return (struct varve_report){NULL, ignore};
+	return (struct varve_report){NULL, tell_failure};
 }
 
 static void quiet_free(void *cookie)

@@ -189,6 +189,22 @@ static void on_line(struct tty *tty, const char *word, const struct varve_event 
 	scroll(tty, line);
 }
 
+/* The last lines go by too fast to be read while they come. */
+static void on_failed(struct tty *tty, const struct varve_event *event)
+{
+	CLEANUP(free_ptr) char *lines = event->why ? xstrdup(event->why) : NULL;
+	char *rest = lines, *line;
+
+	drop(tty, event->step);
+	erase(tty);
+	while ((line = strsep(&rest, "\n"))) {
+		CLEANUP(free_ptr) char *whole = xasprintf("%s | %s", event->step, line);
+
+		put_line(whole);
+	}
+	draw(tty);
+}
+
 static void tell(void *cookie, const struct varve_event *event)
 {
 	struct tty *tty = cookie;
@@ -228,7 +244,7 @@ static void tell(void *cookie, const struct varve_event *event)
 		on_done(tty, event);
 		break;
 	case VARVE_EVENT_FAILED:
-		drop(tty, event->step);
+		on_failed(tty, event);
 		break;
 	case VARVE_EVENT_NOTICE:
 		on_line(tty, "note", event);
