@@ -243,6 +243,16 @@ def test_waiting_for_a_build_that_is_killed(project):
     assert sorted(project.layer()) == ["done"]
 
 
+def test_a_waiting_build_leaves_the_log_alone(project):
+    project.recipe([run("slow", "echo begin; sleep 1; echo end")])
+    with killed_at_exit(project.start()) as first:
+        wait_for(lambda: [path for path in project.varve.store.glob("logs/*") if path.stat().st_size])
+        project.build()
+        first.communicate(timeout=30)
+    [log] = project.varve.store.glob("logs/*")
+    assert log.read_text() == "begin\nend\n"
+
+
 def test_builds_beside_gc(project):
     work(project)
     project.build()
