@@ -47,8 +47,10 @@ static int add_blobs(const struct image_job *job, struct image_tar *tar, struct 
 	size_t count = image_blobs(job, &blobs);
 	char name[sizeof("blobs/sha256/") + VARVE_DIGEST_HEX];
 	char hex[VARVE_DIGEST_HEX];
-	int r = 0;
+	int r = image_tar_directory(tar, "blobs", err);
 
+	if (r >= 0)
+		r = image_tar_directory(tar, "blobs/sha256", err);
 	for (size_t i = 0; i < count && r >= 0; i++) {
 		(void)snprintf(name, sizeof(name), "blobs/sha256/%s",
 			       varve_digest_hex(&blobs[i]->digest, hex));

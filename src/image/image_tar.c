@@ -89,6 +89,15 @@ int image_tar_start(struct image_tar *tar, const char *name, uint64_t size, stru
 	return write_all(tar, header.data, header.len, err);
 }
 
+int image_tar_directory(struct image_tar *tar, const char *name, struct varve_error *err)
+{
+	const struct tar_entry entry = {.type = TAR_DIRECTORY, .path = name, .mode = 0755};
+	CLEANUP(buf_release) struct buf header = BUF_INIT;
+
+	tar_header(&entry, &header);
+	return write_all(tar, header.data, header.len, err);
+}
+
 static int take_back(struct image_tar *tar, struct varve_error *err)
 {
 	if (ftruncate(tar->file.fd, tar->start) < 0 ||

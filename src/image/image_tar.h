@@ -33,6 +33,9 @@ enum { IMAGE_TAR_AGAIN = 1 };
 int image_tar_begin(const char *path, struct image_tar *ret, struct varve_error *err);
 int image_tar_text(struct image_tar *tar, const char *name, const struct buf *text,
 		   struct varve_error *err);
+/* A directory. Readers that are not root want one before what lies in it: one that they make up
+ * themselves they try to give to root. */
+int image_tar_directory(struct image_tar *tar, const char *name, struct varve_error *err);
 /* Exactly size bytes from fd. */
 int image_tar_file(struct image_tar *tar, const char *name, int fd, uint64_t size,
 		   struct varve_error *err);
