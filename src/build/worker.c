@@ -138,6 +138,14 @@ static void hear_output(struct build *build, struct worker *worker, char *text)
 	build_tell(build, VARVE_EVENT_OUTPUT, worker->name, text);
 }
 
+/* A NUL would end the text of the event that carries it. */
+static char printable(char c)
+{
+	if (c == '\0')
+		return ' ';
+	return c;
+}
+
 /* Gives each whole line (at the end also the rest) to its hearer. */
 static void split_lines(struct build *build, struct worker *worker, struct buf *pending,
 			bool is_result, bool at_end)
@@ -205,7 +213,7 @@ void worker_tail(const struct worker *worker, struct buf *ret)
 		if (block[at - 1] == '\n' && ++lines == WORKER_TAIL_LINES)
 			break;
 	for (i = at; i < len; i++)
-		buf_addc(ret, block[i] ? block[i] : ' ');
+		buf_addc(ret, printable(block[i]));
 }
 
 bool worker_ended(const struct worker *worker)
