@@ -7,6 +7,7 @@
 		assert build.ran == ["main/root", "main/step"]
 		assert project.image().files["x"].data == b"x\\n"
 """
+import atexit
 import functools
 import json
 import os
@@ -46,6 +47,7 @@ def compiled(source):
     if compiler is None:
         return None
     directory = pathlib.Path(tempfile.mkdtemp(prefix="varve-tool-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     command = [compiler, "-static", "-O1", "-x", "c", "-", "-o", directory / "tool"]
     subprocess.run(command, input=source, text=True, check=True, capture_output=True)
     return directory / "tool"
