@@ -93,11 +93,23 @@ static void step_back(struct recipe_place *at)
 		at->column--;
 }
 
+/* A value that is not there. Whether it has a mark depends on the version of libfyaml. */
+static bool is_nothing(const struct fy_event *event)
+{
+	struct fy_token *token = event->type == FYET_SCALAR ? event->scalar.value : NULL;
+	size_t len = 0;
+
+	if (event->type != FYET_SCALAR || !token)
+		return event->type == FYET_SCALAR;
+	(void)fy_token_get_text(token, &len);
+	return len == 0 && fy_token_scalar_style(token) == FYSS_PLAIN;
+}
+
 static void note_place(struct yaml *yaml)
 {
 	const struct fy_mark *mark = fy_event_start_mark(yaml->event);
 
-	if (!mark)
+	if (!mark || is_nothing(yaml->event))
 		return;
 	yaml->at.line = (unsigned)mark->line + 1;
 	yaml->at.column = (unsigned)mark->column + 1;
