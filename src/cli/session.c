@@ -184,8 +184,7 @@ int session_open_store(struct session *session, struct cli *cli, struct varve_er
 	if (r == 0)
 		r = open_store(session, err);
 	if (r == 0)
-		r = progress_new(cli->values.quiet ? "quiet" : cli->values.progress,
-				 &session->progress, err);
+		r = progress_new(cli->values.progress, &session->progress, err);
 	if (r < 0)
 		return r;
 	session->has_host = sandbox_detect(&session->host, &session->host_error) == 0;
