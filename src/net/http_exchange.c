@@ -244,8 +244,12 @@ static void set_trust(struct exchange *x, const struct http_trust *trust)
 		(void)set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		(void)set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
-	if (trust->authorities)
-		(void)set(easy, CURLOPT_CAINFO, trust->authorities);
+	if (trust->authorities) {
+		struct curl_blob pem = {trust->authorities, strlen(trust->authorities),
+					CURL_BLOB_COPY};
+
+		(void)set(easy, CURLOPT_CAINFO_BLOB, &pem);
+	}
 	if (trust->certificate)
 		(void)set(easy, CURLOPT_SSLCERT, trust->certificate);
 	if (trust->key)

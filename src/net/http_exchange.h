@@ -25,7 +25,7 @@ void http_client_freep(struct http_client **client);
 
 /* Whom to trust, and who we are; all may be NULL: the system's authorities, no certificate. */
 struct http_trust {
-	char *authorities; /* file of certificates beside the system's */
+	char *authorities; /* PEM text, beside the system's */
 	char *certificate, *key; /* of the client, PEM files */
 	bool insecure; /* the server's certificate is not checked */
 };
