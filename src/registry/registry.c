@@ -172,12 +172,12 @@ int registry_open(const struct registry_settings *settings, const struct referen
 		r = find_scheme(registry, err);
 	if (r < 0)
 		return r;
-	registry->auth =
-		auth_new(&(struct auth_settings){.origin = registry->origin,
-						 .credentials = &registry->credentials,
-						 .trusted_realms = settings->trusted_realms,
-						 .trust = &registry->trust,
-						 .stall_seconds = registry_stall_seconds(registry)});
+	registry->auth = auth_new(
+		&(struct auth_settings){.origin = registry->origin,
+					.credentials = &registry->credentials,
+					.trusted_realms = settings->trusted_realms,
+					.trust = &registry->trust,
+					.stall_seconds = registry_stall_seconds(registry)});
 	*ret = steal_ptr(&registry);
 	return 0;
 }
