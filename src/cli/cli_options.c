@@ -45,6 +45,8 @@ const struct cli_option cli_build_options[] = {
 	 "exit 5 if a step would have to run"},
 	{"secret", 0, CLI_LIST, AT(secrets), "NAME=FILE",
 	 "a file that steps may read (repeatable)"},
+	{"push", 0, CLI_FLAG, AT(push), NULL,
+	 "also send the images to the registries of their names"},
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print the result as JSON"},
 	{0},
 };
@@ -117,7 +119,6 @@ const struct cli_option cli_transfer_options[] = {
 	{"chunk-size", 0, CLI_TEXT, AT(chunk_size), "BYTES",
 	 "upload in pieces (4M; default: one body, pieces when that fails)"},
 	{"parallel", 0, CLI_TEXT, AT(parallel), "N", "blobs at once (default: 4)"},
-	{"json", 0, CLI_FLAG, AT(json), NULL, "print the result as JSON"},
 	{0},
 };
 
@@ -162,7 +163,8 @@ static const struct cli_command build_command = {
 	.detail = "Prints the digest and the name of each image. The images lie in the store;\n"
 		  "-o writes them out as well.",
 	.options = GROUPS(cli_build_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_transfer_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command plan_command = {
 	.name = "plan",
 	.arguments = "RECIPE",
@@ -208,12 +210,14 @@ static const struct cli_command images_command = {
 	.options = GROUPS(cli_json_options, cli_store_options)};
 static const struct cli_command inspect_command = {
 	.name = "inspect",
-	.arguments = "IMAGE",
+	.arguments = "IMAGE|docker://HOST/NAME[:TAG]",
 	.minimum = 1,
 	.maximum = 1,
 	.run = cmd_inspect,
 	.summary = "show an image's config, history and layers",
-	.options = GROUPS(cli_json_options, cli_store_options)};
+	.detail = "Of an image in a registry only manifest and config are fetched.",
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_registry_options,
+			  cli_store_options)};
 static const struct cli_command run_command = {
 	.name = "run",
 	.arguments = "IMAGE [COMMAND...]",
@@ -265,8 +269,8 @@ static const struct cli_command push_command = {
 	.summary = "send an image of the store to a registry",
 	.detail = "Without a target it goes where its name says. An upload that broke off, or was\n"
 		  "killed, goes on where it stopped when the same command runs again.",
-	.options = GROUPS(cli_transfer_options, cli_registry_options, cli_progress_options,
-			  cli_store_options)};
+	.options = GROUPS(cli_json_options, cli_transfer_options, cli_registry_options,
+			  cli_progress_options, cli_store_options)};
 static const struct cli_command pull_command = {
 	.name = "pull",
 	.arguments = "[docker://]HOST/NAME[:TAG][@DIGEST]",
@@ -274,8 +278,8 @@ static const struct cli_command pull_command = {
 	.maximum = 1,
 	.run = cmd_pull,
 	.summary = "bring an image from a registry into the store",
-	.options = GROUPS(cli_platform_options, cli_transfer_options, cli_registry_options,
-			  cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command copy_command = {
 	.name = "copy",
 	.arguments = "SOURCE TARGET",
@@ -285,8 +289,8 @@ static const struct cli_command copy_command = {
 	.summary = "copy an image as it is, between registries, files and the store",
 	.detail = "SOURCE, TARGET: docker://HOST/NAME[:TAG], store:NAME, oci:DIR[:NAME],\n"
 		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR.",
-	.options = GROUPS(cli_platform_options, cli_transfer_options, cli_registry_options,
-			  cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command login_command = {
 	.name = "login",
 	.arguments = "HOST[:PORT]",

@@ -279,3 +279,18 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 		*ret = run.result;
 	return r;
 }
+
+int copy_look(const struct copy *copy, const struct endpoint *from, struct varve_descriptor *ret,
+	      struct varve_error *err)
+{
+	CLEANUP(copy_source_release) struct copy_source source = {.layout = IMAGE_LAYOUT_INIT};
+	struct place landing;
+	int r;
+
+	place_of_store(&landing, copy->store, copy->uploads);
+	r = copy_source_open(copy, from, &landing, true, &source, err);
+	place_release(&landing);
+	if (r == 0)
+		*ret = source.root;
+	return r;
+}

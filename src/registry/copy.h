@@ -31,4 +31,8 @@ struct copy_result {
 int copy_run(const struct copy *copy, const struct endpoint *from, const struct endpoint *to,
 	     size_t count, struct copy_result *ret, struct varve_error *err);
 
+/* Brings manifests and configs into the store, no layers: enough to look at an image. */
+int copy_look(const struct copy *copy, const struct endpoint *from, struct varve_descriptor *ret,
+	      struct varve_error *err);
+
 #endif
