@@ -41,6 +41,8 @@ static int open_registry(const struct copy *copy, const struct endpoint *from,
 		return r;
 	pull.registry = ret->registry;
 	r = pull_run(&pull, reference_target(&from->reference, target), &ret->pulled, err);
+	if (r == -VARVE_E_NOT_FOUND) /* the registry has it not: not a matter of the store */
+		return err->code = -VARVE_E_NETWORK;
 	if (r < 0)
 		return r;
 	ret->root = ret->pulled.root;

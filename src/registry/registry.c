@@ -163,7 +163,8 @@ int registry_open(const struct registry_settings *settings, const struct referen
 	registry->push = push;
 	registry->host = xstrdup(reference_api_host(reference));
 	registry->repository = xstrdup(reference->repository);
-	registry->name = xasprintf("%s/%s", reference->host, reference->repository);
+	registry->name = xasprintf("%s%s%s", reference->host, *reference->repository ? "/" : "",
+				   reference->repository);
 	r = find_credentials(registry, reference, err);
 	if (r == 0)
 		r = registry_trust_find(settings->cert_dir, registry->host, &registry->trust, err);

@@ -123,7 +123,7 @@ static int first_failure(const struct transfers *all, struct varve_error *err)
 
 int transfers_run(struct transfers *all, struct varve_error *err)
 {
-	struct pool pool = {.transfers = all};
+	struct pool pool = {.transfers = all, .told = registry_now()};
 	unsigned parallel = registry_settings(all->registry)->parallel;
 	pthread_t threads[THREADS];
 	size_t wanted, started = 0;
