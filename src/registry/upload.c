@@ -51,7 +51,7 @@ static const char *method_of(enum upload_action action)
 		[UPLOAD_CLOSE] = "PUT", [UPLOAD_CONFIRM] = "HEAD",
 	};
 
-	return methods[action];
+	return action < ARRAY_SIZE(methods) ? methods[action] : "GET";
 }
 
 static const char *mount_of(const struct job *job)
