@@ -97,9 +97,10 @@ static int prune(struct cli *cli, unsigned days, struct varve_error *err)
 
 	if (r == 0)
 		r = remote_open(&remote, cli, false, err);
-	if (r == 0)
-		r = remote_cache_open(&remote.settings, &reference, true, remote.session.store,
-				      remote.uploads, &cache, err);
+	if (r == 0) {
+		remote_cache_init(&cache, remote.session.store, remote.uploads, NULL);
+		r = remote_cache_open(&cache, &remote.settings, &reference, true, err);
+	}
 	if (r == 0)
 		r = remote_cache_prune(&cache, days, cli->values.dry_run, &pruned, err);
 	if (r < 0)

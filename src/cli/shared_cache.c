@@ -26,10 +26,9 @@ static int open_one(struct shared_cache *cache, const char *text, bool push,
 	CLEANUP(reference_release) struct reference reference = {0};
 	int r = reference_parse(text, &reference, err);
 
+	remote_cache_init(ret, cache->session->store, cache->remote.uploads, layer_unpack_stream);
 	if (r == 0)
-		r = remote_cache_open(&cache->remote.settings, &reference, push,
-				      cache->session->store, cache->remote.uploads, ret, err);
-	ret->unpack = layer_unpack_stream;
+		r = remote_cache_open(ret, &cache->remote.settings, &reference, push, err);
 	return r;
 }
 

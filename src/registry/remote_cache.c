@@ -14,19 +14,22 @@
 #include "registry/remote_cache_document.h"
 #include "registry/remote_manifest.h"
 
-int remote_cache_open(const struct registry_settings *settings, const struct reference *reference,
-		      bool push, struct varve_store *store, int uploads, struct remote_cache *ret,
-		      struct varve_error *err)
+void remote_cache_init(struct remote_cache *cache, struct varve_store *store, int uploads,
+		       image_unpack unpack)
 {
-	int r;
+	*cache = (struct remote_cache){.unpack = unpack};
+	place_of_store(&cache->place, store, uploads);
+}
 
-	*ret = (struct remote_cache){0};
-	place_of_store(&ret->place, store, uploads);
-	r = registry_open(settings, reference, push, &ret->registry, err);
+int remote_cache_open(struct remote_cache *cache, const struct registry_settings *settings,
+		      const struct reference *reference, bool push, struct varve_error *err)
+{
+	int r = registry_open(settings, reference, push, &cache->registry, err);
+
 	if (r == 0)
-		r = http_client_new(&ret->client, err);
+		r = http_client_new(&cache->client, err);
 	if (r < 0)
-		remote_cache_close(ret);
+		remote_cache_close(cache);
 	return r;
 }
 

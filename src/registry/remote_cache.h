@@ -27,10 +27,12 @@ struct remote_cache {
 	image_unpack unpack; /* to check a layer's tar */
 };
 
+/* uploads: the store's directory of that name; borrowed, as unpack's job is the caller's. */
+void remote_cache_init(struct remote_cache *cache, struct varve_store *store, int uploads,
+		       image_unpack unpack);
 /* push: records are written, too. */
-int remote_cache_open(const struct registry_settings *settings, const struct reference *reference,
-		      bool push, struct varve_store *store, int uploads, struct remote_cache *ret,
-		      struct varve_error *err);
+int remote_cache_open(struct remote_cache *cache, const struct registry_settings *settings,
+		      const struct reference *reference, bool push, struct varve_error *err);
 void remote_cache_close(struct remote_cache *cache);
 
 /* Brings the record and its layer into the store. 1: done; 0: there is none. -VARVE_E_DIGEST or
