@@ -97,7 +97,7 @@ static int normalise(struct step *step, struct strv *ret_implied, struct varve_e
 			.mode = plan->ownership[i].mode,
 		};
 	rules = (struct layer_rules){
-		.owner = step->build->host->owner,
+		.owners = &step->build->host->owners,
 		.epoch = plan->epoch,
 		.scrub = (const char *const *)plan->scrub.items,
 		.mounts = (const char *const *)step->mounts.items,
@@ -123,7 +123,7 @@ static int pack(struct step *step, const struct strv *implied, struct varve_laye
 	r = store_blob_begin(step->build->store, &writer, err);
 	if (r < 0)
 		return r;
-	r = layer_pack(step->upper, implied, step->build->host->owner,
+	r = layer_pack(step->upper, implied, &step->build->host->owners,
 		       &step->build->options->compression, &writer.sink, ret, err);
 	if (r < 0 || ret->entry_count == 0)
 		return r;
@@ -152,15 +152,18 @@ static int write_record(struct step *step, const struct varve_layer *layer, stru
 
 static int finish(struct step *step, struct varve_layer *ret, struct varve_error *err)
 {
-	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists lists = STORE_TREE_LISTS_INIT;
 	int r;
 
-	r = normalise(step, &implied, err);
+	r = normalise(step, &lists.implied, err);
 	if (r == 0)
-		r = pack(step, &implied, ret, err);
+		r = pack(step, &lists.implied, ret, err);
+	if (r == 0)
+		r = step_links_list(step->build, step->upper, &lists.links, err);
 	if (r == 0 && ret->entry_count > 0)
-		r = store_tree_adopt(step->build->store, step->build->host->owner, &ret->diff_id,
-				     step->job.dirfd, "upper", &implied, err);
+		r = store_tree_adopt(step->build->store, step->build->host->owners.mode,
+				     &ret->diff_id, step->job.dirfd, "upper", &lists, err);
 	if (r == 0)
 		r = write_record(step, ret, err);
 	return r;

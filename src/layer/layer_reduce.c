@@ -125,7 +125,7 @@ int upper_reduce(struct layer_upper *upper)
 	int r;
 
 	c.levels = array_grow(NULL, 0, &c.alloc, sizeof(*c.levels));
-	r = layer_walk_new(upper->root, upper->rules->owner, &walk, upper->err);
+	r = layer_walk_new(upper->root, upper->rules->owners, &walk, upper->err);
 	if (r < 0)
 		return r;
 	while ((r = layer_walk_next(walk, &e, upper->err)) > 0) {

@@ -20,7 +20,7 @@
 enum { PLAN_FORMAT = 1, PLAN_NONE = -1 };
 /* A member of keys. src/build asserts that it equals LAYER_RULES_VERSION, which this directory may
  * not include. */
-enum { PLAN_LAYER_RULES = 1 };
+enum { PLAN_LAYER_RULES = 2 };
 #define PLAN_EPOCH_DEFAULT INT64_C(315532800) /* 1980-01-01, the oldest date that zip can hold */
 
 /* A source that the chosen images need, resolved to a spec (source/source.h has the members). A

@@ -22,13 +22,24 @@ struct sandbox_range {
 	uint32_t count; /* number of ids; id 1 + n inside is first + n outside (0 inside is ours) */
 };
 
+/* What surrounds a command. */
+enum sandbox_isolation {
+	SANDBOX_BWRAP, /* own namespaces of every kind: the only one that is chosen by itself */
+	SANDBOX_CHROOT, /* chroot(2) and a ban on sockets; only asked for by name, only for root */
+	SANDBOX_NONE, /* commands cannot run here: cause says why. Steps without one can. */
+};
+
 struct sandbox_host {
-	enum owner_mode owner; /* how owners are kept here */
+	struct owners owners; /* how owners are kept here; its table is the worker's own */
+	enum sandbox_isolation isolation;
+	bool overlay; /* trees are mounted; false: they are merged by copying (layer_merge) */
+	bool listener; /* commands can be supervised (sandbox_supervise.h) */
 	uid_t uid; /* effective ids outside */
 	gid_t gid;
 	struct sandbox_range uids, gids; /* OWNER_SUBUID only */
-	char *bwrap; /* absolute path */
+	char *bwrap; /* absolute path; SANDBOX_BWRAP only */
 	char *newuidmap, *newgidmap; /* absolute paths; OWNER_SUBUID only */
+	struct varve_error cause; /* why not more than this: of SANDBOX_NONE */
 };
 
 /* Finds out, without forking, how steps can run here: real root -> OWNER_ROOT; newuidmap, newgidmap

@@ -155,14 +155,16 @@ static int detect_subuid(struct sandbox_host *host, struct varve_error *err)
 
 int sandbox_detect(struct sandbox_host *ret, struct varve_error *err)
 {
-	struct sandbox_host host = {.owner = OWNER_SUBUID, .uid = geteuid(), .gid = getegid()};
+	struct sandbox_host host = {
+		.owners = {.mode = OWNER_SUBUID}, .uid = geteuid(), .gid = getegid()};
 	int r;
 
 	if (host.uid == 0)
-		host.owner = OWNER_ROOT;
+		host.owners.mode = OWNER_ROOT;
 	r = find_program("bwrap", "bubblewrap", &host.bwrap, err);
 	if (r == 0)
-		r = host.owner == OWNER_ROOT ? check_root_ids(err) : detect_subuid(&host, err);
+		r = host.owners.mode == OWNER_ROOT ? check_root_ids(err)
+						   : detect_subuid(&host, err);
 	if (r < 0) {
 		sandbox_host_release(&host);
 		return r;

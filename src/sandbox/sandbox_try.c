@@ -218,7 +218,7 @@ void sandbox_try_owners(const struct sandbox_try *try)
 	}
 	if (is_tried(try) && try_inside(try, give_away))
 		sandbox_found(try->finding, SANDBOX_OK, "", "kept exactly (%s)",
-			      owner_mode_name(try->host->owner));
+			      owner_mode_name(try->host->owners.mode));
 }
 
 void sandbox_try_overlay(const struct sandbox_try *try)

@@ -105,7 +105,7 @@ static int refused(const struct sandbox_host *host, int error, const char *what,
 	struct sandbox_cause cause;
 
 	sandbox_settings_read(&settings);
-	cause = sandbox_cause_find(&settings, error, host->owner == OWNER_ROOT);
+	cause = sandbox_cause_find(&settings, error, host->owners.mode == OWNER_ROOT);
 	(void)varve_error_set(err, -VARVE_E_HOST, "%s: %s: %s", what, strerror(error), cause.why);
 	varve_error_hint(err, "try: %s", cause.cure);
 	return -VARVE_E_HOST;
@@ -165,7 +165,7 @@ static int set_up(const struct sandbox_host *host, struct varve_error *err)
 {
 	int r;
 
-	if (host->owner == OWNER_SUBUID) {
+	if (host->owners.mode == OWNER_SUBUID) {
 		r = enter_user_namespace(host, err);
 		if (r < 0)
 			return r;

@@ -67,7 +67,7 @@ static void set_image(const struct fixture *f, const char *name, const char *ind
 static void adopt(const struct fixture *f, const struct varve_digest *diff_id)
 {
 	struct store_job job = STORE_JOB_INIT;
-	struct strv implied = STRV_INIT;
+	struct store_tree_lists implied = STORE_TREE_LISTS_INIT;
 
 	assert_int_equal(store_job_begin(f->store, &job, NULL), 0);
 	assert_int_equal(mkdirat(job.dirfd, "upper", 0755), 0);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Owners of symlinks, fifos and sockets where only one id is to be had: no such inode can hold a
+ * user xattr. While a process works, its table goes by inode and time of birth (a number that was
+ * used again is no match); a tree at rest has the list of its paths beside it:
+ *
+ *	list = *( uid ":" gid " " path NUL )	sorted by path, those of 0:0 left out */
+#ifndef BASE_OWNER_LINKS_H
+#define BASE_OWNER_LINKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct owner_links;
+struct strv;
+
+struct owner_links *owner_links_new(void);
+void owner_links_free(struct owner_links *links);
+
+/* dirfd/name is not followed; an empty name is dirfd itself (which may be an O_PATH descriptor).
+ * Functions return 0 or -errno. */
+int owner_links_set(struct owner_links *links, int dirfd, const char *name, uint32_t uid,
+		    uint32_t gid);
+/* false: not in the table, which means 0:0. */
+bool owner_links_get(const struct owner_links *links, int dirfd, const char *name,
+		     uint32_t *ret_uid, uint32_t *ret_gid);
+
+/* Enters what a tree's list says; paths that are not there (any more) are passed over. */
+int owner_links_load(struct owner_links *links, int tree, const struct strv *list);
+/* The list of a tree whose owners are in the table. */
+int owner_links_list(const struct owner_links *links, int tree, struct strv *ret);
+
+#endif
