@@ -30,7 +30,7 @@ enum sandbox_isolation {
 };
 
 struct sandbox_host {
-	struct owners owners; /* how owners are kept here; its table is the worker's own */
+	struct owners owners; /* how owners are kept here; its table is ours, and each worker's a copy */
 	enum sandbox_isolation isolation;
 	bool overlay; /* trees are mounted; false: they are merged by copying (layer_merge) */
 	bool listener; /* commands can be supervised (sandbox_supervise.h) */
@@ -96,6 +96,7 @@ struct sandbox_spec {
 	const char *temporary; /* directory on disk that becomes /tmp; NULL: a tmpfs */
 	bool network; /* true: the host's network, with its resolv.conf */
 	bool terminal; /* keep the controlling terminal (varve run, shell) */
+	bool fast; /* with one id: owners are recorded but not shown (ownership: fast) */
 	uint32_t uid, gid; /* user of the command, inside */
 	const struct strv *groups; /* further group ids as decimal text; may be NULL */
 	const struct strv *argv;
@@ -111,8 +112,9 @@ void sandbox_arguments(const struct sandbox_spec *spec, struct strv *ret_argv);
  * working directory is missing); its message is on stderr_fd. With network the host's
  * /etc/resolv.conf and /etc/hosts are mounted, on empty files that bwrap makes where there are
  * none. Makes the calling process a reaper of orphans and, but for a terminal, the leader of a
- * session. mknod of devices succeeds without effect; capabilities are those of a container, no
- * more. */
+ * session. Capabilities are those of a container, no more. Owners and devices are as with real
+ * root, whatever the host keeps, where it has a listener; without one, devices cannot be made, and
+ * with one id changes of owners are lost. */
 int sandbox_run(const struct sandbox_host *host, const struct sandbox_spec *spec, int stdin_fd,
 		int stdout_fd, int stderr_fd, int *ret_status, struct varve_error *err);
 

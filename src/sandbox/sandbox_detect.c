@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/owner_links.h"
 #include "base/process.h"
 #include "sandbox/sandbox.h"
 
@@ -163,8 +164,12 @@ int sandbox_detect(struct sandbox_host *ret, struct varve_error *err)
 		host.owners.mode = OWNER_ROOT;
 	r = find_program("bwrap", "bubblewrap", &host.bwrap, err);
 	if (r == 0)
-		r = host.owners.mode == OWNER_ROOT ? check_root_ids(err)
-						   : detect_subuid(&host, err);
+		r = host.owners.mode == OWNER_ROOT ? check_root_ids(err) : 0;
+	if (r == 0 && host.owners.mode != OWNER_ROOT && detect_subuid(&host, NULL) < 0)
+		host.owners.mode = OWNER_ONE;
+	host.overlay = host.listener = true;
+	if (r == 0 && host.owners.mode == OWNER_ONE)
+		host.owners.links = owner_links_new();
 	if (r < 0) {
 		sandbox_host_release(&host);
 		return r;
@@ -177,6 +182,7 @@ void sandbox_host_release(struct sandbox_host *host)
 {
 	if (!host)
 		return;
+	owner_links_free(host->owners.links);
 	free(host->bwrap);
 	free(host->newuidmap);
 	free(host->newgidmap);

@@ -2,14 +2,87 @@
 #include "sandbox/sandbox_filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <varve/error.h>
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
+#endif
+
+enum { PROGRAM_LIMIT = 1 << 20 };
+
+const struct watched_call watched_calls[] = {
+	{"mknod", WATCH_DEVICES, 1, S_IFMT, S_IFCHR},
+	{"mknod", WATCH_DEVICES, 1, S_IFMT, S_IFBLK},
+	{"mknodat", WATCH_DEVICES, 2, S_IFMT, S_IFCHR},
+	{"mknodat", WATCH_DEVICES, 2, S_IFMT, S_IFBLK},
+	{"chown", WATCH_OWNERS, -1, 0, 0},
+	{"lchown", WATCH_OWNERS, -1, 0, 0},
+	{"fchown", WATCH_OWNERS, -1, 0, 0},
+	{"fchownat", WATCH_OWNERS, -1, 0, 0},
+	{"stat", WATCH_ALL, -1, 0, 0},
+	{"lstat", WATCH_ALL, -1, 0, 0},
+	{"fstat", WATCH_ALL, -1, 0, 0},
+	{"newfstatat", WATCH_ALL, -1, 0, 0},
+	{"statx", WATCH_ALL, -1, 0, 0},
+	{"setuid", WATCH_ALL, -1, 0, 0},
+	{"setgid", WATCH_ALL, -1, 0, 0},
+	{"setreuid", WATCH_ALL, -1, 0, 0},
+	{"setregid", WATCH_ALL, -1, 0, 0},
+	{"setresuid", WATCH_ALL, -1, 0, 0},
+	{"setresgid", WATCH_ALL, -1, 0, 0},
+	{"setfsuid", WATCH_ALL, -1, 0, 0},
+	{"setfsgid", WATCH_ALL, -1, 0, 0},
+	{"setgroups", WATCH_ALL, -1, 0, 0},
+	{"getuid", WATCH_ALL, -1, 0, 0},
+	{"geteuid", WATCH_ALL, -1, 0, 0},
+	{"getgid", WATCH_ALL, -1, 0, 0},
+	{"getegid", WATCH_ALL, -1, 0, 0},
+	{"getresuid", WATCH_ALL, -1, 0, 0},
+	{"getresgid", WATCH_ALL, -1, 0, 0},
+	{"getgroups", WATCH_ALL, -1, 0, 0},
+	{"open", WATCH_ALL, 1, O_CREAT, O_CREAT},
+	{"openat", WATCH_ALL, 2, O_CREAT, O_CREAT},
+	{"openat", WATCH_ALL, 2, O_TMPFILE, O_TMPFILE},
+	{"openat2", WATCH_ALL, -1, 0, 0},
+	{"creat", WATCH_ALL, -1, 0, 0},
+	{"mkdir", WATCH_ALL, -1, 0, 0},
+	{"mkdirat", WATCH_ALL, -1, 0, 0},
+	{"symlink", WATCH_ALL, -1, 0, 0},
+	{"symlinkat", WATCH_ALL, -1, 0, 0},
+	{"mknod", WATCH_ALL, 1, S_IFMT, S_IFIFO},
+	{"mknod", WATCH_ALL, 1, S_IFMT, S_IFREG},
+	{"mknodat", WATCH_ALL, 2, S_IFMT, S_IFIFO},
+	{"mknodat", WATCH_ALL, 2, S_IFMT, S_IFREG},
+	{"mknod", WATCH_ALL, 1, S_IFMT, 0},
+	{"mknodat", WATCH_ALL, 2, S_IFMT, 0},
+	{"listxattr", WATCH_ALL, -1, 0, 0},
+	{"llistxattr", WATCH_ALL, -1, 0, 0},
+	{"flistxattr", WATCH_ALL, -1, 0, 0},
+	{NULL, WATCH_NOTHING, -1, 0, 0},
+};
+
+/* Where nobody watches them they would fail, and with them the program. */
+static const char *const owner_calls[] = {"chown", "lchown", "fchown", "fchownat"};
+static const char *const id_calls[] = {"setuid",    "setgid",    "setreuid", "setregid",
+				       "setresuid", "setresgid", "setgroups"};
+
+static bool is_one_id(enum sandbox_watch watch)
+{
+	return watch >= WATCH_FLAT;
+}
 
 /* The other ABIs that a kernel of this machine runs. */
 static int add_foreign(scmp_filter_ctx filter)
@@ -28,28 +101,67 @@ static int add_foreign(scmp_filter_ctx filter)
 }
 
 /* A call that an ABI lacks (mknod on aarch64) is left out there by libseccomp. */
-static int add_rules(scmp_filter_ctx filter)
+static int add_watched(scmp_filter_ctx filter, enum sandbox_watch watch)
 {
-	static const mode_t devices[] = {S_IFCHR, S_IFBLK};
-	size_t i;
+	const struct watched_call *call;
 	int r = 0;
 
-	for (i = 0; r == 0 && i < ARRAY_SIZE(devices); i++) {
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(mknod), 1,
-				     SCMP_A1(SCMP_CMP_MASKED_EQ, S_IFMT, devices[i]));
-		if (r == 0)
-			r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(mknodat), 1,
-					     SCMP_A2(SCMP_CMP_MASKED_EQ, S_IFMT, devices[i]));
+	for (call = watched_calls; r == 0 && call->name; call++) {
+		int number = seccomp_syscall_resolve_name(call->name);
+
+		if (watch < call->from || number == __NR_SCMP_ERROR)
+			continue;
+		if (watch == WATCH_FLAT && call->from == WATCH_DEVICES)
+			continue;
+		if (call->flags_at < 0)
+			r = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, number, 0);
+		else
+			r = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, number, 1,
+					     SCMP_CMP((unsigned)call->flags_at, SCMP_CMP_MASKED_EQ,
+						      call->mask, call->value));
 	}
 	return r;
 }
 
-static int export(scmp_filter_ctx filter, int fd)
+static int pretend(scmp_filter_ctx filter, const char *const *names, size_t count)
 {
-	int r = add_foreign(filter);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(0),
+				     seccomp_syscall_resolve_name(names[i]), 0);
+	return r;
+}
+
+static int add_pretended(scmp_filter_ctx filter, enum sandbox_watch watch)
+{
+	int r = 0;
+
+	if (watch == WATCH_FLAT)
+		r = pretend(filter, owner_calls, ARRAY_SIZE(owner_calls));
+	if (r == 0 && (watch == WATCH_FLAT || watch == WATCH_OWNERS))
+		r = pretend(filter, id_calls, ARRAY_SIZE(id_calls));
+	return r;
+}
+
+/* What could go round the supervisor: files are opened and looked at in an io_uring too. */
+static int add_refused(scmp_filter_ctx filter, enum sandbox_watch watch)
+{
+	return watch == WATCH_ALL ? seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
+						     SCMP_SYS(io_uring_setup), 0)
+				  : 0;
+}
+
+static int export(scmp_filter_ctx filter, enum sandbox_watch watch, int fd)
+{
+	int r = is_one_id(watch) ? 0 : add_foreign(filter);
 
 	if (r == 0)
-		r = add_rules(filter);
+		r = add_watched(filter, watch);
+	if (r == 0)
+		r = add_pretended(filter, watch);
+	if (r == 0)
+		r = add_refused(filter, watch);
 	if (r == 0)
 		r = seccomp_export_bpf(filter, fd);
 	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
@@ -57,7 +169,7 @@ static int export(scmp_filter_ctx filter, int fd)
 	return r;
 }
 
-int sandbox_filter_open(int *ret_fd, struct varve_error *err)
+int sandbox_filter_open(enum sandbox_watch watch, int *ret_fd, struct varve_error *err)
 {
 	CLEANUP(fd_close) int fd = memfd_create("varve-filter", MFD_CLOEXEC);
 	scmp_filter_ctx filter;
@@ -68,10 +180,47 @@ int sandbox_filter_open(int *ret_fd, struct varve_error *err)
 	filter = seccomp_init(SCMP_ACT_ALLOW);
 	if (!filter)
 		return varve_error_set(err, -ENOMEM, "make a seccomp filter");
-	r = export(filter, fd);
+	/* Seen from a filter of 32 bits, the calls that are there to be killed are many. */
+	r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (r == 0)
+		r = export(filter, watch, fd);
 	seccomp_release(filter);
 	if (r < 0)
 		return varve_error_set(err, r, "make a seccomp filter");
 	*ret_fd = steal_fd(&fd);
 	return 0;
+}
+
+int sandbox_filter_make(enum sandbox_watch watch, struct buf *ret, struct varve_error *err)
+{
+	CLEANUP(fd_close) int fd = -1;
+	int r = sandbox_filter_open(watch, &fd, err);
+
+	if (r < 0)
+		return r;
+	r = fd_read_all(fd, PROGRAM_LIMIT, ret);
+	return r < 0 ? varve_error_set(err, r, "read a seccomp filter") : 0;
+}
+
+static int install(const struct sock_fprog *program, unsigned long flags)
+{
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program);
+
+	return r < 0 ? -errno : (int)r;
+}
+
+int sandbox_filter_listen(const struct buf *program)
+{
+	const struct sock_fprog fprog = {
+		.len = (unsigned short)(program->len / sizeof(struct sock_filter)),
+		.filter = (struct sock_filter *)(void *)program->data,
+	};
+	int r;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	/* A signal that only interrupts would make the caller start over what we have done. */
+	r = install(&fprog,
+		    SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+	return r == -EINVAL ? install(&fprog, SECCOMP_FILTER_FLAG_NEW_LISTENER) : r;
 }
