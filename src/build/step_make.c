@@ -78,6 +78,19 @@ static int open_lower(struct step *step, int *ret, struct varve_error *err)
 	return 0;
 }
 
+/* A copy gives owners itself. */
+static enum layer_trust trust_in(const struct step *step)
+{
+	static const enum layer_trust trust[] = {
+		[SANDBOX_LOSES_NOTHING] = LAYER_EXACT,
+		[SANDBOX_HIDES_OWNERS] = LAYER_UNSEEN,
+		[SANDBOX_LOSES_OWNERS] = LAYER_LOST,
+	};
+
+	return step->plan->action == ACTION_COPY ? LAYER_EXACT
+						 : trust[build_loss(step->build, step->plan)];
+}
+
 static int normalise(struct step *step, struct strv *ret_implied, struct varve_error *err)
 {
 	const struct plan_step *plan = step->plan;
@@ -98,6 +111,7 @@ static int normalise(struct step *step, struct strv *ret_implied, struct varve_e
 		};
 	rules = (struct layer_rules){
 		.owners = &step->build->host->owners,
+		.trust = trust_in(step),
 		.epoch = plan->epoch,
 		.scrub = (const char *const *)plan->scrub.items,
 		.mounts = (const char *const *)step->mounts.items,
@@ -208,6 +222,9 @@ static int made_meanwhile(struct build *build, int index, struct step_result *re
 	return 1;
 }
 
+static const char lost_notice[] =
+	"changes of owners are lost: all its files are root's (no seccomp listener here: varve doctor)";
+
 static int lock_step(struct build *build, int index, const char *name, int *ret,
 		     struct varve_error *err)
 {
@@ -243,6 +260,8 @@ int step_make(struct build *build, int index, int output, struct step_result *re
 		return r;
 	if (!made_meanwhile(build, index, ret)) {
 		layer_compression_name(&build->options->compression, ret->compression);
+		if (trust_in(&step) == LAYER_LOST)
+			strv_add(&step.notices, lost_notice);
 		r = prepare(&step, err);
 		if (r == 0 && (r = act(&step, err)) == -VARVE_E_STEP)
 			keep_failed(&step);

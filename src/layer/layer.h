@@ -38,8 +38,18 @@ struct layer_ownership {
 	int64_t uid, gid, mode;
 };
 
+/* How far the owners in an upper are to be trusted. */
+enum layer_trust {
+	LAYER_EXACT,
+	LAYER_UNSEEN, /* all changes are there, but commands saw 0:0 only: a file of another owner
+			 below that was made anew may have lost him, which is told as a notice */
+	LAYER_LOST, /* no change is there: all is 0:0. A regular file that gains a set-id bit is
+		       refused, unless the rules of ownership state its mode */
+};
+
 struct layer_rules {
 	const struct owners *owners;
+	enum layer_trust trust;
 	int64_t epoch; /* seconds; later mtimes are set to it */
 	const char *const *scrub; /* patterns as in layer_ownership: matching non-directories that
 				     the step made are removed; ends with NULL; may be NULL */

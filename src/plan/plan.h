@@ -90,7 +90,9 @@ struct plan_step {
 	int64_t jobs; /* 0: not said */
 	struct plan_ownership *ownership;
 	size_t ownership_count, ownership_alloc;
-	bool ownership_strict;
+	bool ownership_strict; /* a host that cannot keep owners exactly refuses */
+	bool ownership_fast; /* the command need not see owners: not in the key, where it alters
+				bytes the host's way of doing it is (build_look_up) */
 	struct strv scrub; /* patterns, built-in sets already replaced */
 	int64_t epoch;
 };

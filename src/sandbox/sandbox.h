@@ -30,7 +30,8 @@ enum sandbox_isolation {
 };
 
 struct sandbox_host {
-	struct owners owners; /* how owners are kept here; its table is ours, and each worker's a copy */
+	struct owners
+		owners; /* how owners are kept here; its table is ours, and each worker's a copy */
 	enum sandbox_isolation isolation;
 	bool overlay; /* trees are mounted; false: they are merged by copying (layer_merge) */
 	bool listener; /* commands can be supervised (sandbox_supervise.h) */
@@ -48,6 +49,9 @@ struct sandbox_host {
  * -VARVE_E_HOST with what is missing and the command that cures it. */
 int sandbox_detect(struct sandbox_host *ret, struct varve_error *err);
 void sandbox_host_release(struct sandbox_host *host);
+/* What is lost of owners when a command runs here; fast: and it need not see them. */
+enum sandbox_loss { SANDBOX_LOSES_NOTHING, SANDBOX_HIDES_OWNERS, SANDBOX_LOSES_OWNERS };
+enum sandbox_loss sandbox_loss(const struct sandbox_host *host, bool fast);
 
 /* One row of `varve doctor`. */
 enum sandbox_verdict { SANDBOX_OK, SANDBOX_DEGRADED, SANDBOX_MISSING };

@@ -46,6 +46,8 @@ const struct watched_call watched_calls[] = {
 	{"setfsuid", WATCH_ALL, -1, 0, 0},
 	{"setfsgid", WATCH_ALL, -1, 0, 0},
 	{"setgroups", WATCH_ALL, -1, 0, 0},
+	{"prctl", WATCH_ALL, 0, UINT32_MAX, PR_SET_KEEPCAPS},
+	{"prctl", WATCH_ALL, 0, UINT32_MAX, PR_SET_SECUREBITS},
 	{"getuid", WATCH_ALL, -1, 0, 0},
 	{"geteuid", WATCH_ALL, -1, 0, 0},
 	{"getgid", WATCH_ALL, -1, 0, 0},

@@ -74,6 +74,21 @@ enum sandbox_watch sandbox_watch(const struct sandbox_host *host, bool fast)
 	return fast ? WATCH_OWNERS : WATCH_ALL;
 }
 
+enum sandbox_loss sandbox_loss(const struct sandbox_host *host, bool fast)
+{
+	switch (sandbox_watch(host, fast)) {
+	case WATCH_FLAT:
+		return SANDBOX_LOSES_OWNERS;
+	case WATCH_OWNERS:
+		return SANDBOX_HIDES_OWNERS;
+	case WATCH_NOTHING:
+	case WATCH_DEVICES:
+	case WATCH_ALL:
+		break;
+	}
+	return SANDBOX_LOSES_NOTHING;
+}
+
 static int prepare_filter(const struct sandbox_host *host, const struct sandbox_spec *spec,
 			  struct run *run, struct varve_error *err)
 {

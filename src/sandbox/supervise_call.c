@@ -64,6 +64,23 @@ bool call_is_alive(const struct call *c)
 	return ioctl(c->s->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+uint64_t call_program(const struct call *c)
+{
+	char path[CALL_FD_PATH];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%d/exe", c->pid);
+	return fstatat(c->s->proc, path, &st, 0) < 0 ? 0 : st.st_ino;
+}
+
+bool call_is_privileged(const struct call *c)
+{
+	const struct ids *ids = ids_of(&c->s->ids, c->pid);
+
+	return ids->of[IDS_USER].effective == 0 ||
+	       (ids->keeper != 0 && ids->keeper == call_program(c));
+}
+
 mode_t call_umask(const struct call *c)
 {
 	char path[CALL_FD_PATH], text[STATUS_TEXT];

@@ -45,6 +45,10 @@ int call_read_path(const struct call *c, uint64_t address, char path[PATH_MAX]);
 /* False when the task is gone: what is known of it may be another one's. */
 bool call_is_alive(const struct call *c);
 mode_t call_umask(const struct call *c);
+/* Which program the task runs: an inode number, 0 where that is not known. */
+uint64_t call_program(const struct call *c);
+/* Root's rights, as far as they are about ids. */
+bool call_is_privileged(const struct call *c);
 
 /* --- paths (supervise_path.c) --- */
 /* Descriptors are O_PATH. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. Returns one, or -errno as the
@@ -113,6 +117,7 @@ DECLARE_HANDLER(setresgid);
 DECLARE_HANDLER(setfsuid);
 DECLARE_HANDLER(setfsgid);
 DECLARE_HANDLER(setgroups);
+DECLARE_HANDLER(prctl);
 /* supervise_getid.c */
 DECLARE_HANDLER(getuid);
 DECLARE_HANDLER(geteuid);

@@ -121,7 +121,7 @@ static int make_device(struct call *c, const struct call_place *place, mode_t mo
 	int r;
 
 	/* As overlayfs does: that device is its whiteout. */
-	if (rdev == 0 || ids_of(&c->s->ids, c->pid)->of[IDS_USER].effective != 0)
+	if (rdev == 0 || !call_is_privileged(c))
 		return -EPERM;
 	fd = openat(place->dir, place->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    0600);

@@ -23,7 +23,8 @@ const struct ids *ids_of(const struct ids_table *table, pid_t pid)
 
 static bool equal(const struct ids *a, const struct ids *b)
 {
-	return memcmp(a->of, b->of, sizeof(a->of)) == 0 && a->group_count == b->group_count &&
+	return memcmp(a->of, b->of, sizeof(a->of)) == 0 && a->keeper == b->keeper &&
+	       a->group_count == b->group_count &&
 	       (a->group_count == 0 ||
 		memcmp(a->groups, b->groups, a->group_count * sizeof(*a->groups)) == 0);
 }

@@ -20,6 +20,8 @@ struct ids {
 	struct ids_set of[2]; /* by enum ids_kind */
 	uint32_t *groups; /* supplementary; owned by the table */
 	size_t group_count;
+	uint64_t keeper; /* PR_SET_KEEPCAPS: the program (inode) that keeps root's rights beyond its
+			    ids, until it becomes another one; 0: none */
 };
 struct ids_table {
 	struct ids *items;
@@ -33,8 +35,8 @@ int ids_change(struct ids_table *table, pid_t pid, const struct ids *ids);
 bool ids_in_group(const struct ids *ids, uint32_t gid);
 void ids_table_release(struct ids_table *table);
 
-/* The rules of setresuid(2) and its kin, pure. -1 keeps an id; privileged: the effective uid is 0.
- * Return 0 or -EPERM. */
+/* The rules of setresuid(2) and its kin, pure. -1 keeps an id; privileged: CAP_SETUID or
+ * CAP_SETGID. Return 0 or -EPERM. */
 int ids_set_one(struct ids_set *set, uint32_t id, bool privileged); /* setuid */
 int ids_set_two(struct ids_set *set, uint32_t real, uint32_t effective, bool privileged);
 int ids_set_three(struct ids_set *set, const uint32_t ids[3], bool privileged);

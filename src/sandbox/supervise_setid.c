@@ -3,14 +3,11 @@
 #include "sandbox/supervise_call.h"
 
 #include <errno.h>
+#include <linux/securebits.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
-
-static bool is_privileged(const struct ids *ids)
-{
-	return ids->of[IDS_USER].effective == 0;
-}
 
 static int keep(struct call *c, const struct ids *changed)
 {
@@ -20,7 +17,7 @@ static int keep(struct call *c, const struct ids *changed)
 static int set_one(struct call *c, enum ids_kind kind)
 {
 	struct ids ids = *ids_of(&c->s->ids, c->pid);
-	int r = ids_set_one(&ids.of[kind], (uint32_t)c->args[0], is_privileged(&ids));
+	int r = ids_set_one(&ids.of[kind], (uint32_t)c->args[0], call_is_privileged(c));
 
 	return r < 0 ? r : keep(c, &ids);
 }
@@ -29,7 +26,7 @@ static int set_two(struct call *c, enum ids_kind kind)
 {
 	struct ids ids = *ids_of(&c->s->ids, c->pid);
 	int r = ids_set_two(&ids.of[kind], (uint32_t)c->args[0], (uint32_t)c->args[1],
-			    is_privileged(&ids));
+			    call_is_privileged(c));
 
 	return r < 0 ? r : keep(c, &ids);
 }
@@ -39,7 +36,7 @@ static int set_three(struct call *c, enum ids_kind kind)
 	struct ids ids = *ids_of(&c->s->ids, c->pid);
 	const uint32_t wanted[3] = {(uint32_t)c->args[0], (uint32_t)c->args[1],
 				    (uint32_t)c->args[2]};
-	int r = ids_set_three(&ids.of[kind], wanted, is_privileged(&ids));
+	int r = ids_set_three(&ids.of[kind], wanted, call_is_privileged(c));
 
 	return r < 0 ? r : keep(c, &ids);
 }
@@ -51,7 +48,7 @@ static long set_file(struct call *c, enum ids_kind kind)
 	struct ids_set *set = &ids.of[kind];
 	const uint32_t before = set->file, wanted = (uint32_t)c->args[0];
 
-	if (wanted != UINT32_MAX && (is_privileged(&ids) || wanted == set->real ||
+	if (wanted != UINT32_MAX && (call_is_privileged(c) || wanted == set->real ||
 				     wanted == set->effective || wanted == set->saved)) {
 		set->file = wanted;
 		(void)keep(c, &ids);
@@ -106,7 +103,7 @@ long handle_setgroups(struct call *c)
 	const size_t count = (size_t)c->args[0];
 	int r = 0;
 
-	if (!is_privileged(&ids))
+	if (!call_is_privileged(c))
 		return -EPERM;
 	if (count > IDS_GROUPS)
 		return -EINVAL;
@@ -118,4 +115,20 @@ long handle_setgroups(struct call *c)
 	ids.groups = groups;
 	ids.group_count = count;
 	return keep(c, &ids);
+}
+
+/* The kernel sees to it as well: our processes have root's rights in its eyes anyway. */
+long handle_prctl(struct call *c)
+{
+	struct ids ids = *ids_of(&c->s->ids, c->pid);
+	const unsigned long bits =
+		issecure_mask(SECURE_KEEP_CAPS) | issecure_mask(SECURE_NO_SETUID_FIXUP);
+	bool keeps =
+		(int)c->args[0] == PR_SET_KEEPCAPS ? c->args[1] != 0 : (c->args[1] & bits) != 0;
+
+	if (call_is_privileged(c)) {
+		ids.keeper = keeps ? call_program(c) : 0;
+		(void)keep(c, &ids);
+	}
+	return SUPERVISE_CONTINUE;
 }

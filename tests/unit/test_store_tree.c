@@ -85,8 +85,7 @@ static void nothing_implied(void **state)
 {
 	const struct fixture *f = *state;
 	CLEANUP(store_tree_lists_release)
-	struct store_tree_lists none = STORE_TREE_LISTS_INIT,
-				got = STORE_TREE_LISTS_INIT;
+	struct store_tree_lists none = STORE_TREE_LISTS_INIT, got = STORE_TREE_LISTS_INIT;
 	CLEANUP(free_ptr) char *text = NULL;
 
 	assert_false(adopt(f, "one", &none));
