@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <search.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/owner.h"
 #include "base/path.h"
 #include "base/strv.h"
 
@@ -113,12 +113,15 @@ bool owner_links_get(const struct owner_links *links, int dirfd, const char *nam
 int owner_links_load(struct owner_links *links, int tree, const struct strv *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		unsigned uid, gid;
-		int at = 0, r;
+		const char *item = list->items[i], *space = strchr(item, ' ');
+		struct owner_record record;
+		int r;
 
-		if (sscanf(list->items[i], "%u:%u %n", &uid, &gid, &at) != 2 || at == 0)
+		if (!space || space[1] == '\0' ||
+		    !owner_record_parse(item, (size_t)(space - item), &record) || !record.owned ||
+		    record.device)
 			return -EBADMSG;
-		r = owner_links_set(links, tree, list->items[i] + at, uid, gid);
+		r = owner_links_set(links, tree, space + 1, record.uid, record.gid);
 		if (r < 0 && r != -ENOENT && r != -ENOTDIR)
 			return r;
 	}

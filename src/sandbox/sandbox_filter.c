@@ -87,11 +87,11 @@ static bool is_one_id(enum sandbox_watch watch)
 }
 
 /* The other ABIs that a kernel of this machine runs. */
-static int add_foreign(scmp_filter_ctx filter)
+static int add_foreign(scmp_filter_ctx filter, uint32_t arch)
 {
 	int r = 0;
 
-	switch (seccomp_arch_native()) {
+	switch (arch) {
 	case SCMP_ARCH_X86_64:
 		r = seccomp_arch_add(filter, SCMP_ARCH_X86);
 		return r < 0 ? r : seccomp_arch_add(filter, SCMP_ARCH_X32);
@@ -154,10 +154,22 @@ static int add_refused(scmp_filter_ctx filter, enum sandbox_watch watch)
 				  : 0;
 }
 
-static int export(scmp_filter_ctx filter, enum sandbox_watch watch, int fd)
+static int use_arch(scmp_filter_ctx filter, uint32_t arch)
 {
-	int r = is_one_id(watch) ? 0 : add_foreign(filter);
+	int r;
 
+	if (arch == seccomp_arch_native())
+		return 0;
+	r = seccomp_arch_add(filter, arch);
+	return r < 0 ? r : seccomp_arch_remove(filter, seccomp_arch_native());
+}
+
+static int export(scmp_filter_ctx filter, enum sandbox_watch watch, uint32_t arch, int fd)
+{
+	int r = use_arch(filter, arch);
+
+	if (r == 0 && !is_one_id(watch))
+		r = add_foreign(filter, arch);
 	if (r == 0)
 		r = add_watched(filter, watch);
 	if (r == 0)
@@ -171,7 +183,7 @@ static int export(scmp_filter_ctx filter, enum sandbox_watch watch, int fd)
 	return r;
 }
 
-int sandbox_filter_open(enum sandbox_watch watch, int *ret_fd, struct varve_error *err)
+static int open_for(enum sandbox_watch watch, uint32_t arch, int *ret_fd, struct varve_error *err)
 {
 	CLEANUP(fd_close) int fd = memfd_create("varve-filter", MFD_CLOEXEC);
 	scmp_filter_ctx filter;
@@ -185,7 +197,7 @@ int sandbox_filter_open(enum sandbox_watch watch, int *ret_fd, struct varve_erro
 	/* Seen from a filter of 32 bits, the calls that are there to be killed are many. */
 	r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (r == 0)
-		r = export(filter, watch, fd);
+		r = export(filter, watch, arch, fd);
 	seccomp_release(filter);
 	if (r < 0)
 		return varve_error_set(err, r, "make a seccomp filter");
@@ -193,10 +205,16 @@ int sandbox_filter_open(enum sandbox_watch watch, int *ret_fd, struct varve_erro
 	return 0;
 }
 
-int sandbox_filter_make(enum sandbox_watch watch, struct buf *ret, struct varve_error *err)
+int sandbox_filter_open(enum sandbox_watch watch, int *ret_fd, struct varve_error *err)
+{
+	return open_for(watch, seccomp_arch_native(), ret_fd, err);
+}
+
+int sandbox_filter_make(enum sandbox_watch watch, uint32_t arch, struct buf *ret,
+			struct varve_error *err)
 {
 	CLEANUP(fd_close) int fd = -1;
-	int r = sandbox_filter_open(watch, &fd, err);
+	int r = open_for(watch, arch ? arch : seccomp_arch_native(), &fd, err);
 
 	if (r < 0)
 		return r;

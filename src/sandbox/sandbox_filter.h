@@ -4,6 +4,7 @@
 #define SANDBOX_SANDBOX_FILTER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct buf;
 struct varve_error;
@@ -34,9 +35,11 @@ struct watched_call {
 extern const struct watched_call watched_calls[];
 
 /* Appends the BPF program (struct sock_filter). With one id the ABIs of 32 bits are refused, as
- * nothing watches them: they kill the caller. */
-int sandbox_filter_make(enum sandbox_watch watch, struct buf *ret, struct varve_error *err);
-/* A file with the program, for bwrap's --seccomp. */
+ * nothing watches them: they kill the caller. arch: AUDIT_ARCH_X86_64 or AUDIT_ARCH_AARCH64; 0:
+ * that of this machine. */
+int sandbox_filter_make(enum sandbox_watch watch, uint32_t arch, struct buf *ret,
+			struct varve_error *err);
+/* A file with the program for this machine, for bwrap's --seccomp. */
 int sandbox_filter_open(enum sandbox_watch watch, int *ret_fd, struct varve_error *err);
 /* Installs it for the calling process and all it becomes, with no new privileges from here on. Only
  * system calls: may follow a fork. Returns the listener, or -errno. */

@@ -101,7 +101,7 @@ static int prepare_filter(const struct sandbox_host *host, const struct sandbox_
 		return varve_error_set(err, -errno, "make a socket");
 	run->listener_read = ends[0];
 	run->listener_write = ends[1];
-	return sandbox_filter_make(watch, &run->program, err);
+	return sandbox_filter_make(watch, 0, &run->program, err);
 }
 
 static int prepare(const struct sandbox_host *host, const struct sandbox_spec *spec,
