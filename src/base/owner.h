@@ -34,7 +34,7 @@ struct owner_links;
 struct owners {
 	enum owner_mode mode;
 	bool file_whiteouts; /* whiteouts are empty files with a record "c0:0" */
-	struct owner_links *links; /* OWNER_ONE: borrowed; NULL: such files are all 0:0 */
+	struct owner_links *links; /* borrowed; NULL: such files are all 0:0 */
 };
 
 /* "root", "subuid", "one": names of store directories and of members in keys; stable. */

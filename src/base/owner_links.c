@@ -21,6 +21,7 @@ enum { LIST_DEPTH = 2048 };
 struct owner_links {
 	void *inodes; /* tsearch(3) tree of struct inode */
 	size_t count;
+	bool devices;
 };
 
 /* Two inodes of one number on different file systems are told apart by their births as well. */
@@ -108,6 +109,23 @@ bool owner_links_get(const struct owner_links *links, int dirfd, const char *nam
 	*ret_uid = (*found)->uid;
 	*ret_gid = (*found)->gid;
 	return true;
+}
+
+void owner_links_note_device(struct owner_links *links)
+{
+	if (links)
+		links->devices = true;
+}
+
+bool owner_links_has_devices(const struct owner_links *links)
+{
+	return links && links->devices;
+}
+
+void owner_links_forget_devices(struct owner_links *links)
+{
+	if (links)
+		links->devices = false;
 }
 
 int owner_links_load(struct owner_links *links, int tree, const struct strv *list)

@@ -13,6 +13,8 @@
 struct owner_links;
 struct strv;
 
+/* Also remembers whether a device was met: commands that shall see it as one must be supervised for
+ * it (sandbox.h). */
 struct owner_links *owner_links_new(void);
 void owner_links_free(struct owner_links *links);
 
@@ -23,6 +25,10 @@ int owner_links_set(struct owner_links *links, int dirfd, const char *name, uint
 /* false: not in the table, which means 0:0. */
 bool owner_links_get(const struct owner_links *links, int dirfd, const char *name,
 		     uint32_t *ret_uid, uint32_t *ret_gid);
+
+void owner_links_note_device(struct owner_links *links); /* NULL: nowhere to note it */
+bool owner_links_has_devices(const struct owner_links *links);
+void owner_links_forget_devices(struct owner_links *links);
 
 /* Enters what a tree's list says; paths that are not there (any more) are passed over. */
 int owner_links_load(struct owner_links *links, int tree, const struct strv *list);

@@ -101,6 +101,8 @@ struct sandbox_spec {
 	bool network; /* true: the host's network, with its resolv.conf */
 	bool terminal; /* keep the controlling terminal (varve run, shell) */
 	bool fast; /* with one id: owners are recorded but not shown (ownership: fast) */
+	bool devices; /* with more ids: devices of layers look like devices, at a cost for each look
+			 at a file; with one they do anyway */
 	uint32_t uid, gid; /* user of the command, inside */
 	const struct strv *groups; /* further group ids as decimal text; may be NULL */
 	const struct strv *argv;

@@ -168,8 +168,7 @@ int sandbox_detect(struct sandbox_host *ret, struct varve_error *err)
 	if (r == 0 && host.owners.mode != OWNER_ROOT && detect_subuid(&host, NULL) < 0)
 		host.owners.mode = OWNER_ONE;
 	host.overlay = host.listener = true;
-	if (r == 0 && host.owners.mode == OWNER_ONE)
-		host.owners.links = owner_links_new();
+	host.owners.links = owner_links_new();
 	if (r < 0) {
 		sandbox_host_release(&host);
 		return r;

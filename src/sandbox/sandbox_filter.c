@@ -21,59 +21,65 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
 #endif
 
-enum { PROGRAM_LIMIT = 1 << 20 };
+enum {
+	PROGRAM_LIMIT = 1 << 20,
+	IN_ALL = 1 << WATCH_ALL,
+	IN_LOOKS = IN_ALL | 1 << WATCH_SEEN_DEVICES,
+	IN_OWNERS = IN_ALL | 1 << WATCH_OWNERS,
+	IN_DEVICES = IN_OWNERS | IN_LOOKS | 1 << WATCH_DEVICES,
+};
 
 const struct watched_call watched_calls[] = {
-	{"mknod", WATCH_DEVICES, 1, S_IFMT, S_IFCHR},
-	{"mknod", WATCH_DEVICES, 1, S_IFMT, S_IFBLK},
-	{"mknodat", WATCH_DEVICES, 2, S_IFMT, S_IFCHR},
-	{"mknodat", WATCH_DEVICES, 2, S_IFMT, S_IFBLK},
-	{"chown", WATCH_OWNERS, -1, 0, 0},
-	{"lchown", WATCH_OWNERS, -1, 0, 0},
-	{"fchown", WATCH_OWNERS, -1, 0, 0},
-	{"fchownat", WATCH_OWNERS, -1, 0, 0},
-	{"stat", WATCH_ALL, -1, 0, 0},
-	{"lstat", WATCH_ALL, -1, 0, 0},
-	{"fstat", WATCH_ALL, -1, 0, 0},
-	{"newfstatat", WATCH_ALL, -1, 0, 0},
-	{"statx", WATCH_ALL, -1, 0, 0},
-	{"setuid", WATCH_ALL, -1, 0, 0},
-	{"setgid", WATCH_ALL, -1, 0, 0},
-	{"setreuid", WATCH_ALL, -1, 0, 0},
-	{"setregid", WATCH_ALL, -1, 0, 0},
-	{"setresuid", WATCH_ALL, -1, 0, 0},
-	{"setresgid", WATCH_ALL, -1, 0, 0},
-	{"setfsuid", WATCH_ALL, -1, 0, 0},
-	{"setfsgid", WATCH_ALL, -1, 0, 0},
-	{"setgroups", WATCH_ALL, -1, 0, 0},
-	{"prctl", WATCH_ALL, 0, UINT32_MAX, PR_SET_KEEPCAPS},
-	{"prctl", WATCH_ALL, 0, UINT32_MAX, PR_SET_SECUREBITS},
-	{"getuid", WATCH_ALL, -1, 0, 0},
-	{"geteuid", WATCH_ALL, -1, 0, 0},
-	{"getgid", WATCH_ALL, -1, 0, 0},
-	{"getegid", WATCH_ALL, -1, 0, 0},
-	{"getresuid", WATCH_ALL, -1, 0, 0},
-	{"getresgid", WATCH_ALL, -1, 0, 0},
-	{"getgroups", WATCH_ALL, -1, 0, 0},
-	{"open", WATCH_ALL, 1, O_CREAT, O_CREAT},
-	{"openat", WATCH_ALL, 2, O_CREAT, O_CREAT},
-	{"openat", WATCH_ALL, 2, O_TMPFILE, O_TMPFILE},
-	{"openat2", WATCH_ALL, -1, 0, 0},
-	{"creat", WATCH_ALL, -1, 0, 0},
-	{"mkdir", WATCH_ALL, -1, 0, 0},
-	{"mkdirat", WATCH_ALL, -1, 0, 0},
-	{"symlink", WATCH_ALL, -1, 0, 0},
-	{"symlinkat", WATCH_ALL, -1, 0, 0},
-	{"mknod", WATCH_ALL, 1, S_IFMT, S_IFIFO},
-	{"mknod", WATCH_ALL, 1, S_IFMT, S_IFREG},
-	{"mknodat", WATCH_ALL, 2, S_IFMT, S_IFIFO},
-	{"mknodat", WATCH_ALL, 2, S_IFMT, S_IFREG},
-	{"mknod", WATCH_ALL, 1, S_IFMT, 0},
-	{"mknodat", WATCH_ALL, 2, S_IFMT, 0},
-	{"listxattr", WATCH_ALL, -1, 0, 0},
-	{"llistxattr", WATCH_ALL, -1, 0, 0},
-	{"flistxattr", WATCH_ALL, -1, 0, 0},
-	{NULL, WATCH_NOTHING, -1, 0, 0},
+	{"mknod", IN_DEVICES, 1, S_IFMT, S_IFCHR},
+	{"mknod", IN_DEVICES, 1, S_IFMT, S_IFBLK},
+	{"mknodat", IN_DEVICES, 2, S_IFMT, S_IFCHR},
+	{"mknodat", IN_DEVICES, 2, S_IFMT, S_IFBLK},
+	{"chown", IN_OWNERS, -1, 0, 0},
+	{"lchown", IN_OWNERS, -1, 0, 0},
+	{"fchown", IN_OWNERS, -1, 0, 0},
+	{"fchownat", IN_OWNERS, -1, 0, 0},
+	{"stat", IN_LOOKS, -1, 0, 0},
+	{"lstat", IN_LOOKS, -1, 0, 0},
+	{"fstat", IN_LOOKS, -1, 0, 0},
+	{"newfstatat", IN_LOOKS, -1, 0, 0},
+	{"statx", IN_LOOKS, -1, 0, 0},
+	{"setuid", IN_ALL, -1, 0, 0},
+	{"setgid", IN_ALL, -1, 0, 0},
+	{"setreuid", IN_ALL, -1, 0, 0},
+	{"setregid", IN_ALL, -1, 0, 0},
+	{"setresuid", IN_ALL, -1, 0, 0},
+	{"setresgid", IN_ALL, -1, 0, 0},
+	{"setfsuid", IN_ALL, -1, 0, 0},
+	{"setfsgid", IN_ALL, -1, 0, 0},
+	{"setgroups", IN_ALL, -1, 0, 0},
+	{"prctl", IN_ALL, 0, UINT32_MAX, PR_SET_KEEPCAPS},
+	{"prctl", IN_ALL, 0, UINT32_MAX, PR_SET_SECUREBITS},
+	{"getuid", IN_ALL, -1, 0, 0},
+	{"geteuid", IN_ALL, -1, 0, 0},
+	{"getgid", IN_ALL, -1, 0, 0},
+	{"getegid", IN_ALL, -1, 0, 0},
+	{"getresuid", IN_ALL, -1, 0, 0},
+	{"getresgid", IN_ALL, -1, 0, 0},
+	{"getgroups", IN_ALL, -1, 0, 0},
+	{"open", IN_ALL, 1, O_CREAT, O_CREAT},
+	{"openat", IN_ALL, 2, O_CREAT, O_CREAT},
+	{"openat", IN_ALL, 2, O_TMPFILE, O_TMPFILE},
+	{"openat2", IN_ALL, -1, 0, 0},
+	{"creat", IN_ALL, -1, 0, 0},
+	{"mkdir", IN_ALL, -1, 0, 0},
+	{"mkdirat", IN_ALL, -1, 0, 0},
+	{"symlink", IN_ALL, -1, 0, 0},
+	{"symlinkat", IN_ALL, -1, 0, 0},
+	{"mknod", IN_ALL, 1, S_IFMT, S_IFIFO},
+	{"mknod", IN_ALL, 1, S_IFMT, S_IFREG},
+	{"mknodat", IN_ALL, 2, S_IFMT, S_IFIFO},
+	{"mknodat", IN_ALL, 2, S_IFMT, S_IFREG},
+	{"mknod", IN_ALL, 1, S_IFMT, 0},
+	{"mknodat", IN_ALL, 2, S_IFMT, 0},
+	{"listxattr", IN_LOOKS, -1, 0, 0},
+	{"llistxattr", IN_LOOKS, -1, 0, 0},
+	{"flistxattr", IN_LOOKS, -1, 0, 0},
+	{NULL, 0, -1, 0, 0},
 };
 
 /* Where nobody watches them they would fail, and with them the program. */
@@ -111,9 +117,7 @@ static int add_watched(scmp_filter_ctx filter, enum sandbox_watch watch)
 	for (call = watched_calls; r == 0 && call->name; call++) {
 		int number = seccomp_syscall_resolve_name(call->name);
 
-		if (watch < call->from || number == __NR_SCMP_ERROR)
-			continue;
-		if (watch == WATCH_FLAT && call->from == WATCH_DEVICES)
+		if (!(call->in & 1U << watch) || number == __NR_SCMP_ERROR)
 			continue;
 		if (call->flags_at < 0)
 			r = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, number, 0);
@@ -149,9 +153,10 @@ static int add_pretended(scmp_filter_ctx filter, enum sandbox_watch watch)
 /* What could go round the supervisor: files are opened and looked at in an io_uring too. */
 static int add_refused(scmp_filter_ctx filter, enum sandbox_watch watch)
 {
-	return watch == WATCH_ALL ? seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
-						     SCMP_SYS(io_uring_setup), 0)
-				  : 0;
+	return watch == WATCH_ALL || watch == WATCH_SEEN_DEVICES
+		       ? seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup),
+					  0)
+		       : 0;
 }
 
 static int use_arch(scmp_filter_ctx filter, uint32_t arch)

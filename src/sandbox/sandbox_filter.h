@@ -12,21 +12,24 @@ struct varve_error;
 enum sandbox_watch {
 	WATCH_NOTHING, /* no listener, but ids of our own: devices cannot be made (EPERM) */
 	WATCH_DEVICES, /* ids of our own: devices become records */
+	WATCH_SEEN_DEVICES, /* the same, and commands see them as devices */
 	WATCH_FLAT, /* one id and no listener: changes of owners and ids succeed, and are lost */
 	WATCH_OWNERS, /* one id: owners and devices become records; programs see 0:0, and changes
 			 of their ids succeed without effect */
 	WATCH_ALL, /* one id: owners, devices, ids and new files are as with real root, and seen */
+	WATCH_KINDS,
 };
 
 struct sandbox_host;
-/* What a host can do for a command; fast: and what the command does with less of. */
-enum sandbox_watch sandbox_watch(const struct sandbox_host *host, bool fast);
+struct sandbox_spec;
+/* What a host can do for a command, and the command asks for. */
+enum sandbox_watch sandbox_watch(const struct sandbox_host *host, const struct sandbox_spec *spec);
 
 /* The calls of interest, by name: each is notified by the filter and has a handler in
  * supervise_call.h. */
 struct watched_call {
 	const char *name;
-	enum sandbox_watch from; /* notified in this watch and in all above it */
+	unsigned in; /* bits of enum sandbox_watch: where it is notified */
 	int flags_at; /* argument that tells whether it is of interest: all its bits of mask are
 			 value; -1: always */
 	unsigned long mask, value;

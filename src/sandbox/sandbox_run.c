@@ -65,25 +65,27 @@ static int write_arguments(const struct strv *options, int *ret_fd)
 	return r;
 }
 
-enum sandbox_watch sandbox_watch(const struct sandbox_host *host, bool fast)
+enum sandbox_watch sandbox_watch(const struct sandbox_host *host, const struct sandbox_spec *spec)
 {
-	if (host->owners.mode != OWNER_ONE)
-		return host->listener ? WATCH_DEVICES : WATCH_NOTHING;
 	if (!host->listener)
-		return WATCH_FLAT;
-	return fast ? WATCH_OWNERS : WATCH_ALL;
+		return host->owners.mode == OWNER_ONE ? WATCH_FLAT : WATCH_NOTHING;
+	if (host->owners.mode != OWNER_ONE)
+		return spec->devices ? WATCH_SEEN_DEVICES : WATCH_DEVICES;
+	return spec->fast ? WATCH_OWNERS : WATCH_ALL;
 }
 
 enum sandbox_loss sandbox_loss(const struct sandbox_host *host, bool fast)
 {
-	switch (sandbox_watch(host, fast)) {
+	switch (sandbox_watch(host, &(struct sandbox_spec){.fast = fast})) {
 	case WATCH_FLAT:
 		return SANDBOX_LOSES_OWNERS;
 	case WATCH_OWNERS:
 		return SANDBOX_HIDES_OWNERS;
 	case WATCH_NOTHING:
 	case WATCH_DEVICES:
+	case WATCH_SEEN_DEVICES:
 	case WATCH_ALL:
+	case WATCH_KINDS:
 		break;
 	}
 	return SANDBOX_LOSES_NOTHING;
@@ -92,7 +94,7 @@ enum sandbox_loss sandbox_loss(const struct sandbox_host *host, bool fast)
 static int prepare_filter(const struct sandbox_host *host, const struct sandbox_spec *spec,
 			  struct run *run, struct varve_error *err)
 {
-	enum sandbox_watch watch = sandbox_watch(host, spec->fast);
+	enum sandbox_watch watch = sandbox_watch(host, spec);
 	int ends[2];
 
 	if (!host->listener)

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/owner_links.h"
 
 #ifndef SECCOMP_ADDFD_FLAG_SEND
 #define SECCOMP_ADDFD_FLAG_SEND (1UL << 1) /* Linux 5.14 */
@@ -135,6 +136,8 @@ static int make_device(struct call *c, const struct call_place *place, mode_t mo
 		r = -errno;
 	if (r < 0)
 		(void)unlinkat(place->dir, place->name, 0);
+	else
+		owner_links_note_device(c->s->owners->links);
 	return call_holds_no_record(r) ? -EPERM : r;
 }
 

@@ -22,7 +22,8 @@ int call_record(const struct supervisor *s, int fd, struct owner_record *ret)
 	if (r == 0 && (ret->owned || ret->device))
 		return 1;
 	/* What holds no attributes says so in several ways. */
-	if (s->owners->links && owner_links_get(s->owners->links, fd, "", &ret->uid, &ret->gid))
+	if (s->owners->mode == OWNER_ONE &&
+	    owner_links_get(s->owners->links, fd, "", &ret->uid, &ret->gid))
 		ret->owned = true;
 	return ret->owned;
 }

@@ -19,7 +19,7 @@ static int answer_stat(struct call *c, int fd, uint64_t address)
 	_Static_assert(sizeof(struct stat) == 144 || sizeof(struct stat) == 128, "struct stat");
 	if (r <= 0 || fstat(fd, &st) < 0)
 		return SUPERVISE_CONTINUE;
-	owner_record_apply(&record, OWNER_ONE, &st);
+	owner_record_apply(&record, c->s->owners->mode, &st);
 	return call_write(c, address, &st, sizeof(st));
 }
 
@@ -62,7 +62,7 @@ static int answer_statx(struct call *c, int fd)
 	if (call_record(c->s, fd, &record) <= 0 || fstat(fd, &st) < 0 ||
 	    statx(fd, "", AT_EMPTY_PATH | sync, (unsigned)c->args[3], &stx) < 0)
 		return SUPERVISE_CONTINUE;
-	owner_record_apply(&record, OWNER_ONE, &st);
+	owner_record_apply(&record, c->s->owners->mode, &st);
 	stx.stx_uid = st.st_uid;
 	stx.stx_gid = st.st_gid;
 	stx.stx_mode = (uint16_t)st.st_mode;

@@ -24,7 +24,7 @@ struct script_case {
 	uint32_t uid, gid;
 	bool network;
 	bool own_ids; /* needs more than one id */
-	bool fast;
+	bool fast, devices;
 };
 
 struct scene {
@@ -57,6 +57,7 @@ static inline int run_script(const struct scene *scene, const char *root, const 
 				    .temporary = tmp,
 				    .network = scene->c->network,
 				    .fast = scene->c->fast,
+				    .devices = scene->c->devices,
 				    .uid = scene->c->uid,
 				    .gid = scene->c->gid,
 				    .argv = &argv};
@@ -153,7 +154,6 @@ static inline void fixture_use_one_id(struct fixture *fixture)
 	if (fixture->host.owners.mode == OWNER_ONE)
 		return;
 	fixture->host.owners.mode = OWNER_ONE;
-	fixture->host.owners.links = owner_links_new();
 }
 
 #endif

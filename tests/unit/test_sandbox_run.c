@@ -105,6 +105,12 @@ static const struct script_case script_cases[] = {
 		 "&& test -p /data/p && mv /data/c /data/d && ! mknod /data/d c 1 5 2>/dev/null && "
 		 "! mknod /data/x/y c 1 5 2>/dev/null && ! mknod /data/w c 0 0 2>/dev/null",
 	 .look = look_devices},
+	{.what = "devices are seen",
+	 .devices = true,
+	 .script =
+		 "cd /data; mknod c b 8 1; stat -c '%F %t:%T %u:%g' c; chown 5:6 c; test -b c && stat -c %u:%g c; "
+		 "mkdir t; tar cf - c | tar xf - -C t; test -b t/c && stat -c %u:%g gone t/c",
+	 .output = "block special file 8:1 0:0\n5:6\n0:0\n5:6\n"},
 	{.what = "capabilities",
 	 .script = "grep -E 'Cap(Inh|Prm|Eff|Amb)' /proc/self/status | cut -f2 | sort -u",
 	 .output = "00000000a00425fb\n"},
