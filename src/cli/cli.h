@@ -19,7 +19,7 @@ struct cli_values {
 	struct strv outputs, images, mirrors, secrets, upgrade, environment, mounts;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
-		network, all;
+		network, all, apparmor_profile;
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };

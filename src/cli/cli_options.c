@@ -97,6 +97,14 @@ const struct cli_option cli_gc_options[] = {
 	{0},
 };
 
+const struct cli_option cli_doctor_options[] = {
+	{"mirror", 0, CLI_LIST, AT(mirrors), "NAME=URL", "also ask this mirror (repeatable)"},
+	{"offline", 0, CLI_FLAG, AT(offline), NULL, "ask no mirror"},
+	{"apparmor-profile", 0, CLI_FLAG, AT(apparmor_profile), NULL,
+	 "print a profile that lets varve make user namespaces"},
+	{0},
+};
+
 const struct cli_option cli_help_options[] = {
 	{"help", 'h', CLI_FLAG, AT(help), NULL, "print this help"},
 	{0},
@@ -216,7 +224,8 @@ static const struct cli_command doctor_command = {
 	.arguments = "",
 	.run = cmd_doctor,
 	.summary = "say what this host can do, and how to cure what it cannot",
-	.options = GROUPS(cli_json_options, cli_store_options)};
+	.detail = "Exits 3 when commands cannot run here at all.",
+	.options = GROUPS(cli_doctor_options, cli_json_options, cli_store_options)};
 
 const struct cli_command *const cli_commands[] = {&build_command,   &plan_command,
 						  &explain_command, &lock_command,
@@ -228,9 +237,20 @@ const struct cli_command *const cli_commands[] = {&build_command,   &plan_comman
 
 /* Names of all tables above, for recipes: an option of a recipe must not hide one of varve. A test
  * compares this list with the tables. */
-const char *const cli_reserved_options[] = {
-	"all",    "caches",   "compression", "dot",     "dry-run", "env",      "expect-cached",
-	"failed", "help",     "image",       "jobs",    "json",    "keep",     "locked",
-	"logs",   "mirror",   "network",     "offline", "output",  "platform", "progress",
-	"push",   "registry", "secret",      "set",     "store",   "trees",    "upgrade",
-	"user",   "version",  "volume",      "workdir", NULL};
+const char *const cli_reserved_options[] = {"all",      "apparmor-profile",
+					    "caches",   "compression",
+					    "dot",      "dry-run",
+					    "env",      "expect-cached",
+					    "failed",   "help",
+					    "image",    "jobs",
+					    "json",     "keep",
+					    "locked",   "logs",
+					    "mirror",   "network",
+					    "offline",  "output",
+					    "platform", "progress",
+					    "push",     "registry",
+					    "secret",   "set",
+					    "store",    "trees",
+					    "upgrade",  "user",
+					    "version",  "volume",
+					    "workdir",  NULL};

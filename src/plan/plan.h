@@ -40,6 +40,7 @@ struct plan_source {
 struct plan_sources {
 	struct plan_source *items; /* in an order in which they can be resolved */
 	size_t count, alloc;
+	bool commands; /* plan_collect_sources: there are steps that run commands */
 };
 
 struct plan_options {

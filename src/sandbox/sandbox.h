@@ -43,29 +43,14 @@ struct sandbox_host {
 	struct varve_error cause; /* why not more than this: of SANDBOX_NONE */
 };
 
-/* Finds out, without forking, how steps can run here: real root -> OWNER_ROOT; newuidmap, newgidmap
- * and
- * >= 65535 ids in /etc/subuid and /etc/subgid (by name or number) -> OWNER_SUBUID; else
- * -VARVE_E_HOST with what is missing and the command that cures it. */
-int sandbox_detect(struct sandbox_host *ret, struct varve_error *err);
+/* Finds out by trying, in children, how commands can run here with a store in the directory
+ * store_dirfd (sandbox_probe.h tells how, and what to keep of it). Never fails: a host where none
+ * can is SANDBOX_NONE. */
+void sandbox_detect(int store_dirfd, struct sandbox_host *ret);
 void sandbox_host_release(struct sandbox_host *host);
 /* What is lost of owners when a command runs here; fast: and it need not see them. */
 enum sandbox_loss { SANDBOX_LOSES_NOTHING, SANDBOX_HIDES_OWNERS, SANDBOX_LOSES_OWNERS };
 enum sandbox_loss sandbox_loss(const struct sandbox_host *host, bool fast);
-
-/* One row of `varve doctor`. */
-enum sandbox_verdict { SANDBOX_OK, SANDBOX_DEGRADED, SANDBOX_MISSING };
-struct sandbox_finding {
-	char name[32]; /* "user namespaces", "overlay", ... */
-	enum sandbox_verdict verdict;
-	char detail[256]; /* what was found, or what is missing */
-	char cure[256]; /* command or setting; "" when ok */
-};
-enum { SANDBOX_FINDINGS = 16 };
-/* Tries each capability for real on the file system of store_dirfd (unshare, id maps, overlay with
- * whiteout and opaque directory, bubblewrap, listener, free space, user xattrs). Returns the number
- * of rows; never fails. sandbox.md section 6 gives causes and texts. */
-size_t sandbox_examine(int store_dirfd, struct sandbox_finding findings[SANDBOX_FINDINGS]);
 
 /* Forks a process that runs fn(cookie) as id 0 of a new user namespace (OWNER_ROOT: of none) and in
  * an own mount namespace with private propagation; its exit status is fn's result (0..255).
