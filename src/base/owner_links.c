@@ -58,6 +58,11 @@ void owner_links_free(struct owner_links *links)
 	free(links);
 }
 
+size_t owner_links_count(const struct owner_links *links)
+{
+	return links ? links->count : 0;
+}
+
 static int identify(int dirfd, const char *name, struct inode *ret)
 {
 	struct statx stx;

@@ -8,6 +8,7 @@
 #define BASE_OWNER_LINKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct owner_links;
@@ -17,6 +18,7 @@ struct strv;
  * it (sandbox.h). */
 struct owner_links *owner_links_new(void);
 void owner_links_free(struct owner_links *links);
+size_t owner_links_count(const struct owner_links *links); /* NULL: none */
 
 /* dirfd/name is not followed; an empty name is dirfd itself (which may be an O_PATH descriptor).
  * Functions return 0 or -errno. */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -76,6 +77,11 @@ const struct watched_call watched_calls[] = {
 	{"mknodat", IN_ALL, 2, S_IFMT, S_IFREG},
 	{"mknod", IN_ALL, 1, S_IFMT, 0},
 	{"mknodat", IN_ALL, 2, S_IFMT, 0},
+	{"pivot_root", IN_LOOKS, -1, 0, 0},
+	{"chroot", IN_LOOKS, -1, 0, 0},
+	{"setns", IN_LOOKS, -1, 0, 0},
+	{"unshare", IN_LOOKS, -1, 0, 0},
+	{"clone", IN_LOOKS, 0, CLONE_NEWNS, CLONE_NEWNS},
 	{"listxattr", IN_LOOKS, -1, 0, 0},
 	{"llistxattr", IN_LOOKS, -1, 0, 0},
 	{"flistxattr", IN_LOOKS, -1, 0, 0},

@@ -31,16 +31,17 @@ static const struct {
 	const char *name;
 	call_handler handle;
 } handlers[] = {
-	HANDLER(chown),    HANDLER(lchown),    HANDLER(fchown),     HANDLER(fchownat),
-	HANDLER(stat),     HANDLER(lstat),     HANDLER(fstat),      HANDLER(newfstatat),
-	HANDLER(statx),    HANDLER(listxattr), HANDLER(llistxattr), HANDLER(flistxattr),
-	HANDLER(open),     HANDLER(openat),    HANDLER(openat2),    HANDLER(creat),
-	HANDLER(mkdir),    HANDLER(mkdirat),   HANDLER(symlink),    HANDLER(symlinkat),
-	HANDLER(mknod),    HANDLER(mknodat),   HANDLER(setuid),     HANDLER(setgid),
-	HANDLER(setreuid), HANDLER(setregid),  HANDLER(setresuid),  HANDLER(setresgid),
-	HANDLER(setfsuid), HANDLER(setfsgid),  HANDLER(setgroups),  HANDLER(getuid),
-	HANDLER(geteuid),  HANDLER(getgid),    HANDLER(getegid),    HANDLER(getresuid),
-	HANDLER(prctl),    HANDLER(getresgid), HANDLER(getgroups),
+	HANDLER(chown),    HANDLER(lchown),     HANDLER(fchown),     HANDLER(fchownat),
+	HANDLER(stat),     HANDLER(lstat),      HANDLER(fstat),      HANDLER(newfstatat),
+	HANDLER(statx),    HANDLER(listxattr),  HANDLER(llistxattr), HANDLER(flistxattr),
+	HANDLER(open),     HANDLER(openat),     HANDLER(openat2),    HANDLER(creat),
+	HANDLER(mkdir),    HANDLER(mkdirat),    HANDLER(symlink),    HANDLER(symlinkat),
+	HANDLER(mknod),    HANDLER(mknodat),    HANDLER(setuid),     HANDLER(setgid),
+	HANDLER(setreuid), HANDLER(setregid),   HANDLER(setresuid),  HANDLER(setresgid),
+	HANDLER(setfsuid), HANDLER(setfsgid),   HANDLER(setgroups),  HANDLER(getuid),
+	HANDLER(geteuid),  HANDLER(getgid),     HANDLER(getegid),    HANDLER(getresuid),
+	HANDLER(prctl),    HANDLER(pivot_root), HANDLER(chroot),     HANDLER(setns),
+	HANDLER(unshare),  HANDLER(clone),      HANDLER(getresgid),  HANDLER(getgroups),
 };
 
 call_handler call_find_handler(const char *name)
@@ -177,7 +178,7 @@ static int serve_in_proc(struct supervisor *s, int pidfd)
 
 int supervise(int listener, pid_t pid, const struct owners *owners, struct varve_error *err)
 {
-	struct supervisor s = {.listener = listener, .proc = -1, .owners = owners};
+	struct supervisor s = {.listener = listener, .proc = -1, .owners = owners, .first = pid};
 	CLEANUP(fd_close) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	int r;
 

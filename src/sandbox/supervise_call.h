@@ -25,8 +25,10 @@ struct supervisor {
 	int listener; /* borrowed */
 	int proc; /* root of a procfs that knows the tasks; also the working directory */
 	const struct owners *owners;
-	uint64_t root_mount,
-		root_inode; /* which root directory is ours at the moment; 0: unknown */
+	pid_t first; /* bwrap's first process, which stays outside */
+	uint64_t root_mount, root_inode; /* which root is ours at the moment; 0: unknown */
+	unsigned pivots; /* changes of root by pivot_root(2) */
+	bool roots_differ; /* since then a task has looked for another root */
 	struct ids_table ids;
 };
 
@@ -51,26 +53,36 @@ uint64_t call_program(const struct call *c);
 bool call_is_privileged(const struct call *c);
 
 /* --- paths (supervise_path.c) --- */
-/* Descriptors are O_PATH. flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. Returns one, or -errno as the
- * call itself would; -EXDEV: for the kernel to decide (procfs). */
-int call_open(const struct call *c, int dirfd, uint64_t path_address, int flags);
+/* A path of the task, for us: relative to our root and working directory while the call lasts. */
+struct call_path {
+	char text[PATH_MAX];
+	bool follow; /* a last symlink is followed */
+};
+/* flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. -EXDEV: for the kernel to decide (procfs); other
+ * errors are what the call itself would return. Nothing is looked at yet. */
+int call_path(const struct call *c, int dirfd, uint64_t address, int flags, struct call_path *ret);
 /* A descriptor of the task. */
-int call_open_fd(const struct call *c, int fd);
+int call_path_fd(const struct call *c, int fd, struct call_path *ret);
+/* Returns an O_PATH descriptor or -errno. */
+int call_open(const struct call_path *path);
 /* Where something is to be made. */
 struct call_place {
-	int dir; /* -1: none */
+	struct call_path path; /* of the directory */
+	int dir; /* the directory, when it was opened; -1: it was not */
 	char name[NAME_MAX + 1];
 };
 void call_place_release(struct call_place *place);
-int call_open_place(const struct call *c, int dirfd, uint64_t path_address, struct call_place *ret);
+int call_find_place(const struct call *c, int dirfd, uint64_t address, struct call_place *ret);
+int call_open_place(struct call_place *place);
 
 /* --- records of opened files (supervise_record.c) --- */
 /* For the functions of base/owner.h that take a path: relative to our working directory. */
 enum { CALL_FD_PATH = 32 };
 const char *call_fd_path(int fd, char text[CALL_FD_PATH]);
-/* Owner and type of the file as a program shall see them, on top of its stat. 1: there is something
- * to tell that the inode does not say; 0: there is not. */
+/* What the inode does not say of the file. 1: there is something; 0: there is not. */
 int call_record(const struct supervisor *s, int fd, struct owner_record *ret);
+/* The same by path, without opening it; 1 may also mean that it has to be opened to know. */
+int call_may_have_record(const struct supervisor *s, const struct call_path *path);
 int call_set_owner(struct supervisor *s, int fd, uint32_t uid, uint32_t gid);
 /* The result of owner_record_set where the file system, or the kind of file, keeps no records. */
 bool call_holds_no_record(int r);
@@ -118,6 +130,12 @@ DECLARE_HANDLER(setfsuid);
 DECLARE_HANDLER(setfsgid);
 DECLARE_HANDLER(setgroups);
 DECLARE_HANDLER(prctl);
+/* supervise_path.c */
+DECLARE_HANDLER(pivot_root);
+DECLARE_HANDLER(chroot);
+DECLARE_HANDLER(setns);
+DECLARE_HANDLER(unshare);
+DECLARE_HANDLER(clone);
 /* supervise_getid.c */
 DECLARE_HANDLER(getuid);
 DECLARE_HANDLER(geteuid);

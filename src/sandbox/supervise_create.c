@@ -25,16 +25,16 @@ struct owner {
 	uint32_t uid, gid;
 };
 
-/* Whom a new file in dir belongs to. false: 0:0. */
-static bool new_owner(const struct call *c, int dir, struct owner *ret)
+/* Whom a new file in a directory belongs to. false: 0:0. */
+static bool new_owner(const struct call *c, const struct call_path *directory, struct owner *ret)
 {
 	const struct ids *ids = ids_of(&c->s->ids, c->pid);
 	struct owner_record record = {.owned = false};
 	struct stat st;
 
 	*ret = (struct owner){ids->of[IDS_USER].file, ids->of[IDS_GROUP].file};
-	if (fstat(dir, &st) == 0 && (st.st_mode & S_ISGID)) {
-		(void)call_record(c->s, dir, &record);
+	if (stat(directory->text, &st) == 0 && (st.st_mode & S_ISGID)) {
+		(void)owner_record_get(directory->text, true, &record);
 		ret->gid = record.owned ? record.gid : 0;
 	}
 	return ret->uid != 0 || ret->gid != 0;
@@ -53,9 +53,8 @@ static int own(struct call *c, const struct call_place *place, const struct owne
 static int prepare(struct call *c, int dirfd, uint64_t path, struct call_place *place,
 		   struct owner *ret)
 {
-	int r = call_open_place(c, dirfd, path, place);
-
-	if (r < 0 || !new_owner(c, place->dir, ret) || !call_is_alive(c))
+	if (call_find_place(c, dirfd, path, place) < 0 || !new_owner(c, &place->path, ret) ||
+	    call_open_place(place) < 0 || !call_is_alive(c))
 		return SUPERVISE_CONTINUE;
 	return 1;
 }
@@ -128,7 +127,7 @@ static int make_device(struct call *c, const struct call_place *place, mode_t mo
 		    0600);
 	if (fd < 0)
 		return -errno;
-	record.owned = c->s->owners->mode == OWNER_ONE && new_owner(c, place->dir, &owner);
+	record.owned = c->s->owners->mode == OWNER_ONE && new_owner(c, &place->path, &owner);
 	record.uid = record.owned ? owner.uid : 0;
 	record.gid = record.owned ? owner.gid : 0;
 	r = owner_record_set(call_fd_path(fd, path), true, &record);
@@ -148,7 +147,9 @@ static int make_node(struct call *c, int dirfd, uint64_t path, mode_t mode, unsi
 	int r;
 
 	if (S_ISCHR(mode) || S_ISBLK(mode)) {
-		r = call_open_place(c, dirfd, path, &place);
+		r = call_find_place(c, dirfd, path, &place);
+		if (r == 0)
+			r = call_open_place(&place);
 		if (r == 0 && !call_is_alive(c))
 			r = -ESRCH;
 		return r == 0 ? make_device(c, &place, mode, rdev) : r == -EXDEV ? -EPERM : r;
@@ -204,18 +205,17 @@ static int open_new(struct call *c, const struct call_place *place, const struct
 }
 
 /* A file without a name in a directory. */
-static int open_unnamed(struct call *c, int dirfd, uint64_t path, const struct open_how *how)
+static int open_unnamed(struct call *c, int dirfd, uint64_t address, const struct open_how *how)
 {
-	CLEANUP(fd_close) int dir = call_open(c, dirfd, path, 0);
-	struct call_place place = {.dir = dir, .name = "."};
-	struct owner owner;
 	CLEANUP(fd_close) int fd = -1;
+	struct call_path path;
+	struct owner owner;
 	int r;
 
-	if (dir < 0 || !new_owner(c, dir, &owner) || !call_is_alive(c))
+	if (call_path(c, dirfd, address, 0, &path) < 0 || !new_owner(c, &path, &owner) ||
+	    !call_is_alive(c))
 		return SUPERVISE_CONTINUE;
-	fd = openat(place.dir, ".", (int)how->flags | O_CLOEXEC,
-		    (mode_t)how->mode & ~call_umask(c));
+	fd = open(path.text, (int)how->flags | O_CLOEXEC, (mode_t)how->mode & ~call_umask(c));
 	if (fd < 0)
 		return -errno;
 	r = call_set_owner(c->s, fd, owner.uid, owner.gid);

@@ -48,38 +48,47 @@ static int change(struct call *c, int fd, uint32_t uid, uint32_t gid)
 			      gid == (uint32_t)KEEP ? (now.owned ? now.gid : 0) : gid);
 }
 
-static int change_path(struct call *c, int dirfd, uint64_t path, const uint64_t ids[2], int flags)
+static int change_path(struct call *c, const struct call_path *path, const uint64_t ids[2])
 {
-	CLEANUP(fd_close) int fd = -1;
+	CLEANUP(fd_close) int fd = call_open(path);
+
+	return fd < 0 ? fd : change(c, fd, (uint32_t)ids[0], (uint32_t)ids[1]);
+}
+
+static int change_at(struct call *c, int dirfd, uint64_t address, const uint64_t ids[2], int flags)
+{
+	struct call_path path;
+	int r;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return SUPERVISE_CONTINUE;
-	fd = call_open(c, dirfd, path, flags);
-	if (fd == -EXDEV)
-		return SUPERVISE_CONTINUE;
-	return fd < 0 ? fd : change(c, fd, (uint32_t)ids[0], (uint32_t)ids[1]);
+	r = call_path(c, dirfd, address, flags, &path);
+	if (r < 0)
+		return r == -EXDEV ? SUPERVISE_CONTINUE : r;
+	return change_path(c, &path, ids);
 }
 
 long handle_chown(struct call *c)
 {
-	return change_path(c, AT_FDCWD, c->args[0], &c->args[1], 0);
+	return change_at(c, AT_FDCWD, c->args[0], &c->args[1], 0);
 }
 
 long handle_lchown(struct call *c)
 {
-	return change_path(c, AT_FDCWD, c->args[0], &c->args[1], AT_SYMLINK_NOFOLLOW);
+	return change_at(c, AT_FDCWD, c->args[0], &c->args[1], AT_SYMLINK_NOFOLLOW);
 }
 
 long handle_fchownat(struct call *c)
 {
-	return change_path(c, (int)c->args[0], c->args[1], &c->args[2], (int)c->args[4]);
+	return change_at(c, (int)c->args[0], c->args[1], &c->args[2], (int)c->args[4]);
 }
 
 long handle_fchown(struct call *c)
 {
-	CLEANUP(fd_close) int fd = call_open_fd(c, (int)c->args[0]);
+	struct call_path path;
+	int r = call_path_fd(c, (int)c->args[0], &path);
 
-	if (fd < 0)
-		return fd == -ENOENT ? -EBADF : fd;
-	return change(c, fd, (uint32_t)c->args[1], (uint32_t)c->args[2]);
+	if (r == 0)
+		r = change_path(c, &path, &c->args[1]);
+	return r == -ENOENT ? -EBADF : r;
 }

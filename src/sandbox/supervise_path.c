@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Finding what a path means to another task. Its root directory becomes ours for as long as nobody
- * with another one calls: then all symlinks lead where they lead it. */
+ * with another one calls: then absolute paths and all symlinks lead where they lead it. Relative
+ * ones go through the task's own links in the procfs that is our working directory:
+ * "PID/cwd/PATH", "PID/fd/N/PATH". */
 #include "sandbox/supervise_call.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -17,25 +20,27 @@
 #define STATX_MNT_ID 0x1000U /* Linux 5.8 */
 #endif
 
-static int open_of_task(const struct call *c, const char *what)
+/* bwrap changes its root and then starts the command. From there on all tasks share that one,
+ * bwrap's own first process excepted, until one of them looks for another. */
+static bool root_is_known(const struct call *c)
 {
-	char path[CALL_FD_PATH + NAME_MAX];
-	int fd;
+	const struct supervisor *s = c->s;
 
-	(void)snprintf(path, sizeof(path), "%d/%s", c->pid, what);
-	fd = openat(c->s->proc, path, O_PATH | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return s->root_inode != 0 && s->pivots > 0 && !s->roots_differ && c->pid != s->first;
 }
 
 static int enter_root(const struct call *c)
 {
 	struct supervisor *s = c->s;
-	CLEANUP(fd_close) int root = open_of_task(c, "root");
+	CLEANUP(fd_close) int root = -1;
+	char path[CALL_FD_PATH];
 	struct statx stx;
 
-	if (root < 0)
-		return root;
-	if (statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &stx) < 0)
+	if (root_is_known(c))
+		return 0;
+	(void)snprintf(path, sizeof(path), "%d/root", c->pid);
+	root = open(path, O_PATH | O_CLOEXEC);
+	if (root < 0 || statx(root, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &stx) < 0)
 		return -errno;
 	if (s->root_inode == stx.stx_ino && s->root_mount == stx.stx_mnt_id)
 		return 0;
@@ -46,17 +51,39 @@ static int enter_root(const struct call *c)
 	return 0;
 }
 
-int call_open_fd(const struct call *c, int fd)
+long handle_pivot_root(struct call *c)
 {
-	char text[CALL_FD_PATH];
-
-	(void)snprintf(text, sizeof(text), "fd/%d", fd);
-	return open_of_task(c, text);
+	c->s->pivots++;
+	c->s->root_inode = 0;
+	return SUPERVISE_CONTINUE;
 }
 
-static int open_directory(const struct call *c, int dirfd)
+/* What bwrap does on its way to its root says nothing. */
+static long other_root(struct call *c)
 {
-	return dirfd == AT_FDCWD ? open_of_task(c, "cwd") : call_open_fd(c, dirfd);
+	if (c->s->pivots > 0)
+		c->s->roots_differ = true;
+	return SUPERVISE_CONTINUE;
+}
+
+long handle_chroot(struct call *c)
+{
+	return other_root(c);
+}
+
+long handle_setns(struct call *c)
+{
+	return other_root(c);
+}
+
+long handle_unshare(struct call *c)
+{
+	return other_root(c);
+}
+
+long handle_clone(struct call *c)
+{
+	return other_root(c);
 }
 
 /* "self" would be ourselves, if anybody: the sandbox's procfs does not know us. */
@@ -70,41 +97,64 @@ static const char *after_self(const char *path)
 	return NULL;
 }
 
-static int open_path(const struct call *c, int dirfd, const char *path, int flags)
+static int join(struct call_path *ret, int len)
 {
-	CLEANUP(fd_close) int dir = -1;
-	int fd, r = enter_root(c);
-
-	if (r < 0)
-		return r;
-	if (*path != '/') {
-		dir = open_directory(c, dirfd);
-		if (dir < 0)
-			return dir;
-	}
-	fd = openat(dir, path, O_PATH | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0));
-	return fd < 0 ? -errno : fd;
+	return len < 0 || (size_t)len >= sizeof(ret->text) ? -ENAMETOOLONG : 0;
 }
 
-int call_open(const struct call *c, int dirfd, uint64_t path_address, int flags)
+static int relative_path(const struct call *c, int dirfd, const char *path, struct call_path *ret)
+{
+	const char *slash = *path ? "/" : "";
+
+	if (dirfd == AT_FDCWD)
+		return join(ret, snprintf(ret->text, sizeof(ret->text), "%d/cwd%s%s", c->pid, slash,
+					  path));
+	return join(ret, snprintf(ret->text, sizeof(ret->text), "%d/fd/%d%s%s", c->pid, dirfd,
+				  slash, path));
+}
+
+int call_path(const struct call *c, int dirfd, uint64_t address, int flags, struct call_path *ret)
 {
 	char path[PATH_MAX];
 	const char *own;
 	int r = 0;
 
 	path[0] = '\0';
-	if (path_address != 0 || !(flags & AT_EMPTY_PATH))
-		r = call_read_path(c, path_address, path);
+	if (address != 0 || !(flags & AT_EMPTY_PATH))
+		r = call_read_path(c, address, path);
 	if (r < 0)
 		return r;
-	if (path[0] == '\0')
-		return flags & AT_EMPTY_PATH ? open_directory(c, dirfd) : -ENOENT;
+	ret->follow = !(flags & AT_SYMLINK_NOFOLLOW);
+	if (path[0] == '\0') {
+		ret->follow = true; /* the link in the procfs */
+		return flags & AT_EMPTY_PATH ? relative_path(c, dirfd, path, ret) : -ENOENT;
+	}
 	own = after_self(path);
 	if (own)
-		return flags & AT_SYMLINK_NOFOLLOW ? -EXDEV : open_of_task(c, own);
+		return ret->follow ? join(ret, snprintf(ret->text, sizeof(ret->text), "%d/%s",
+							c->pid, own))
+				   : -EXDEV;
 	if (str_starts(path, "/proc/") || str_starts(path, "/sys/"))
 		return -EXDEV;
-	return open_path(c, dirfd, path, flags);
+	r = enter_root(c);
+	if (r < 0)
+		return r;
+	if (*path != '/')
+		return relative_path(c, dirfd, path, ret);
+	return join(ret, snprintf(ret->text, sizeof(ret->text), "%s", path));
+}
+
+int call_path_fd(const struct call *c, int fd, struct call_path *ret)
+{
+	ret->follow = true;
+	return relative_path(c, fd, "", ret);
+}
+
+int call_open(const struct call_path *path)
+{
+	int fd = open(path->text, O_PATH | O_CLOEXEC | (path->follow ? 0 : O_NOFOLLOW));
+
+	return fd < 0 ? -errno : fd;
 }
 
 void call_place_release(struct call_place *place)
@@ -114,29 +164,27 @@ void call_place_release(struct call_place *place)
 
 /* Slashes at the end are of no account where a directory is made, and an error elsewhere, which the
  * kernel tells. */
-int call_open_place(const struct call *c, int dirfd, uint64_t path_address, struct call_place *ret)
+int call_find_place(const struct call *c, int dirfd, uint64_t address, struct call_place *ret)
 {
-	char path[PATH_MAX];
 	size_t len;
 	char *name;
-	int dir, r = call_read_path(c, path_address, path);
+	int r = call_path(c, dirfd, address, 0, &ret->path);
 
 	if (r < 0)
 		return r;
-	if (str_starts(path, "/proc/") || str_starts(path, "/sys/"))
+	for (len = strlen(ret->path.text); len > 1 && ret->path.text[len - 1] == '/'; len--)
+		ret->path.text[len - 1] = '\0';
+	name = strrchr(ret->path.text, '/');
+	if (!name || name[1] == '\0' || strlen(name + 1) > NAME_MAX || str_equal(name + 1, ".") ||
+	    str_equal(name + 1, ".."))
 		return -EXDEV;
-	for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
-		path[len - 1] = '\0';
-	name = strrchr(path, '/');
-	name = name ? name + 1 : path;
-	if (*name == '\0' || strlen(name) > NAME_MAX || str_equal(name, ".") ||
-	    str_equal(name, ".."))
-		return -EXDEV;
-	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
-	*name = '\0';
-	dir = open_path(c, dirfd, *path ? path : ".", 0);
-	if (dir < 0)
-		return dir;
-	ret->dir = dir;
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", name + 1);
+	name[name == ret->path.text] = '\0'; /* "/name" is in "/" */
 	return 0;
+}
+
+int call_open_place(struct call_place *place)
+{
+	place->dir = call_open(&place->path);
+	return place->dir < 0 ? place->dir : 0;
 }

@@ -14,6 +14,15 @@ const char *call_fd_path(int fd, char text[CALL_FD_PATH])
 	return text;
 }
 
+int call_may_have_record(const struct supervisor *s, const struct call_path *path)
+{
+	struct owner_record record;
+
+	if (owner_record_get(path->text, path->follow, &record) < 0)
+		return 0;
+	return record.owned || record.device || owner_links_count(s->owners->links) > 0;
+}
+
 int call_record(const struct supervisor *s, int fd, struct owner_record *ret)
 {
 	char path[CALL_FD_PATH];

@@ -23,33 +23,46 @@ static int answer_stat(struct call *c, int fd, uint64_t address)
 	return call_write(c, address, &st, sizeof(st));
 }
 
-static int stat_path(struct call *c, int dirfd, uint64_t path, uint64_t address, int flags)
+static int stat_path(struct call *c, const struct call_path *path, uint64_t address)
 {
-	CLEANUP(fd_close) int fd = call_open(c, dirfd, path, flags);
+	CLEANUP(fd_close) int fd = -1;
 
+	if (call_may_have_record(c->s, path) > 0)
+		fd = call_open(path);
 	return fd < 0 ? SUPERVISE_CONTINUE : answer_stat(c, fd, address);
+}
+
+static int stat_at(struct call *c, int dirfd, uint64_t path_address, uint64_t address, int flags)
+{
+	struct call_path path;
+
+	if (call_path(c, dirfd, path_address, flags, &path) < 0)
+		return SUPERVISE_CONTINUE;
+	return stat_path(c, &path, address);
 }
 
 long handle_stat(struct call *c)
 {
-	return stat_path(c, AT_FDCWD, c->args[0], c->args[1], 0);
+	return stat_at(c, AT_FDCWD, c->args[0], c->args[1], 0);
 }
 
 long handle_lstat(struct call *c)
 {
-	return stat_path(c, AT_FDCWD, c->args[0], c->args[1], AT_SYMLINK_NOFOLLOW);
+	return stat_at(c, AT_FDCWD, c->args[0], c->args[1], AT_SYMLINK_NOFOLLOW);
 }
 
 long handle_newfstatat(struct call *c)
 {
-	return stat_path(c, (int)c->args[0], c->args[1], c->args[2], (int)c->args[3]);
+	return stat_at(c, (int)c->args[0], c->args[1], c->args[2], (int)c->args[3]);
 }
 
 long handle_fstat(struct call *c)
 {
-	CLEANUP(fd_close) int fd = call_open_fd(c, (int)c->args[0]);
+	struct call_path path;
 
-	return fd < 0 ? SUPERVISE_CONTINUE : answer_stat(c, fd, c->args[1]);
+	if (call_path_fd(c, (int)c->args[0], &path) < 0)
+		return SUPERVISE_CONTINUE;
+	return stat_path(c, &path, c->args[1]);
 }
 
 static int answer_statx(struct call *c, int fd)
@@ -73,8 +86,11 @@ static int answer_statx(struct call *c, int fd)
 
 long handle_statx(struct call *c)
 {
-	const int flags = (int)c->args[2] & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
-	CLEANUP(fd_close) int fd = call_open(c, (int)c->args[0], c->args[1], flags);
+	CLEANUP(fd_close) int fd = -1;
+	struct call_path path;
 
+	if (call_path(c, (int)c->args[0], c->args[1], (int)c->args[2], &path) == 0 &&
+	    call_may_have_record(c->s, &path) > 0)
+		fd = call_open(&path);
 	return fd < 0 ? SUPERVISE_CONTINUE : answer_statx(c, fd);
 }

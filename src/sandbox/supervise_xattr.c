@@ -53,26 +53,39 @@ static int list(struct call *c, int fd)
 	return r < 0 ? r : (int)n;
 }
 
-static int list_path(struct call *c, int flags)
+static int list_path(struct call *c, const struct call_path *path)
 {
-	CLEANUP(fd_close) int fd = call_open(c, AT_FDCWD, c->args[0], flags);
+	CLEANUP(fd_close) int fd = -1;
 
+	if (call_may_have_record(c->s, path) > 0)
+		fd = call_open(path);
 	return fd < 0 ? SUPERVISE_CONTINUE : list(c, fd);
+}
+
+static int list_at(struct call *c, int flags)
+{
+	struct call_path path;
+
+	if (call_path(c, AT_FDCWD, c->args[0], flags, &path) < 0)
+		return SUPERVISE_CONTINUE;
+	return list_path(c, &path);
 }
 
 long handle_listxattr(struct call *c)
 {
-	return list_path(c, 0);
+	return list_at(c, 0);
 }
 
 long handle_llistxattr(struct call *c)
 {
-	return list_path(c, AT_SYMLINK_NOFOLLOW);
+	return list_at(c, AT_SYMLINK_NOFOLLOW);
 }
 
 long handle_flistxattr(struct call *c)
 {
-	CLEANUP(fd_close) int fd = call_open_fd(c, (int)c->args[0]);
+	struct call_path path;
 
-	return fd < 0 ? SUPERVISE_CONTINUE : list(c, fd);
+	if (call_path_fd(c, (int)c->args[0], &path) < 0)
+		return SUPERVISE_CONTINUE;
+	return list_path(c, &path);
 }
