@@ -117,8 +117,10 @@ static int examine(struct session *session, struct rows *rows, struct sandbox_tr
 /* --- the whole ---------------------------------------------------------------------------------
  */
 
-static void print_sum(const struct sandbox_host *host)
+static void print_sum(const struct sandbox_host *host, bool can_chroot)
 {
+	if (host->isolation == SANDBOX_NONE && can_chroot)
+		printf("\nCommands run only with --isolation chroot. %s\n", host->cause.text);
 	if (host->isolation == SANDBOX_NONE)
 		return;
 	printf("\nCommands run in bubblewrap over %s; owners are kept as \"%s\".\n",
@@ -135,6 +137,7 @@ static int report(struct cli *cli, struct varve_error *err)
 	struct sandbox_tried tried;
 	int r;
 
+	sandbox_tried_init(&tried);
 	r = session_open_store(&session, cli, err);
 	if (r == 0)
 		r = examine(&session, &rows, &tried, err);
@@ -144,7 +147,7 @@ static int report(struct cli *cli, struct varve_error *err)
 		json_canonical(list, &text);
 		puts(buf_text(&text));
 	} else {
-		print_sum(&session.host);
+		print_sum(&session.host, tried.chroot == 0);
 	}
 	/* What is asked for by name is a way, too. */
 	return tried.chroot == 0 ? 0 : session_need_host(&session, err);

@@ -121,6 +121,7 @@ static void try_kinds(struct sandbox_try *try)
 		in_child(try_ranges, try);
 	if (sandbox_choose(tried, &host.owners.mode) && host.owners.mode != OWNER_SUBUID)
 		in_child(try_inside, try);
+	try->host = NULL;
 	owner_links_free(host.owners.links);
 }
 

@@ -133,6 +133,8 @@ def test_where_user_namespaces_are_forbidden(project_of, under, who):
     assert "seccomp profile" in rows["user namespaces"]["detail"] and "seccomp=unconfined" in rows["user namespaces"]["cure"]
     assert rows["user namespaces"]["cost"] and rows["bubblewrap"]["verdict"] == "degraded"
     assert ("--isolation chroot" in rows["isolation chroot"]["detail"]) == possible
+    text = forbidden("doctor", "--offline", rc=0 if possible else 3).stdout
+    assert ("Commands run only with --isolation chroot" in text) == possible
 
 
 @pytest.mark.parametrize("who", ["root", "one"])
