@@ -25,7 +25,7 @@ struct place_attributes {
 	const struct layer_xattrs *xattrs; /* NULL: none */
 };
 
-/* root is borrowed. owned: parents are given to 0:0. */
+/* root is borrowed. owned: parents are given to 0:0; else owners is not used and may be NULL. */
 struct layer_place *layer_place_new(int root, const struct owners *owners, bool owned);
 int layer_place_directory(struct layer_place *p, const char *path, const struct place_attributes *a,
 			  struct varve_error *err);
