@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -21,6 +23,8 @@ enum { LIST_DEPTH = 2048 };
 struct owner_links {
 	void *inodes; /* tsearch(3) tree of struct inode */
 	size_t count;
+	struct strv loaded; /* paths of owner_links_load */
+	struct strv carried; /* a list of those that owner_links_carry copied up */
 	bool devices;
 };
 
@@ -55,6 +59,8 @@ void owner_links_free(struct owner_links *links)
 	if (!links)
 		return;
 	tdestroy(links->inodes, free);
+	strv_release(&links->loaded);
+	strv_release(&links->carried);
 	free(links);
 }
 
@@ -133,7 +139,7 @@ void owner_links_forget_devices(struct owner_links *links)
 		links->devices = false;
 }
 
-int owner_links_load(struct owner_links *links, int tree, const struct strv *list)
+static int load(struct owner_links *links, int tree, const struct strv *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const char *item = list->items[i], *space = strchr(item, ' ');
@@ -149,6 +155,45 @@ int owner_links_load(struct owner_links *links, int tree, const struct strv *lis
 			return r;
 	}
 	return 0;
+}
+
+int owner_links_load(struct owner_links *links, int tree, const struct strv *list)
+{
+	int r = load(links, tree, list);
+
+	for (size_t i = 0; r == 0 && i < list->count; i++)
+		strv_add(&links->loaded, strchr(list->items[i], ' ') + 1);
+	return r;
+}
+
+static int open_beneath(int root, const char *path)
+{
+	const struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+				     .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+int owner_links_carry(struct owner_links *links, int root)
+{
+	strv_release(&links->carried);
+	for (size_t i = 0; i < links->loaded.count; i++) {
+		const char *path = links->loaded.items[i];
+		CLEANUP(fd_close) int fd = open_beneath(root, path);
+		uint32_t uid, gid;
+
+		if (fd < 0 || !owner_links_get(links, fd, "", &uid, &gid))
+			continue; /* of another view, or hidden */
+		if (fchownat(fd, "", 0, 0, AT_EMPTY_PATH) < 0)
+			return -errno;
+		strv_addf(&links->carried, "%u:%u %s", uid, gid, path);
+	}
+	return (int)links->carried.count;
+}
+
+int owner_links_settle(struct owner_links *links, int root)
+{
+	return load(links, root, &links->carried);
 }
 
 struct listing {

@@ -34,6 +34,12 @@ void owner_links_forget_devices(struct owner_links *links);
 
 /* Enters what a tree's list says; paths that are not there (any more) are passed over. */
 int owner_links_load(struct owner_links *links, int tree, const struct strv *list);
+/* An inode of a lower layer becomes another one when overlayfs copies it up, which a rename or a
+ * touch does behind our back. So all links that were loaded and show in the merged view at root are
+ * copied up before a command can. Their new inodes show only when the view is mounted anew: then
+ * owner_links_settle enters them. Returns the number of links that were copied up. */
+int owner_links_carry(struct owner_links *links, int root);
+int owner_links_settle(struct owner_links *links, int root);
 /* The list of a tree whose owners are in the table. */
 int owner_links_list(const struct owner_links *links, int tree, struct strv *ret);
 

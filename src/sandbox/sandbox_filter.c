@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,6 +56,9 @@ const struct watched_call watched_calls[] = {
 	{"setgroups", IN_ALL, -1, 0, 0},
 	{"prctl", IN_ALL, 0, UINT32_MAX, PR_SET_KEEPCAPS},
 	{"prctl", IN_ALL, 0, UINT32_MAX, PR_SET_SECUREBITS},
+	{"setrlimit", IN_ALL, 0, UINT32_MAX, RLIMIT_LOCKS},
+	{"getrlimit", IN_ALL, 0, UINT32_MAX, RLIMIT_LOCKS},
+	{"prlimit64", IN_ALL, 1, UINT32_MAX, RLIMIT_LOCKS},
 	{"getuid", IN_ALL, -1, 0, 0},
 	{"geteuid", IN_ALL, -1, 0, 0},
 	{"getgid", IN_ALL, -1, 0, 0},

@@ -31,17 +31,18 @@ static const struct {
 	const char *name;
 	call_handler handle;
 } handlers[] = {
-	HANDLER(chown),    HANDLER(lchown),     HANDLER(fchown),     HANDLER(fchownat),
-	HANDLER(stat),     HANDLER(lstat),      HANDLER(fstat),      HANDLER(newfstatat),
-	HANDLER(statx),    HANDLER(listxattr),  HANDLER(llistxattr), HANDLER(flistxattr),
-	HANDLER(open),     HANDLER(openat),     HANDLER(openat2),    HANDLER(creat),
-	HANDLER(mkdir),    HANDLER(mkdirat),    HANDLER(symlink),    HANDLER(symlinkat),
-	HANDLER(mknod),    HANDLER(mknodat),    HANDLER(setuid),     HANDLER(setgid),
-	HANDLER(setreuid), HANDLER(setregid),   HANDLER(setresuid),  HANDLER(setresgid),
-	HANDLER(setfsuid), HANDLER(setfsgid),   HANDLER(setgroups),  HANDLER(getuid),
-	HANDLER(geteuid),  HANDLER(getgid),     HANDLER(getegid),    HANDLER(getresuid),
-	HANDLER(prctl),    HANDLER(pivot_root), HANDLER(chroot),     HANDLER(setns),
-	HANDLER(unshare),  HANDLER(clone),      HANDLER(getresgid),  HANDLER(getgroups),
+	HANDLER(chown),      HANDLER(lchown),    HANDLER(fchown),     HANDLER(fchownat),
+	HANDLER(stat),       HANDLER(lstat),     HANDLER(fstat),      HANDLER(newfstatat),
+	HANDLER(statx),      HANDLER(listxattr), HANDLER(llistxattr), HANDLER(flistxattr),
+	HANDLER(open),       HANDLER(openat),    HANDLER(openat2),    HANDLER(creat),
+	HANDLER(mkdir),      HANDLER(mkdirat),   HANDLER(symlink),    HANDLER(symlinkat),
+	HANDLER(mknod),      HANDLER(mknodat),   HANDLER(setuid),     HANDLER(setgid),
+	HANDLER(setreuid),   HANDLER(setregid),  HANDLER(setresuid),  HANDLER(setresgid),
+	HANDLER(setfsuid),   HANDLER(setfsgid),  HANDLER(setgroups),  HANDLER(getuid),
+	HANDLER(geteuid),    HANDLER(getgid),    HANDLER(getegid),    HANDLER(getresuid),
+	HANDLER(prctl),      HANDLER(setrlimit), HANDLER(getrlimit),  HANDLER(prlimit64),
+	HANDLER(pivot_root), HANDLER(chroot),    HANDLER(setns),      HANDLER(unshare),
+	HANDLER(clone),      HANDLER(getresgid), HANDLER(getgroups),
 };
 
 call_handler call_find_handler(const char *name)

@@ -130,6 +130,10 @@ DECLARE_HANDLER(setfsuid);
 DECLARE_HANDLER(setfsgid);
 DECLARE_HANDLER(setgroups);
 DECLARE_HANDLER(prctl);
+/* supervise_limit.c */
+DECLARE_HANDLER(setrlimit);
+DECLARE_HANDLER(getrlimit);
+DECLARE_HANDLER(prlimit64);
 /* supervise_path.c */
 DECLARE_HANDLER(pivot_root);
 DECLARE_HANDLER(chroot);

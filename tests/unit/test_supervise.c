@@ -123,6 +123,12 @@ static const struct script_case script_cases[] = {
 		   "if pid == 0: os.execvp(\"id\", [\"id\", \"-u\"])\n"
 		   "os.waitpid(pid, 0)'",
 	 .output = "(1, 2, 3) (7, 8, 9) [4, 5]\nno\n(1, 3, 3)\n3\n"},
+	{.what = "ids outlive a program that sets all limits",
+	 .script = "setpriv --reuid=5 --clear-groups python3 -uc 'import os, resource\n"
+		   "print(resource.prlimit(0, 10))\n"
+		   "resource.setrlimit(10, (3, 4)); resource.prlimit(0, 10, (-1, -1))\n"
+		   "print(resource.getrlimit(10), os.getuid())'",
+	 .output = "(-1, -1)\n(-1, -1) 5\n"},
 	{.what = "who is not root may not give files away",
 	 .script =
 		 "cd /data; setpriv --reuid=5 --regid=6 --clear-groups sh -c 'touch /tmp/a; chown 7 /tmp/a; "
