@@ -132,7 +132,7 @@ int remote_open(struct remote *remote, struct cli *cli, bool pushes, struct varv
 	int r;
 
 	*remote = (struct remote){.uploads = -1};
-	r = session_open_plain(&remote->session, cli, err);
+	r = session_open_store(&remote->session, cli, err);
 	return r < 0 ? r : remote_begin(remote, cli, remote->session.store, pushes, err);
 }
 
