@@ -149,6 +149,7 @@ static int push_all(struct session *session, struct varve_error *err)
 	for (size_t i = 0; i < session->plan->image_count && r == 0; i++)
 		r = push_one(&remote.copy, session->plan->images[i].name, err);
 	fd_close(&remote.uploads);
+	strv_release(&remote.warned);
 	return r;
 }
 

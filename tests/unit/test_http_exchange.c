@@ -105,15 +105,12 @@ static void only_http_is_spoken(void **state)
 /* --- bodies --------------------------------------------------------------------------------------
  */
 
-static ssize_t give_half(void *cookie, void *data, size_t len)
+static ssize_t give_nothing(void *cookie, void *data, size_t len)
 {
-	size_t *given = cookie;
-
-	if (*given > 0)
-		return -ERANGE;
-	*given = len / 2;
-	memset(data, 'x', *given);
-	return (ssize_t)*given;
+	(void)cookie;
+	(void)data;
+	(void)len;
+	return -ERANGE;
 }
 
 static void a_body_that_breaks_off_ends_the_request(void **state)
@@ -123,17 +120,15 @@ static void a_body_that_breaks_off_ends_the_request(void **state)
 	CLEANUP(http_client_freep) struct http_client *client = NULL;
 	CLEANUP(http_answer_release) struct http_answer answer = {0};
 	CLEANUP(free_ptr) char *url = NULL;
-	struct http_request request = {.method = "PUT", .give = give_half, .size = 1000};
-	size_t given = 0;
+	struct http_request request = {.method = "PUT", .give = give_nothing, .size = 1000};
 
 	(void)state;
 	fault_server_start(&server);
 	url = xasprintf("http://127.0.0.1:%u/up", server.port);
 	request.url = url;
-	request.cookie = &given;
 	assert_int_equal(http_client_new(&client, NULL), 0);
 	assert_int_equal(http_exchange(client, &request, &answer, NULL), -ERANGE);
-	assert_int_equal(answer.given, given);
+	assert_int_equal(answer.given, 0);
 	fault_server_stop(&server);
 }
 
