@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_exchange.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,36 +101,6 @@ static void only_http_is_spoken(void **state)
 	assert_false(answer.broken);
 }
 
-/* --- bodies --------------------------------------------------------------------------------------
- */
-
-static ssize_t give_nothing(void *cookie, void *data, size_t len)
-{
-	(void)cookie;
-	(void)data;
-	(void)len;
-	return -ERANGE;
-}
-
-static void a_body_that_breaks_off_ends_the_request(void **state)
-{
-	static const struct fault_step script[FAULT_STEPS] = {{FAULT_STATUS, 201}};
-	struct fault_server server = {.script = script, .content = content, .len = CONTENT};
-	CLEANUP(http_client_freep) struct http_client *client = NULL;
-	CLEANUP(http_answer_release) struct http_answer answer = {0};
-	CLEANUP(free_ptr) char *url = NULL;
-	struct http_request request = {.method = "PUT", .give = give_nothing, .size = 1000};
-
-	(void)state;
-	fault_server_start(&server);
-	url = xasprintf("http://127.0.0.1:%u/up", server.port);
-	request.url = url;
-	assert_int_equal(http_client_new(&client, NULL), 0);
-	assert_int_equal(http_exchange(client, &request, &answer, NULL), -ERANGE);
-	assert_int_equal(answer.given, 0);
-	fault_server_stop(&server);
-}
-
 static void headers_are_found_whatever_their_case(void **state)
 {
 	CLEANUP(strv_release) struct strv headers = STRV_INIT;
@@ -149,7 +118,6 @@ int main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test(a_dead_port_is_refused),
 		cmocka_unit_test(only_http_is_spoken),
-		cmocka_unit_test(a_body_that_breaks_off_ends_the_request),
 		cmocka_unit_test(headers_are_found_whatever_their_case),
 	};
 
