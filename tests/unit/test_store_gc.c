@@ -275,7 +275,7 @@ static void garbage_goes_and_foreign_files_stay(void **state)
 	assert_true(scratch_exists(f->scratch, "store/lock/store"));
 }
 
-static void broken_downloads_stay_for_their_time(void **state)
+static void broken_transfers_stay_for_their_time(void **state)
 {
 	const struct fixture *f = *state;
 	struct varve_digest young = fixture_digest("young"), old = fixture_digest("old");
@@ -290,13 +290,18 @@ static void broken_downloads_stay_for_their_time(void **state)
 	scratch_write(f->scratch, old_path, "half");
 	scratch_write(f->scratch, "store/uploads/fetch-123-0", "of a killed process");
 	scratch_write(f->scratch, "store/uploads/push-1", "a session");
+	scratch_write(f->scratch, "store/uploads/push-2", "a session");
+	scratch_write(f->scratch, "store/uploads/other", "mine");
 	fixture_set_age(f, old_path, HOUR + 1);
 	fixture_set_age(f, "store/uploads/push-1", HOUR + 1);
+	fixture_set_age(f, "store/uploads/other", HOUR + 1);
 	(void)collect(f, (struct store_gc_options){0});
 	assert_true(scratch_exists(f->scratch, young_path));
 	assert_false(scratch_exists(f->scratch, old_path));
 	assert_false(scratch_exists(f->scratch, "store/uploads/fetch-123-0"));
-	assert_true(scratch_exists(f->scratch, "store/uploads/push-1"));
+	assert_false(scratch_exists(f->scratch, "store/uploads/push-1"));
+	assert_true(scratch_exists(f->scratch, "store/uploads/push-2"));
+	assert_true(scratch_exists(f->scratch, "store/uploads/other"));
 }
 
 static void a_store_in_use_is_left_alone(void **state)
@@ -359,7 +364,7 @@ int main(void)
 		STORE_TEST(what_can_be_made_again_goes_when_asked),
 		STORE_TEST(facts_that_dangle_go),
 		STORE_TEST(garbage_goes_and_foreign_files_stay),
-		STORE_TEST(broken_downloads_stay_for_their_time),
+		STORE_TEST(broken_transfers_stay_for_their_time),
 		STORE_TEST(a_store_in_use_is_left_alone),
 		STORE_TEST(a_malformed_index_stops_it),
 		STORE_TEST(usage_counts_hard_links_once),
