@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/owner_links.h"
 #include "base/path.h"
 #include "layer/layer_touch.h"
 
@@ -35,12 +36,74 @@ static int open_fixup(const struct step_stack *stack, const struct owners *owner
 	return r > 0 ? steal_fd(&fixup) : -1;
 }
 
+static int open_root(const char *target)
+{
+	int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Where owners of links are records, a command must not find one in a layer below. Returns whether
+ * the view is to be mounted anew. */
+static int carry_links(const struct owners *owners, const char *target)
+{
+	CLEANUP(fd_close) int root = -1;
+
+	if (owners->mode != OWNER_ONE || owner_links_count(owners->links) == 0)
+		return 0;
+	root = open_root(target);
+	return root < 0 ? root : owner_links_carry(owners->links, root);
+}
+
+static int settle_links(const struct owners *owners, const char *target)
+{
+	CLEANUP(fd_close) int root = open_root(target);
+
+	return root < 0 ? root : owner_links_settle(owners->links, root);
+}
+
+/* What sandbox_overlay is told. */
+struct overlay {
+	const int *lowers;
+	size_t count;
+	int upper, work;
+	const char *target;
+};
+
+static int mount_overlay(const struct overlay *o, struct varve_error *err)
+{
+	return sandbox_overlay(o->lowers, o->count, o->upper, o->work, o->target, err);
+}
+
+static int mount_writable(const struct overlay *o, const struct owners *owners,
+			  struct varve_error *err)
+{
+	int r = mount_overlay(o, err), carried;
+
+	if (r < 0)
+		return r;
+	carried = carry_links(owners, o->target);
+	if (carried <= 0)
+		return carried < 0 ? varve_error_set(err, carried, "owners of links below") : 0;
+	r = sandbox_unmount(o->target, err);
+	/* What a volatile overlay leaves there keeps the next one out. */
+	if (r == 0 && (r = fd_remove_tree(o->work, "work")) < 0)
+		r = varve_error_set(err, r, "empty the work directory of %s", o->target);
+	if (r == 0)
+		r = mount_overlay(o, err);
+	if (r < 0)
+		return r;
+	r = settle_links(owners, o->target);
+	return r < 0 ? varve_error_set(err, r, "owners of links below") : 0;
+}
+
 static int mount_stack(const struct step_stack *stack, const struct owners *owners,
 		       const char *target, const struct step_place *place, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *fixup_path = xasprintf("%s.fixup", target);
 	CLEANUP(free_ptr) int *lowers = xcalloc(stack->count + 1, sizeof(*lowers));
 	CLEANUP(fd_close) int fixup = -1;
+	struct overlay overlay;
 	size_t count = 0, i;
 	int r;
 
@@ -53,8 +116,12 @@ static int mount_stack(const struct step_stack *stack, const struct owners *owne
 		lowers[count++] = fixup;
 	for (i = stack->count; i-- > 0;)
 		lowers[count++] = stack->trees[i].tree;
-	return sandbox_overlay(lowers, count, place->work >= 0 ? place->upper : -1, place->work,
-			       target, err);
+	overlay = (struct overlay){lowers, count, -1, -1, target};
+	if (place->work < 0)
+		return mount_overlay(&overlay, err);
+	overlay.upper = place->upper;
+	overlay.work = place->work;
+	return mount_writable(&overlay, owners, err);
 }
 
 /* The copy that a command may change, in upper itself. */
