@@ -122,6 +122,7 @@ static int run_in_view(struct visit *visit, struct step *step, int *ret_status,
 		.gid = user.gid,
 		.groups = &user.groups,
 		.argv = enter->argv,
+		.copy = step_bind_copy,
 	};
 	r = sandbox_run(visit->build->host, &spec, enter->terminal ? STDIN_FILENO : -1,
 			enter->output, enter->output, ret_status, err);

@@ -70,6 +70,9 @@ int step_install(struct step *step, struct varve_error *err);
 /* A command in the step's view: binds, environment and so on are the caller's. */
 int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err);
 
+/* tree_copy for a sandbox without mounts. */
+sandbox_copy step_bind_copy;
+
 /* What a step yields. */
 struct step_result {
 	struct varve_layer layer; /* entry_count 0: the step changed nothing */

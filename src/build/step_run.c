@@ -97,6 +97,7 @@ int step_command(struct step *step, const struct sandbox_spec *spec, struct varv
 		full.uid = user.uid;
 		full.gid = user.gid;
 		full.groups = &user.groups;
+		full.copy = step_bind_copy;
 		note_mounts(step, &full);
 		r = sandbox_run(step->build->host, &full, -1, step->output, step->output, &status,
 				err);

@@ -228,3 +228,9 @@ int tree_copy(const struct owners *owners, int from_dir, const char *from_name, 
 				   &st);
 	return r < 0 && err && err->code == 0 ? varve_error_set(err, r, "copy %s", from_name) : r;
 }
+
+int step_bind_copy(const struct owners *owners, const char *source, int to_dir, const char *to_name,
+		   struct varve_error *err)
+{
+	return tree_copy(owners, AT_FDCWD, source, to_dir, to_name, NULL, err);
+}

@@ -17,7 +17,8 @@ struct buf;
 struct cli_values {
 	struct strv set; /* --set and the recipe's own options: NAME=VALUE */
 	struct strv outputs, images, mirrors, secrets, upgrade, environment, mounts;
-	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs;
+	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs,
+		*isolation;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
 		network, all, apparmor_profile;
 };
