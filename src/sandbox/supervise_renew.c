@@ -67,7 +67,7 @@ int call_renew(int fd)
 {
 	char path[PATH_MAX], temporary[TEMPORARY];
 	CLEANUP(fd_close) int dir = -1;
-	const char *name = NULL;
+	const char *name = "";
 	struct stat st;
 	int r;
 
