@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "layer/layer_touch.h"
 
 static int make_directory(const struct step *step, const char *name, mode_t mode,
 			  struct varve_error *err)
@@ -67,8 +68,8 @@ static int open_lower(struct step *step, int *ret, struct varve_error *err)
 		if (step->plan->below == PLAN_NONE)
 			return 0;
 		name = "lower";
-		r = step_view(step, step->plan->below, &(struct step_place){name, -1, -1}, NULL,
-			      err);
+		r = step_view(step, step->plan->below, &(struct step_place){name, step->upper, -1},
+			      NULL, err);
 		if (r < 0)
 			return r;
 	}
@@ -176,8 +177,8 @@ static int finish(struct step *step, struct varve_layer *ret, struct varve_error
 	if (r == 0)
 		r = step_links_list(step->build, step->upper, &lists.links, err);
 	if (r == 0 && ret->entry_count > 0)
-		r = store_tree_adopt(step->build->store, step->build->host->owners.mode,
-				     &ret->diff_id, step->job.dirfd, "upper", &lists, err);
+		r = store_tree_adopt(step->build->store, &step->build->host->owners, &ret->diff_id,
+				     step->job.dirfd, "upper", &lists, err);
 	if (r == 0)
 		r = write_record(step, ret, err);
 	return r;
@@ -200,6 +201,7 @@ static void keep_failed(struct step *step)
 static void step_release(struct step *step)
 {
 	step_unview(step);
+	layer_touch_freep(&step->touch);
 	free(step->root);
 	free(step->name);
 	fd_close(&step->upper);

@@ -35,7 +35,7 @@ static void clean_release(struct clean *c)
 
 static int make_whiteout(struct clean *c, int dirfd, const char *path)
 {
-	int r = layer_make_whiteout(dirfd, path_base(path));
+	int r = layer_make_whiteout(c->upper->rules->owners, dirfd, path_base(path));
 
 	return r < 0 ? varve_error_set(c->upper->err, r, "make whiteout of %s", path) : 0;
 }
@@ -166,7 +166,7 @@ static int change_owner(const struct clean *c, const struct walk_entry *e, uid_t
 		r = owner_write(c->upper->rules->owners, e->dirfd, e->name, uid, gid);
 	if (r == 0 && fchmod(fd, e->st.st_mode & 07777) < 0)
 		r = -errno;
-	return r == 0 ? layer_xattrs_write(fd, &xattrs) : r;
+	return r == 0 ? layer_xattrs_write(fd, LAYER_XATTR_TREE, &xattrs) : r;
 }
 
 static int apply_ownership(struct clean *c, const struct walk_entry *e)
@@ -225,9 +225,13 @@ static int clean_entry(struct clean *c, const struct walk_entry *e)
 	if (e->whiteout)
 		return 0;
 	r = S_ISDIR(e->st.st_mode) ? clean_directory(c, e) : clean_other(c, e);
-	if (r < 0 || fstatat(e->dirfd, e->name, &gone, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    layer_is_whiteout(&gone))
+	if (r < 0 || fstatat(e->dirfd, e->name, &gone, AT_SYMLINK_NOFOLLOW) < 0)
 		return r;
+	r = owner_read(c->upper->rules->owners, e->dirfd, e->name, &gone);
+	if (r < 0)
+		return varve_error_set(c->upper->err, r, "read owner of %s", e->path);
+	if (layer_is_whiteout(&gone))
+		return 0;
 	return apply_ownership(c, e);
 }
 

@@ -295,6 +295,8 @@ int sandbox_spawn(const struct sandbox_host *host, int (*fn)(void *cookie), void
 	}
 	reset_signals();
 	die_with(parent);
+	if (host->isolation != SANDBOX_BWRAP)
+		_exit(fn(cookie));
 	status = set_up(host, &failure);
 	die_with(parent);
 	if (status == 0)

@@ -72,9 +72,9 @@ static void adopt(const struct fixture *f, const struct varve_digest *diff_id)
 	assert_int_equal(store_job_begin(f->store, &job, NULL), 0);
 	assert_int_equal(mkdirat(job.dirfd, "upper", 0755), 0);
 	assert_int_equal(mkdirat(job.dirfd, "upper/dir", 0555), 0);
-	assert_int_equal(
-		store_tree_adopt(f->store, OWNER_ROOT, diff_id, job.dirfd, "upper", &implied, NULL),
-		0);
+	assert_int_equal(store_tree_adopt(f->store, &root_owners, diff_id, job.dirfd, "upper",
+					  &implied, NULL),
+			 0);
 	assert_int_equal(store_job_remove(f->store, &job), 0);
 }
 
@@ -95,8 +95,8 @@ static void images_stay_whole(void **state)
 	assert_true(result.bytes > 0);
 	assert_false(has(f, &loose));
 	assert_true(has(f, &layer));
-	assert_true(store_tree_exists(f->store, OWNER_ROOT, &diff_id));
-	assert_false(store_tree_exists(f->store, OWNER_ROOT, &loose));
+	assert_true(store_tree_exists(f->store, &root_owners, &diff_id));
+	assert_false(store_tree_exists(f->store, &root_owners, &loose));
 
 	assert_int_equal(store_index_remove(f->store, "a:1", NULL), 0);
 	result = collect(f, (struct store_gc_options){0});
@@ -115,7 +115,7 @@ static void a_dry_run_removes_nothing_and_says_the_same(void **state)
 	adopt(f, &loose);
 	dry = collect(f, (struct store_gc_options){.dry_run = true});
 	assert_true(has(f, &loose));
-	assert_true(store_tree_exists(f->store, OWNER_ROOT, &loose));
+	assert_true(store_tree_exists(f->store, &root_owners, &loose));
 	real = collect(f, (struct store_gc_options){0});
 	assert_int_equal(dry.bytes, real.bytes);
 	assert_int_equal(dry.blobs, 1);
@@ -214,11 +214,11 @@ static void what_can_be_made_again_goes_when_asked(void **state)
 	make_dir(f, "store/logs");
 	scratch_write(f->scratch, log, "log");
 	(void)collect(f, (struct store_gc_options){0});
-	assert_true(store_tree_exists(f->store, OWNER_ROOT, &record.layer.diff_id));
+	assert_true(store_tree_exists(f->store, &root_owners, &record.layer.diff_id));
 	assert_true(scratch_exists(f->scratch, "store/caches/ccache/a"));
 	assert_true(scratch_exists(f->scratch, log));
 	(void)collect(f, (struct store_gc_options){.trees = true, .caches = true, .logs = true});
-	assert_false(store_tree_exists(f->store, OWNER_ROOT, &record.layer.diff_id));
+	assert_false(store_tree_exists(f->store, &root_owners, &record.layer.diff_id));
 	assert_false(scratch_exists(f->scratch, "store/caches/ccache"));
 	assert_false(scratch_exists(f->scratch, log));
 	assert_true(has(f, &record.layer.blob.digest));
