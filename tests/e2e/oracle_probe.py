@@ -72,7 +72,7 @@ print(stat.filemode(os.stat("socket").st_mode), os.stat("socket").st_uid)
 ends = os.pipe(); os.fchown(ends[0], 0, 0); open("gone", "w"); fd = os.open("gone", os.O_RDWR); os.unlink("gone"); os.fchown(fd, 7, 8)
 print(os.fstat(fd).st_uid, os.fstat(fd).st_nlink)
 fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o640); os.write(fd, b"tmp"); os.fchown(fd, 9, 10)
-os.link(f"/proc/self/fd/{fd}", "tmpfile", follow_symlinks=True)
+os.link(f"/proc/self/fd/{fd}", "tmpfile", src_dir_fd=os.open(".", os.O_PATH), follow_symlinks=True)  # linkat
 PY
 ls a b e f sub tmpfile
 """

@@ -10,6 +10,7 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
                "LANG": "C.UTF-8", "TZ": "UTC", "DEBIAN_FRONTEND": "noninteractive"}
 # What a step's sandbox has, by real root: own namespaces, empty /tmp and /run, a bare /dev, no network.
 INSIDE = r"""set -e
+python3 -c 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh22x", b"lo", 1))' # up
 hostname build; mount -t proc proc "$1/proc"; mount -t tmpfs -o mode=755 dev "$1/dev"
 for node in null zero full random urandom tty; do touch "$1/dev/$node"; mount --bind "/dev/$node" "$1/dev/$node"; done
 ln -s /proc/self/fd "$1/dev/fd"; mkdir "$1/dev/shm"; ln -s fd/0 "$1/dev/stdin"; ln -s fd/1 "$1/dev/stdout"; ln -s fd/2 "$1/dev/stderr"
