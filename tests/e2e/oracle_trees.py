@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A file system as data, read from a directory or from an image's layers, and a table of what differs."""
 import dataclasses
+import difflib
 import hashlib
 import os
 import re
@@ -8,6 +9,7 @@ import stat
 
 KINDS = {stat.S_IFREG: "f", stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFIFO: "p", stat.S_IFCHR: "c", stat.S_IFBLK: "b",
          stat.S_IFSOCK: "s"}
+TEXT_MAX = 100000
 # What an image never holds, or what whoever makes a root chooses; nothing of packages or scripts.
 NOT_COMPARED = re.compile("|".join([
     "(dev|proc|sys|run|tmp|mnt)(/.*)?",   # mounted while things run
@@ -25,11 +27,16 @@ class Entry:
     xattrs: str = ""
     names: tuple = ()  # of the same file, this one included, where it has several
     content: str = ""
+    text: str = dataclasses.field(default=None, compare=False)  # of small files, to show what differs
 
     def lines(self, other):
         """(member, here, there) of each member that differs."""
-        return [(field.name, shown(getattr(self, field.name)), shown(getattr(other, field.name)))
-                for field in dataclasses.fields(self) if getattr(self, field.name) != getattr(other, field.name)]
+        rows = [(field.name, shown(getattr(self, field.name)), shown(getattr(other, field.name)))
+                for field in dataclasses.fields(self) if field.compare and getattr(self, field.name) != getattr(other, field.name)]
+        if self.content != other.content and self.text is not None and other.text is not None:
+            lines = difflib.unified_diff(self.text.splitlines(), other.text.splitlines(), n=0, lineterm="")
+            rows += [("", line, "") for line in list(lines)[2:14] if not line.startswith("@@")]
+        return rows
 
 
 def shown(value):
@@ -40,7 +47,8 @@ def described(kind, mode, uid, gid, device, link, xattrs, data):
     told = ", ".join(f"{name}={value.hex()}" for name, value in sorted(xattrs.items()))
     return Entry(kind, "-" if kind == "l" else f"{mode:04o}", f"{uid}:{gid}", f"{device[0]}:{device[1]}" if kind in "cb" else "",
                  link or "" if kind == "l" else "", told,
-                 (), f"{len(data)} bytes, {hashlib.sha256(data).hexdigest()[:16]}" if kind == "f" else "")
+                 (), f"{len(data)} bytes, {hashlib.sha256(data).hexdigest()[:16]}" if kind == "f" else "",
+                 data.decode("ascii", "replace") if len(data) <= TEXT_MAX else None)
 
 
 def with_names(found, same):
@@ -91,7 +99,7 @@ def differences(one, other, allowed):
         if path not in one or path not in other:
             rows.append((path, "exists", "yes" if path in one else "no", "yes" if path in other else "no"))
         else:
-            rows += [(path, *line) for line in one[path].lines(other[path]) if line[0] not in may]
+            rows += [(path, *line) for line in one[path].lines(other[path]) if not {line[0] or "content"} & may]
     return rows
 
 
