@@ -47,3 +47,10 @@ def test_a_step_without_devices_runs_once(project):
     project.recipe([run("plain", "echo said; mkfifo /pipe; mknod /other p; touch /file")])
     build = project.build()
     assert build.output == ["said"] and devices(project.image().files) == {}
+
+
+def test_a_second_run_after_many_processes(project):
+    """The sandbox finds its first process again whatever its number is."""
+    project.recipe([run("make", "i=0; while test $i -lt 800; do (:); i=$((i + 1)); done; mknod /null c 1 3; test -c /null")])
+    project.build()
+    assert devices(project.image().files) == {"null": ("c", (1, 3), "0o644")}
