@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What packages and build scripts do with owners, modes and special files, in one package and one step on top of it.
-The scripts also write down what they see: a wrong answer of a system call becomes a file that differs. What no
-user namespace can do is not here: writing to a set-id file without losing the bits; ACLs for ids other than 0 with one id.
+The scripts also write down what they see: a wrong answer of a system call becomes a file that differs. What is
+left different is not here but in test_the_differences_that_are_left.
 
 PACKAGE	a package for debs.make_deb; its postinst does all of PARTS
 LATER	shell text for a run step on the next layer: changes of what a lower layer has. Not of one name of several that a
@@ -61,7 +61,7 @@ python3 - <<'PY'
 import os, stat
 os.mknod("py", 0o640 | stat.S_IFCHR, os.makedev(9, 300)); os.mknod("file", 0o600 | stat.S_IFREG); os.mknod("pipe", 0o644 | stat.S_IFIFO)
 print([(name, stat.filemode(st.st_mode), os.major(st.st_rdev), os.minor(st.st_rdev)) for name in ("py", "file", "pipe") for st in [os.lstat(name)]])
-print(sorted((e.name, e.is_file(), stat.filemode(e.stat(follow_symlinks=False).st_mode)) for e in os.scandir(".")))
+print(sorted((e.name, stat.filemode(e.stat(follow_symlinks=False).st_mode)) for e in os.scandir(".")))
 PY
 """
 

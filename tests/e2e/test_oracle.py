@@ -150,9 +150,10 @@ def test_installed_as_by_real_root(runs, name):
 
 @pytest.mark.parametrize("name", ["subuid", "one"])
 def test_the_differences_that_are_left(runs, name):
-    """The kernel asks for privilege in its first namespace; with one id it knows no other one."""
+    """The kernel asks for privilege in its first namespace; with one id it knows no other one; it lists a device as a file."""
     inside = lambda command: runs.project(name).inside(command).stdout
     assert inside("touch /a; chmod 6755 /a; echo x >>/a; stat -c %a /a") == "755\n"  # 6755 with real root
+    assert inside("mknod /a c 1 3; find /a -type c; mkdir /d; mv /a /d; find /d -type c; test -c /d/a && echo c") == "/a\nc\n"
     told = inside("touch /a; setfacl -m u:daemon:r /a 2>&1 || echo refused")
     assert told == ("" if name == "subuid" else "setfacl: /a: Invalid argument\nrefused\n")
 
