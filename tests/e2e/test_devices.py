@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices that steps make: no account can, so they are records, which commands see as devices and layers hold as such."""
-import pytest
-from support import Project, run
+from support import project, run  # noqa: F401  fixture
 
 SEEN = "{ for f in /d/*; do [ -c $f ] && echo \"c $f\"; [ -b $f ] && echo \"b $f\"; done; stat -c '%n %t:%T %a' /d/null; }"
 MAKE = "mkdir /d; mknod -m 666 /d/null c 1 3; mknod -m 660 /d/disk b 8 300"
-
-
-@pytest.fixture(params=["root", "subuid", "one"])
-def project(request, as_user):
-    return Project(as_user(request.param))
 
 
 def devices(files):
