@@ -79,6 +79,7 @@ static int make_view(struct visit *visit, struct step *step, struct varve_error 
 		return r;
 	step->root = path_join(step->job.path, "root");
 	strv_add(&step->views, step->root);
+	step->devices = step_stack_has_devices(&stack);
 	return 0;
 }
 
@@ -117,6 +118,7 @@ static int run_in_view(struct visit *visit, struct step *step, int *ret_status,
 		.workdir = enter->workdir && *enter->workdir ? enter->workdir : "/",
 		.temporary = temporary,
 		.network = enter->network,
+		.devices = step->devices,
 		.terminal = enter->terminal,
 		.uid = user.uid,
 		.gid = user.gid,

@@ -23,6 +23,7 @@ struct step {
 	struct strv notices; /* to be told at the end */
 	struct strv mounts; /* clean paths in the image that were mounted on */
 	struct strv views; /* paths outside that are views now */
+	bool devices; /* there are some in what its command sees, or it will make some */
 };
 
 /* The directory stack of a chain of layers, opened. */
@@ -35,6 +36,7 @@ struct step_stack {
 int step_stack_open(struct build *build, const struct varve_layer *layers, size_t count,
 		    struct step_stack *ret, struct varve_error *err);
 void step_stack_release(struct step_stack *stack);
+bool step_stack_has_devices(const struct step_stack *stack);
 /* The owners that the inodes of a tree cannot hold, for the list beside it. */
 int step_links_list(const struct build *build, int tree, struct strv *ret, struct varve_error *err);
 /* The layers of a chain that ends in step (PLAN_NONE: none), bottom first; empty ones left out. */

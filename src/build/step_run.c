@@ -93,6 +93,7 @@ int step_command(struct step *step, const struct sandbox_spec *spec, struct varv
 	if (r == 0) {
 		full.root = step->root;
 		full.fast = step->plan->ownership_fast;
+		full.devices = step->devices;
 		full.temporary = temporary;
 		full.uid = user.uid;
 		full.gid = user.gid;

@@ -28,6 +28,16 @@ void step_stack_release(struct step_stack *stack)
 	*stack = (struct step_stack){0};
 }
 
+bool step_stack_has_devices(const struct step_stack *stack)
+{
+	size_t i;
+
+	for (i = 0; i < stack->count; i++)
+		if (stack->lists[i].devices)
+			return true;
+	return false;
+}
+
 size_t step_chain_layers(const struct build *build, int step, struct varve_layer *ret)
 {
 	size_t count = 0, i;
@@ -74,6 +84,7 @@ static int unpack(struct build *build, const struct varve_layer *layer, struct v
 	r = store_job_begin(build->store, &job, err);
 	if (r < 0)
 		return r;
+	owner_links_forget_devices(build->host->owners.links);
 	r = varve_store_open_blob(build->store, &layer->blob.digest, &blob, err);
 	if (r == 0 && mkdirat(job.dirfd, "fs", 0755) < 0)
 		r = varve_error_set(err, -errno, "make %s/fs", job.path);
@@ -81,6 +92,7 @@ static int unpack(struct build *build, const struct varve_layer *layer, struct v
 		r = varve_error_set(err, -errno, "open %s/fs", job.path);
 	if (r == 0)
 		r = layer_apply(blob, layer, tree, &build->host->owners, &lists.implied, err);
+	lists.devices = owner_links_has_devices(build->host->owners.links);
 	if (r == 0)
 		r = step_links_list(build, tree, &lists.links, err);
 	if (r == 0)

@@ -174,6 +174,7 @@ int step_view(struct step *step, int top, const struct step_place *place,
 	if (r < 0)
 		return r;
 	strv_take(&step->views, path_join(step->job.path, place->name));
+	step->devices = step->devices || step_stack_has_devices(&stack);
 	if (ret_stack) {
 		*ret_stack = stack;
 		stack = (struct step_stack){0};

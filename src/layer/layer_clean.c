@@ -205,10 +205,10 @@ static int clean_other(struct clean *c, const struct walk_entry *e)
 		c->levels[e->depth].touched = true;
 		return upper_unlink(c->upper, e->dirfd, e->path, 0);
 	}
-	if (!S_ISREG(e->st.st_mode))
-		return 0;
 	if (e->st.st_nlink > 1)
 		upper_add_link(c->upper, &e->st, e->path);
+	if (S_ISLNK(e->st.st_mode) || S_ISFIFO(e->st.st_mode))
+		return 0;
 	if (str_ends(e->name, ".pyc") && strstr(e->path, "__pycache__/"))
 		strv_add(&c->upper->pycs, e->path);
 	return strip_file(c, e);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/owner_links.h"
 #include "base/path.h"
 #include "base/strv.h"
 #include "layer/layer_place_parent.h"
@@ -235,6 +236,7 @@ int layer_place_device(struct layer_place *p, const char *path, mode_t type, dev
 	r = owner_make_device(p->parent.fd, path_base(path), type | 0600, rdev);
 	if (r < 0)
 		return varve_error_set(err, r, "make device %s", path);
+	owner_links_note_device(p->parent.owners->links);
 	r = set_by_name(p, path, a, err);
 	if (r == 0 && fchmodat(p->parent.fd, path_base(path), a->mode, 0) < 0)
 		r = varve_error_set(err, -errno, "set mode of %s", path);

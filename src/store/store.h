@@ -83,10 +83,11 @@ int store_note_blob_of_layer(struct varve_store *store, const struct varve_layer
 struct store_tree_lists {
 	struct strv implied; /* directories that have no entry: layer.h */
 	struct strv links; /* owners that inodes cannot hold: base/owner_links.h */
+	bool devices; /* there are some, as records: base/owner.h */
 };
 #define STORE_TREE_LISTS_INIT                                                                      \
 	{                                                                                          \
-		STRV_INIT, STRV_INIT                                                               \
+		STRV_INIT, STRV_INIT, false                                                        \
 	}
 void store_tree_lists_release(struct store_tree_lists *lists);
 /* Opens trees/FORM/DIFFID: descriptor of fs/ and the lists. -VARVE_E_NOT_FOUND if absent. FORM is

@@ -156,13 +156,14 @@ static int open_fs(int tree)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Most trees have no owners to tell of, and then no such file. */
+/* Most trees have no owners to tell of and no devices, and then no such files. */
 static int read_lists(int tree, struct store_tree_lists *ret, struct varve_error *err)
 {
 	int r = read_list(tree, "implied", &ret->implied, err);
 
 	if (r < 0)
 		return r;
+	ret->devices = faccessat(tree, "devices", F_OK, 0) == 0;
 	r = read_list(tree, "links", &ret->links, NULL);
 	return r == 0 || r == -ENOENT ? 0 : varve_error_set(err, r, "read links");
 }
@@ -220,6 +221,8 @@ static int write_lists(int tree, const struct store_tree_lists *lists)
 {
 	int r = write_list(tree, "implied", &lists->implied);
 
+	if (r == 0 && lists->devices)
+		r = write_file(tree, "devices", "", 0);
 	return r == 0 && lists->links.count > 0 ? write_list(tree, "links", &lists->links) : r;
 }
 
@@ -234,7 +237,7 @@ static int write_mark(int tree)
 	return write_file(tree, "boot", id, strlen(id));
 }
 
-/* dirfd/assembly = {fs, implied, links, boot}, fs being what was dirfd/name. */
+/* dirfd/assembly = {fs, implied, links, devices, boot}, fs being what was dirfd/name. */
 static int assemble(int dirfd, const char *assembly, const char *name,
 		    const struct store_tree_lists *lists)
 {
