@@ -33,6 +33,10 @@ int process_wait(pid_t pid);
  * when the status is not 0: then -VARVE_E_STEP. */
 int process_capture(const char *const *argv, size_t limit, struct buf *out,
 		    struct varve_error *err);
+/* The same for a process of another environment, or one whose stdout goes elsewhere: with a
+ * stdout_fd nothing is captured, out may be NULL. stderr_fd is not used. */
+int process_capture_spec(const struct process_spec *spec, size_t limit, struct buf *out,
+			 struct varve_error *err);
 /* Absolute path of a program in PATH (also /usr/sbin:/sbin), or NULL. Caller frees. */
 char *process_find(const char *name);
 

@@ -94,36 +94,56 @@ static const char *shown_tail(struct buf *tail)
 	return newline ? newline + 1 : text;
 }
 
-static int start_capture(const char *const *argv, struct capture *c, pid_t *ret_pid,
-			 struct varve_error *err)
+/* Our end of a new pipe goes to poll, the other one is returned. */
+static int open_pipe(struct pollfd *poll, const char *program, struct varve_error *err)
 {
-	struct process_spec spec = {.argv = argv, .stdin_fd = -1};
-	CLEANUP(fd_close) int out = -1;
-	CLEANUP(fd_close) int error = -1;
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return varve_error_set(err, -errno, "pipe for %s", argv[0]);
-	c->polls[0] = (struct pollfd){ends[0], POLLIN, 0};
-	out = ends[1];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return varve_error_set(err, -errno, "pipe for %s", argv[0]);
-	c->polls[1] = (struct pollfd){ends[0], POLLIN, 0};
-	error = ends[1];
-	spec.stdout_fd = out;
+		return varve_error_set(err, -errno, "pipe for %s", program);
+	*poll = (struct pollfd){ends[0], POLLIN, 0};
+	return ends[1];
+}
+
+static int start_capture(const struct process_spec *wanted, struct capture *c, pid_t *ret_pid,
+			 struct varve_error *err)
+{
+	struct process_spec spec = *wanted;
+	CLEANUP(fd_close) int out = -1;
+	CLEANUP(fd_close) int error = -1;
+
+	if (spec.stdout_fd < 0) {
+		out = open_pipe(&c->polls[0], spec.argv[0], err);
+		if (out < 0)
+			return out;
+		spec.stdout_fd = out;
+	}
+	error = open_pipe(&c->polls[1], spec.argv[0], err);
+	if (error < 0)
+		return error;
 	spec.stderr_fd = error;
 	return process_start(&spec, ret_pid, err);
 }
 
 int process_capture(const char *const *argv, size_t limit, struct buf *out, struct varve_error *err)
 {
+	const struct process_spec spec = {
+		.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
+
+	return process_capture_spec(&spec, limit, out, err);
+}
+
+int process_capture_spec(const struct process_spec *spec, size_t limit, struct buf *out,
+			 struct varve_error *err)
+{
+	const char *const *argv = spec->argv;
 	CLEANUP(capture_release)
 	struct capture c = {
 		.polls = {{-1, 0, 0}, {-1, 0, 0}}, .out = out, .limit = limit, .tail = BUF_INIT};
 	pid_t pid = -1;
 	int r, status;
 
-	r = start_capture(argv, &c, &pid, err);
+	r = start_capture(spec, &c, &pid, err);
 	if (r < 0)
 		return r;
 	r = take_all(&c);

@@ -97,6 +97,34 @@ static int unpack_archive(struct step *step, const struct plan_source *source, i
 	return r;
 }
 
+/* Archives of one commit and of its submodules, each in its place. */
+static int unpack_trees(struct step *step, const struct plan_source *source, int directory,
+			struct varve_error *err)
+{
+	const char *subdirectory = json_optional_string(source->spec, "subdirectory", "");
+	unsigned strip = *subdirectory ? 1 : 0;
+	int r = 0;
+
+	for (; *subdirectory; subdirectory++)
+		strip += *subdirectory == '/';
+	for (size_t i = 0; i < source->locked->count && r == 0; i++) {
+		const struct lock_artifact *artifact = &source->locked->artifacts[i];
+		const char *path = json_optional_string(artifact->extra, "path", "");
+		CLEANUP(fd_close) int place = path_open_dir_in(directory, path, true);
+		CLEANUP(fd_close) int archive = -1;
+
+		if (place < 0)
+			return varve_error_set(err, place, "open %s in source \"%s\"", path,
+					       source->name);
+		r = varve_store_open_blob(step->build->store, &artifact->sha256, &archive, err);
+		if (r == 0)
+			r = layer_unpack_archive(archive, place, *path ? 0 : strip, err);
+	}
+	if (r < 0)
+		varve_error_prefix(err, "unpack source \"%s\"", source->name);
+	return r;
+}
+
 static int fill_content(struct step *step, const struct plan_source *source, int directory,
 			struct varve_error *err)
 {
@@ -105,6 +133,8 @@ static int fill_content(struct step *step, const struct plan_source *source, int
 					 directory, err);
 	if (source->kind == SOURCE_URL && json_is_true(json_object_get(source->spec, "unpack")))
 		return unpack_archive(step, source, directory, err);
+	if (source->kind == SOURCE_GIT)
+		return unpack_trees(step, source, directory, err);
 	return source_materialise(step->build->sources, source->locked, directory, err);
 }
 

@@ -88,30 +88,84 @@ static int resolve(struct session *session, const struct plan_source *source,
 	return 0;
 }
 
+static void tell_commit(struct session *session, const struct plan_source *source)
+{
+	const struct varve_report *report = progress_report(session->progress);
+	const struct lock_source *locked =
+		lock_find(&session->lock, source->name, &source->digest);
+	const char *ref = json_optional_string(locked->facts, "ref", "");
+	CLEANUP(free_ptr)
+	char *text = xasprintf("%s: %s -> %s", source->name,
+			       str_starts(ref, "refs/heads/") ? ref + strlen("refs/heads/") : ref,
+			       json_optional_string(locked->facts, "commit", ""));
+
+	report->event(report->cookie,
+		      &(struct varve_event){.kind = VARVE_EVENT_LOCKED, .text = text});
+}
+
+static bool is_tracked(const struct plan_source *source)
+{
+	return json_is_true(json_object_get(source->spec, "track"));
+}
+
+/* Looks a source up that the recipe wants to follow, and says what it stands for. */
+static int follow(struct session *session, const struct plan_source *source, bool *ret_current,
+		  struct varve_error *err)
+{
+	const struct lock_source *locked =
+		lock_find(&session->lock, source->name, &source->digest);
+	int r = source_is_current(&session->sources, locked, ret_current, err);
+
+	if (r < 0)
+		varve_error_prefix(err, "source \"%s\"", source->name);
+	return r;
+}
+
+/* How a source is to be locked. */
+struct wish {
+	bool fresh; /* resolved anew, whatever the lock says */
+	bool needs_host; /* in vain where this host cannot run steps */
+};
+
+static int complete_one(struct session *session, const struct plan_source *source,
+			const struct wish *wish, struct varve_error *err)
+{
+	const struct cli_values *values = &session->cli->values;
+	bool is_locked = lock_find(&session->lock, source->name, &source->digest) != NULL;
+	bool fixed = values->locked || values->offline;
+	int r = 0;
+
+	if (is_locked && !wish->fresh && is_tracked(source) && !fixed)
+		r = follow(session, source, &is_locked, err);
+	if (r < 0)
+		return r;
+	if (!is_locked || wish->fresh) {
+		if (fixed)
+			return refuse(session, source, err);
+		r = wish->needs_host ? session_need_host(session, err) : 0;
+		if (r == 0)
+			r = resolve(session, source, err);
+	}
+	if (r == 0 && is_tracked(source) && !fixed)
+		tell_commit(session, source);
+	return r;
+}
+
 static int complete(struct session *session, const struct plan_sources *wanted,
 		    enum session_locking locking, struct varve_error *err)
 {
-	const struct cli_values *values = &session->cli->values;
+	bool needs_host = locking == SESSION_BUILD && wanted->commands;
 	size_t i;
-	int r;
+	int r = 0;
 
-	for (i = 0; i < wanted->count; i++) {
+	for (i = 0; i < wanted->count && r == 0; i++) {
 		const struct plan_source *source = &wanted->items[i];
 		bool fresh = locking == SESSION_REFRESH && must_refresh(session, source->name);
 
-		if (source->kind == SOURCE_LOCAL ||
-		    (!fresh && lock_find(&session->lock, source->name, &source->digest)))
-			continue;
-		if (values->locked || values->offline)
-			return refuse(session, source, err);
-		r = locking == SESSION_BUILD && wanted->commands ? session_need_host(session, err)
-								 : 0;
-		if (r == 0)
-			r = resolve(session, source, err);
-		if (r < 0)
-			return r;
+		if (source->kind != SOURCE_LOCAL)
+			r = complete_one(session, source, &(struct wish){fresh, needs_host}, err);
 	}
-	return 0;
+	return r;
 }
 
 /* A recipe without options has one set of specs: what is not among them is out of date. Other
@@ -165,13 +219,16 @@ static int write_back(struct session *session, const struct lock *before, bool m
 	return may_write ? lock_write(session->lock_path, &session->lock, err) : 0;
 }
 
+/* Nothing is missing, and nothing is to be looked up again. */
 static bool has_all(const struct session *session, const struct plan_sources *wanted)
 {
+	bool fixed = session->cli->values.locked || session->cli->values.offline;
 	size_t i;
 
 	for (i = 0; i < wanted->count; i++)
 		if (wanted->items[i].kind != SOURCE_LOCAL &&
-		    !lock_find(&session->lock, wanted->items[i].name, &wanted->items[i].digest))
+		    (!lock_find(&session->lock, wanted->items[i].name, &wanted->items[i].digest) ||
+		     (is_tracked(&wanted->items[i]) && !fixed)))
 			return false;
 	return true;
 }

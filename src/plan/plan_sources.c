@@ -29,7 +29,7 @@ static json_t *artifacts_json(const struct lock_source *locked)
 }
 
 /* The members of a spec that change what the same artifacts become. */
-static const char *const shaping[] = {"bootstrap", "filename", "strip", "unpack"};
+static const char *const shaping[] = {"bootstrap", "filename", "strip", "subdirectory", "unpack"};
 
 static const char *kind_name(const struct plan_source *source)
 {

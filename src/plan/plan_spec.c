@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "plan/plan_compile.h"
+#include "plan/plan_spec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,7 @@
 
 enum { STRIP_LIMIT = 64 };
 
-/* A spec is what the lock is indexed by, so it may use options and variables, but no facts. */
-static int spec_text(struct compiler *c, const struct recipe_value *value, const char *otherwise,
+int spec_text(struct compiler *c, const struct recipe_value *value, const char *otherwise,
 		     char **ret, struct varve_error *err)
 {
 	int r = recipe_expand(c->scope, value, false, NULL, NULL, ret, err);
@@ -21,7 +20,7 @@ static int spec_text(struct compiler *c, const struct recipe_value *value, const
 	return r;
 }
 
-static int set_text(struct compiler *c, json_t *spec, const char *key,
+int spec_set_text(struct compiler *c, json_t *spec, const char *key,
 		    const struct recipe_value *value, const char *otherwise,
 		    struct varve_error *err)
 {
@@ -33,7 +32,7 @@ static int set_text(struct compiler *c, json_t *spec, const char *key,
 	return r;
 }
 
-static int set_boolean(struct compiler *c, json_t *spec, const char *key,
+int spec_set_boolean(struct compiler *c, json_t *spec, const char *key,
 		       const struct recipe_value *value, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *text = NULL;
@@ -47,8 +46,23 @@ static int set_boolean(struct compiler *c, json_t *spec, const char *key,
 	return r;
 }
 
-/* Empty results are left out, so that a variable can add an element or none. */
-static int add_texts(struct compiler *c, const struct recipe_values *values, struct strv *list,
+int spec_set_checked(struct compiler *c, json_t *spec, const char *key,
+		     const struct recipe_value *value, enum grammar grammar,
+		     struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	struct recipe_value checked = *value;
+	int r = spec_text(c, value, "", &text, err);
+
+	checked.text = text;
+	if (r == 0 && *text)
+		r = grammar_check(grammar, &checked, key, err);
+	if (r == 0)
+		json_set(spec, key, json_text(text));
+	return r;
+}
+
+int spec_add_texts(struct compiler *c, const struct recipe_values *values, struct strv *list,
 		     struct varve_error *err)
 {
 	size_t i;
@@ -127,9 +141,9 @@ static int set_suites(struct compiler *c, json_t *spec, const struct recipe_sour
 	if (*suite == '\0')
 		return recipe_error(&source->suite.at, err, "the suite of source \"%s\" is empty",
 				    source->name.text);
-	r = add_texts(c, &source->suites, &suites, err);
+	r = spec_add_texts(c, &source->suites, &suites, err);
 	if (r == 0)
-		r = add_texts(c, &source->components, &components, err);
+		r = spec_add_texts(c, &source->components, &components, err);
 	if (r < 0)
 		return r;
 	if (components.count == 0)
@@ -143,7 +157,7 @@ static int set_packages(struct compiler *c, json_t *spec, const struct recipe_so
 			struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv packages = STRV_INIT;
-	int r = add_texts(c, &source->packages, &packages, err);
+	int r = spec_add_texts(c, &source->packages, &packages, err);
 
 	if (r < 0)
 		return r;
@@ -157,7 +171,7 @@ static json_t *installed_below(const struct plan *plan, int below)
 {
 	json_t *list = json_array();
 
-	for (; below != PLAN_NONE; below = plan->steps[below].below) {
+	for (; below >= 0; below = plan->steps[below].below) {
 		const struct plan_step *step = &plan->steps[below];
 		const struct plan_source *source;
 		json_t *entry;
@@ -190,14 +204,14 @@ static int debian_spec(struct compiler *c, const struct recipe_source *source, i
 	if (r == 0)
 		r = set_snapshot(c, spec, source, err);
 	if (r == 0)
-		r = set_text(c, spec, "mirror", &source->mirror, "debian", err);
+		r = spec_set_text(c, spec, "mirror", &source->mirror, "debian", err);
 	if (r == 0)
-		r = set_text(c, spec, "keyring", &source->keyring, "", err);
+		r = spec_set_text(c, spec, "keyring", &source->keyring, "", err);
 	if (r == 0)
-		r = set_text(c, spec, "architecture", &source->architecture,
+		r = spec_set_text(c, spec, "architecture", &source->architecture,
 			     debian_architecture(c->plan->platform), err);
 	if (r == 0)
-		r = set_boolean(c, spec, "recommends", &source->recommends, err);
+		r = spec_set_boolean(c, spec, "recommends", &source->recommends, err);
 	return r;
 }
 
@@ -261,7 +275,7 @@ static int url_spec(struct compiler *c, const struct recipe_source *source, json
 	if (r == 0)
 		r = set_sha256(c, spec, source, err);
 	if (r == 0)
-		r = set_boolean(c, spec, "unpack", &source->unpack, err);
+		r = spec_set_boolean(c, spec, "unpack", &source->unpack, err);
 	if (r == 0)
 		r = spec_text(c, &source->strip, "", &strip, err);
 	if (r == 0 && *strip)
@@ -275,10 +289,10 @@ static int url_spec(struct compiler *c, const struct recipe_source *source, json
 static int local_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,
 		      struct varve_error *err)
 {
-	int r = set_text(c, spec, "path", &source->path, "", err);
+	int r = spec_set_text(c, spec, "path", &source->path, "", err);
 
 	if (r == 0)
-		r = set_text(c, spec, "ignore", &source->ignore, "", err);
+		r = spec_set_text(c, spec, "ignore", &source->ignore, "", err);
 	return r;
 }
 
@@ -301,13 +315,19 @@ int compile_spec(struct compiler *c, const struct recipe_source *source, int bel
 		json_set(spec, "kind", json_text("local"));
 		r = local_spec(c, source, spec, err);
 		break;
-	case SOURCE_PYTHON:
 	case SOURCE_GIT:
+		json_set(spec, "kind", json_text("git"));
+		r = spec_git(c, source, spec, err);
+		break;
 	case SOURCE_IMAGE:
+		json_set(spec, "kind", json_text("image"));
+		r = spec_image(c, source, spec, err);
+		break;
+	case SOURCE_PYTHON:
 	default:
 		r = recipe_error(&source->at, err,
 				 "source \"%s\" is of a kind that this version does not support; "
-				 "it has debian, local and url",
+				 "it has debian, git, image, local and url",
 				 source->name.text);
 	}
 	if (r == 0)

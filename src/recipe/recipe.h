@@ -97,6 +97,16 @@ struct recipe_source {
 	struct recipe_value path; /* directory or file, relative to the recipe */
 	struct recipe_value ignore; /* ignore file (gitignore syntax), relative to path; default
 				       .varveignore where it exists */
+	/* git */
+	struct recipe_value url; /* GRAMMAR_GIT_URL */
+	struct recipe_value ref; /* branch, tag or commit; default: the server's HEAD */
+	struct recipe_value track; /* boolean: resolved again at each build */
+	struct recipe_value submodules; /* boolean */
+	struct recipe_value subdirectory; /* of the repository: only what is in it */
+	struct recipe_values exclude; /* patterns of paths that are left out */
+	/* image */
+	struct recipe_value reference; /* GRAMMAR_IMAGE */
+	struct recipe_value platform; /* OS/ARCH[/VARIANT]; default: the build's */
 };
 
 enum recipe_action { ACTION_INSTALL, ACTION_COPY, ACTION_RUN };

@@ -105,9 +105,56 @@ static int check_local(const struct recipe_source *source, struct varve_error *e
 					     err);
 }
 
+static int check_exclude(const struct recipe_values *patterns, struct varve_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < patterns->count; i++)
+		r = grammar_check_literal(GRAMMAR_PATTERN, &patterns->items[i],
+					  "a pattern of paths", err);
+	return r;
+}
+
+static int check_git(const struct recipe_source *source, struct varve_error *err)
+{
+	int r = grammar_check_literal(GRAMMAR_GIT_URL, &source->url, "the URL of a repository",
+				      err);
+
+	if (r == 0)
+		r = grammar_check_literal(GRAMMAR_GIT_REF, &source->ref, "a ref", err);
+	if (r == 0)
+		r = check_boolean(&source->track, err);
+	if (r == 0)
+		r = check_boolean(&source->submodules, err);
+	if (r == 0)
+		r = grammar_check_literal(GRAMMAR_PATTERN, &source->subdirectory,
+					  "a subdirectory", err);
+	return r < 0 ? r : check_exclude(&source->exclude, err);
+}
+
+static int check_image(const struct recipe_source *source, struct varve_error *err)
+{
+	int r = grammar_check_literal(GRAMMAR_IMAGE, &source->reference, "an image", err);
+
+	return r < 0 ? r
+		     : grammar_check_literal(GRAMMAR_PLATFORM, &source->platform, "a platform",
+					     err);
+}
+
 int check_source(const struct recipe_source *source, struct varve_error *err)
 {
-	if (source->kind == SOURCE_DEBIAN)
+	switch (source->kind) {
+	case SOURCE_DEBIAN:
 		return check_debian(source, err);
-	return source->kind == SOURCE_URL ? check_url(source, err) : check_local(source, err);
+	case SOURCE_URL:
+		return check_url(source, err);
+	case SOURCE_GIT:
+		return check_git(source, err);
+	case SOURCE_IMAGE:
+		return check_image(source, err);
+	case SOURCE_LOCAL:
+	case SOURCE_PYTHON:
+	default:
+		return check_local(source, err);
+	}
 }

@@ -101,6 +101,11 @@ static int use_reference(struct check *check, size_t stage, const struct recipe_
 	source = use_source(check, value, err);
 	if (!source)
 		return -VARVE_E_RECIPE;
+	if (source->kind == SOURCE_IMAGE)
+		return recipe_error(&value->at, err,
+				    "\"%s\" is an image: a stage stands on it (\"from: %s\"), and "
+				    "paths are copied from that stage",
+				    value->text, value->text);
 	if (source->kind == SOURCE_DEBIAN && !debian)
 		return recipe_error(&value->at, err,
 				    "\"%s\" is a debian source: it is installed, not copied",
@@ -152,6 +157,19 @@ static int check_unique(const struct recipe_stage *stage, size_t index, struct v
 	return 0;
 }
 
+/* What a stage stands on: another stage, or an image source. */
+static int check_from(struct check *check, size_t index, const struct recipe_value *from,
+		      struct varve_error *err)
+{
+	const struct recipe_source *source = recipe_find_source(check->recipe, from->text);
+
+	if (recipe_find_stage(check->recipe, from->text) || !source ||
+	    source->kind != SOURCE_IMAGE)
+		return add_edge(check, index, from, from->text, err);
+	check->source_used[source - check->recipe->sources] = true;
+	return 0;
+}
+
 static int check_stage(struct check *check, size_t index, struct varve_error *err)
 {
 	const struct recipe_stage *stage = &check->recipe->stages[index];
@@ -161,7 +179,7 @@ static int check_stage(struct check *check, size_t index, struct varve_error *er
 		r = recipe_error(&stage->name.at, err,
 				 "stage \"%s\" has neither \"from\" nor steps", stage->name.text);
 	if (r == 0 && stage->from.text)
-		r = add_edge(check, index, &stage->from, stage->from.text, err);
+		r = check_from(check, index, &stage->from, err);
 	for (size_t i = 0; r == 0 && i < stage->count; i++) {
 		r = check_step(&stage->steps[i], err);
 		if (r == 0)

@@ -108,6 +108,78 @@ static bool is_registry(const char *text)
 		strspn(text + host + 1, LOWER DIGIT "._-/") == strlen(text + host + 1));
 }
 
+/* Where the host begins after "scheme://" or in HOST:PATH. A password would get into the lock. */
+static bool is_git_host(const char *text, size_t len)
+{
+	const char *at = memchr(text, '@', len);
+	size_t user = at ? (size_t)(at - text) : 0;
+
+	if (at && memchr(text, ':', user))
+		return false;
+	return len > (at ? user + 1 : 0) && text[0] != '-' && text[at ? user + 1 : 0] != '-';
+}
+
+static bool is_git_url(const char *text)
+{
+	static const char *const schemes[] = {"https://", "http://", "ssh://", "git://"};
+	size_t colon = strcspn(text, ":");
+
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			return false;
+	if (text[0] == '-' || strstr(text, "::"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+		if (str_starts(text, schemes[i])) {
+			text += strlen(schemes[i]);
+			return is_git_host(text, strcspn(text, "/"));
+		}
+	if (str_starts(text, "file:///") || text[0] == '/' || str_starts(text, "./") ||
+	    str_starts(text, "../"))
+		return true;
+	return text[colon] == ':' && strcspn(text, "/") > colon && text[colon + 1] != '\0' &&
+	       text[colon + 1] != '-' && !str_starts(text + colon, "://") &&
+	       is_git_host(text, colon);
+}
+
+/* git-check-ref-format(1), for a whole name or the short form of one. */
+static bool is_git_ref(const char *text)
+{
+	if (text[0] == '\0' || text[0] == '-' || text[0] == '/' || str_ends(text, "/") ||
+	    str_ends(text, ".") || str_equal(text, "@"))
+		return false;
+	if (strstr(text, "..") || strstr(text, "//") || strstr(text, "@{") ||
+	    strstr(text, "/.") || text[0] == '.' || strstr(text, ".lock/") ||
+	    str_ends(text, ".lock"))
+		return false;
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f || strchr("~^:?*[\\", *c))
+			return false;
+	return strlen(text) < 1024;
+}
+
+static bool is_image(const char *text)
+{
+	static const char *const transports[] = {"oci:", "oci-archive:", "docker-archive:"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
+		if (str_starts(text, transports[i]))
+			return text[strlen(transports[i])] != 0 &&
+			       text[strlen(transports[i])] != ':';
+	return false;
+}
+
+static bool is_platform(const char *text)
+{
+	CLEANUP(free_ptr) char *clean = path_clean(text);
+	size_t slashes = 0;
+
+	for (const char *c = text; *c; c++)
+		slashes += *c == '/';
+	return str_equal(clean, text) && (slashes == 1 || slashes == 2) &&
+	       strspn(text, LOWER DIGIT "._/") == strlen(text);
+}
+
 static const struct rule rules[] = {
 	[GRAMMAR_NAME] = {LOWER DIGIT, LOWER DIGIT "._-", NULL,
 			  "lower-case letters, digits, \".\", \"_\" and \"-\", a letter or digit "
@@ -137,6 +209,13 @@ static const struct rule rules[] = {
 	[GRAMMAR_PORT] = {NULL, NULL, is_port,
 			  "a port from 1 to 65535, with /tcp, /udp or /sctp or without"},
 	[GRAMMAR_REGISTRY] = {NULL, NULL, is_registry, "HOST[:PORT][/PREFIX]"},
+	[GRAMMAR_GIT_URL] = {NULL, NULL, is_git_url,
+			     "an https, http, ssh, git or file URL, [USER@]HOST:PATH, /PATH or "
+			     "./PATH, without a password: that is for git's credential helpers"},
+	[GRAMMAR_GIT_REF] = {NULL, NULL, is_git_ref, "the name of a branch or a tag, or a commit"},
+	[GRAMMAR_IMAGE] = {NULL, NULL, is_image,
+			   "oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]"},
+	[GRAMMAR_PLATFORM] = {NULL, NULL, is_platform, "OS/ARCH or OS/ARCH/VARIANT"},
 };
 
 bool grammar_matches(enum grammar grammar, const char *text)

@@ -26,6 +26,11 @@ enum grammar {
 	GRAMMAR_MODE, /* 0 to 07777, octal */
 	GRAMMAR_PORT, /* 1 to 65535, with /tcp, /udp or /sctp or without */
 	GRAMMAR_REGISTRY, /* HOST[:PORT][/PREFIX] */
+	GRAMMAR_GIT_URL, /* https, http, ssh, git or file URL, [USER@]HOST:PATH, /PATH, ./PATH; no
+			    password, nothing that git could take for an option or a helper */
+	GRAMMAR_GIT_REF, /* a name that git-check-ref-format(1) allows, or a commit */
+	GRAMMAR_IMAGE, /* oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] */
+	GRAMMAR_PLATFORM, /* OS/ARCH[/VARIANT] */
 };
 
 bool grammar_matches(enum grammar grammar, const char *text);

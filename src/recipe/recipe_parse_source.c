@@ -14,7 +14,13 @@ static const char *const source_kinds[] = {"a debian source",
 					   NULL};
 static const char *const kind_names[] = {"debian", "local", "url", "python", "git", "image", NULL};
 
-enum { DEBIAN = 1 << SOURCE_DEBIAN, LOCAL = 1 << SOURCE_LOCAL, URL = 1 << SOURCE_URL };
+enum {
+	DEBIAN = 1 << SOURCE_DEBIAN,
+	LOCAL = 1 << SOURCE_LOCAL,
+	URL = 1 << SOURCE_URL,
+	GIT = 1 << SOURCE_GIT,
+	IMAGE = 1 << SOURCE_IMAGE,
+};
 
 #define FIELD(name) offsetof(struct recipe_source, name)
 static const struct schema_key source_keys[] = {
@@ -36,6 +42,14 @@ static const struct schema_key source_keys[] = {
 	{"filename", SCHEMA_VALUE, FIELD(filename), URL, 0, NAMES_OPTIONS, NULL},
 	{"path", SCHEMA_VALUE, FIELD(path), LOCAL, LOCAL, NAMES_OPTIONS, NULL},
 	{"ignore", SCHEMA_VALUE, FIELD(ignore), LOCAL, 0, NAMES_OPTIONS, NULL},
+	{"url", SCHEMA_VALUE, FIELD(url), GIT, GIT, NAMES_OPTIONS, NULL},
+	{"ref", SCHEMA_VALUE, FIELD(ref), GIT, 0, NAMES_OPTIONS, NULL},
+	{"track", SCHEMA_VALUE, FIELD(track), GIT, 0, NAMES_OPTIONS, NULL},
+	{"submodules", SCHEMA_VALUE, FIELD(submodules), GIT, 0, NAMES_OPTIONS, NULL},
+	{"subdirectory", SCHEMA_VALUE, FIELD(subdirectory), GIT, 0, NAMES_OPTIONS, NULL},
+	{"exclude", SCHEMA_VALUES, FIELD(exclude), GIT, 0, NAMES_OPTIONS, NULL},
+	{"reference", SCHEMA_VALUE, FIELD(reference), IMAGE, IMAGE, NAMES_OPTIONS, NULL},
+	{"platform", SCHEMA_VALUE, FIELD(platform), IMAGE, 0, NAMES_OPTIONS, NULL},
 	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
 };
 #undef FIELD
@@ -56,7 +70,7 @@ static int read_kind(const struct node *map, const char *label, enum recipe_sour
 	int r;
 
 	if (!node)
-		return recipe_error(&map->at, err, "%s lacks \"kind\": debian, local or url",
+		return recipe_error(&map->at, err, "%s lacks \"kind\": debian, git, image, local or url",
 				    label);
 	r = schema_want(node, NODE_SCALAR, "\"kind\"", err);
 	if (r < 0)
@@ -70,7 +84,7 @@ static int read_kind(const struct node *map, const char *label, enum recipe_sour
 	suggestion = suggest(node->text, kind_names);
 	r = recipe_error(&node->at, err, "unknown kind \"%s\" of %s%s", node->text, label,
 			 suggestion);
-	varve_error_hint(err, "kinds of sources: debian, local, url");
+	varve_error_hint(err, "kinds of sources: debian, git, image, local, url");
 	return r;
 }
 
@@ -89,7 +103,7 @@ static int parse_source(const struct node_member *member, struct recipe_source *
 	if (r < 0)
 		return r;
 	/* Keys of kinds that come with a later version are that version's to check. */
-	if (source->kind > SOURCE_URL) {
+	if (source->kind == SOURCE_PYTHON) {
 		source->at = node_get(member->value, "kind")->at;
 		return 0;
 	}

@@ -11,13 +11,19 @@
 #include "source/source_kind.h"
 #include "store/store.h"
 
+/* Brings all artifacts of a source into the store. */
+typedef int (*fetch_source)(struct source_context *context, const struct lock_source *source,
+			    struct varve_error *err);
+
 static const struct {
 	const char *kind;
 	int (*resolve)(struct source_context *context, const struct lock *lock,
 		       struct lock_source *ret, struct varve_error *err);
+	fetch_source fetch; /* NULL: artifacts are downloaded, each from where the lock says */
 } kinds[] = {
-	{"debian", source_debian_resolve},
-	{"url", source_url_resolve},
+	{"debian", source_debian_resolve, NULL},
+	{"git", source_git_resolve, source_git_fetch},
+	{"url", source_url_resolve, NULL},
 };
 
 int source_resolve(struct source_context *context, const char *name, const json_t *spec,
@@ -145,6 +151,41 @@ static int want_missing(struct source_context *context, const struct lock_source
 	return 0;
 }
 
+static const struct lock_artifact *first_missing(const struct source_context *context,
+						 const struct lock_source *source)
+{
+	for (size_t i = 0; i < source->count; i++)
+		if (!varve_store_has_blob(context->store, &source->artifacts[i].sha256, NULL))
+			return &source->artifacts[i];
+	return NULL;
+}
+
+static fetch_source fetch_of(const struct lock_source *source)
+{
+	const char *kind = json_optional_string(source->spec, "kind", "");
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(kinds[i].kind, kind) == 0)
+			return kinds[i].fetch;
+	return NULL;
+}
+
+/* Sources whose artifacts come together. Returns how many were missing. */
+static int fetch_whole(struct source_context *context, const struct lock_source *source,
+		       struct varve_error *err)
+{
+	const struct lock_artifact *missing = first_missing(context, source);
+
+	if (!missing)
+		return 0;
+	if (context->offline)
+		return varve_error_set(err, -VARVE_E_LOCK,
+				       "%s %s is not in the store, and --offline forbids to fetch "
+				       "it",
+				       missing->name, missing->version);
+	return fetch_of(source)(context, source, err);
+}
+
 /* gc keeps what a lock names as long as the source is in use. */
 static int keep_artifacts(struct source_context *context, const struct lock_source *source,
 			  struct varve_error *err)
@@ -168,7 +209,8 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 	int r = 0;
 
 	for (i = 0; i < count && r == 0; i++)
-		r = want_missing(context, sources[i], &wanted, err);
+		r = fetch_of(sources[i]) ? fetch_whole(context, sources[i], err)
+					 : want_missing(context, sources[i], &wanted, err);
 	if (r == 0)
 		r = source_download(context, wanted.downloads, wanted.count,
 				    count == 1 ? sources[0]->name : "sources", err);
@@ -179,6 +221,15 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 	for (i = 0; i < count && r == 0; i++)
 		r = keep_artifacts(context, sources[i], err);
 	return r < 0 ? r : (int)wanted.count;
+}
+
+int source_is_current(struct source_context *context, const struct lock_source *source, bool *ret,
+		      struct varve_error *err)
+{
+	*ret = true;
+	if (!json_is_true(json_object_get(source->spec, "track")))
+		return 0;
+	return source_git_is_current(context, source, ret, err);
 }
 
 int source_materialise(struct source_context *context, const struct lock_source *source,

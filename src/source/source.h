@@ -11,6 +11,8 @@
  *,"recommends":false,"packages":[...], "bootstrap":true (nothing is below: essential packages are
  *added), "installed":[{"name":SOURCE,"spec":DIGEST}] (debian sources installed below, bottom
  *first)} url    {"kind":"url","href":...,"sha256":"" or hex,"filename":...,"unpack":bool,"strip":n}
+ *	git    {"kind":"git","url":...,"ref":"","track":bool,"submodules":bool,"subdirectory":"",
+ *		"exclude":[...]}
  *	local  {"kind":"local","path":...,"ignore":""}: never in the lock; its digest is taken at
  *each build
  */
@@ -56,6 +58,10 @@ int source_resolve(struct source_context *context, const char *name, const json_
  * the transfers. */
 int source_fetch(struct source_context *context, const struct lock_source *const *sources,
 		 size_t count, struct varve_error *err);
+/* Whether a locked source that the recipe wants to follow (a git source with track) still is what
+ * resolving it would give; true for all others. */
+int source_is_current(struct source_context *context, const struct lock_source *source, bool *ret,
+		      struct varve_error *err);
 bool source_is_fetched(const struct source_context *context, const struct lock_source *source);
 
 /* Makes a directory with the source's files: hard links of artifacts under their file names.

@@ -11,6 +11,15 @@ int source_debian_resolve(struct source_context *context, const struct lock *loc
 int source_url_resolve(struct source_context *context, const struct lock *lock,
 		       struct lock_source *ret, struct varve_error *err);
 
+int source_git_resolve(struct source_context *context, const struct lock *lock,
+		       struct lock_source *ret, struct varve_error *err);
+/* Brings the archives of a locked commit into the store, and checks that they are the lock's. */
+int source_git_fetch(struct source_context *context, const struct lock_source *source,
+		     struct varve_error *err);
+/* Whether the ref still stands for the locked commit. */
+int source_git_is_current(struct source_context *context, const struct lock_source *source,
+			  bool *ret, struct varve_error *err);
+
 /* URL of what a recipe says: a URL, or a path, which may be relative to the recipe. Caller frees.
  */
 char *source_href_url(const struct source_context *context, const char *href);
