@@ -16,7 +16,7 @@ static size_t steps_of_stage(const struct plan *plan, int stage, int *ret)
 	size_t count = 0, i;
 	int at;
 
-	for (at = plan->stages[stage].top; at != PLAN_NONE; at = plan->steps[at].below)
+	for (at = plan->stages[stage].top; at >= 0; at = plan->steps[at].below)
 		ret[count++] = at;
 	for (i = 0; i < count / 2; i++) {
 		int swap = ret[i];
@@ -104,29 +104,57 @@ static void parts_release(struct parts *parts)
 	free(parts->layers);
 }
 
-static void parts_fill(struct build *build, const int *steps, size_t count, struct parts *ret)
+/* The layers of the image below come first, as they are. */
+static size_t parts_begin(const struct build *build, int top, size_t steps, struct parts *ret)
+{
+	CLEANUP(free_ptr)
+	struct varve_layer *base = xcalloc(plan_chain_room(build->plan), sizeof(*base));
+	size_t count = plan_base_layers(build->plan, top, base), i;
+
+	ret->layers = xcalloc(count + steps + 1, sizeof(*ret->layers));
+	ret->texts = xcalloc(2 * (count + steps) + 1, sizeof(*ret->texts));
+	ret->count = count + steps;
+	for (i = 0; i < count; i++)
+		ret->layers[i].layer = base[i];
+	return count;
+}
+
+static void parts_fill(struct build *build, const int *steps, size_t base, struct parts *ret)
 {
 	char key[VARVE_DIGEST_TEXT];
 	size_t i;
 
-	ret->layers = xcalloc(count + 1, sizeof(*ret->layers));
-	ret->texts = xcalloc(2 * count + 1, sizeof(*ret->texts));
-	ret->count = count;
-	for (i = 0; i < count; i++) {
-		const struct plan_step *step = &build->plan->steps[steps[i]];
+	for (i = base; i < ret->count; i++) {
+		const struct plan_step *step = &build->plan->steps[steps[i - base]];
 
 		ret->texts[2 * i] = describe(build->plan, step);
 		ret->texts[2 * i + 1] = xasprintf(
-			"varve key %s", varve_digest_text(&build->steps[steps[i]].key, key));
+			"varve key %s", varve_digest_text(&build->steps[steps[i - base]].key, key));
 		ret->layers[i] = (struct image_layer){
-			.layer = build->steps[steps[i]].layer,
+			.layer = build->steps[steps[i - base]].layer,
 			.created_by = ret->texts[2 * i],
 			.comment = ret->texts[2 * i + 1],
 			.epoch = step->epoch,
 		};
-		if (build->known[steps[i]].empty)
+		if (build->known[steps[i - base]].empty)
 			ret->layers[i].layer.entry_count = 0;
 	}
+}
+
+/* The history of the image below. Owned by the caller; NULL: there is none. */
+static int base_history(struct build *build, int top, json_t **ret, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *config = NULL;
+	int base = plan_base(build->plan, top);
+	int r;
+
+	if (base == PLAN_NONE)
+		return 0;
+	r = source_image_config(build->sources, build->plan->sources.items[base].locked, &config,
+				err);
+	if (r == 0)
+		*ret = json_incref(json_object_get(config, "history"));
+	return r;
 }
 
 int build_image(struct build *build, size_t index, struct varve_descriptor *ret_manifest,
@@ -137,9 +165,10 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 	CLEANUP(free_ptr) int *steps = xcalloc(plan->step_count + 1, sizeof(*steps));
 	CLEANUP(json_decrefp) json_t *config = labelled_config(plan, image);
 	CLEANUP(parts_release) struct parts parts = {0};
+	CLEANUP(json_decrefp) json_t *history = NULL;
 	struct image_spec spec;
 	char digest[VARVE_DIGEST_TEXT];
-	size_t count = steps_of_stage(plan, image->stage, steps), i;
+	size_t count = steps_of_stage(plan, image->stage, steps), base, i;
 	int r;
 
 	for (i = 0; i < count; i++) {
@@ -147,12 +176,18 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 		if (r < 0)
 			return r;
 	}
-	parts_fill(build, steps, count, &parts);
+	base = parts_begin(build, plan->stages[image->stage].top, count, &parts);
+	parts_fill(build, steps, base, &parts);
+	r = base_history(build, plan->stages[image->stage].top, &history, err);
+	if (r < 0)
+		return r;
 	spec = (struct image_spec){
 		.platform = plan->platform,
 		.config = config,
 		.layers = parts.layers,
 		.layer_count = parts.count,
+		.base_count = base,
+		.base_history = history,
 		.epoch = image->epoch,
 	};
 	r = image_write(build->store, &spec, image->name, ret_manifest, err);

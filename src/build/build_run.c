@@ -93,19 +93,42 @@ static bool source_is_here(struct run *run, int index)
 	return run->sources[index] == SOURCE_HERE;
 }
 
+
+/* The layers of an image below. */
+static bool base_is_here(struct run *run, int top)
+{
+	int base = plan_base(run->build->plan, top);
+
+	return base == PLAN_NONE || source_is_here(run, base);
+}
+
+/* An image names the layers of its base, whether a step had to look at them or not. */
+static bool bases_are_here(struct run *run)
+{
+	const struct plan *plan = run->build->plan;
+	bool here = true;
+	size_t i;
+
+	for (i = 0; i < plan->image_count && !run->failed; i++)
+		here = base_is_here(run, plan->stages[plan->images[i].stage].top) && here;
+	return here;
+}
+
 static bool content_is_here(struct run *run, const struct plan_mount *mount)
 {
-	return mount->content != PLAN_FROM_SOURCE || source_is_here(run, mount->index);
+	if (mount->content == PLAN_FROM_SOURCE)
+		return source_is_here(run, mount->index);
+	return base_is_here(run, run->build->plan->stages[mount->index].top);
 }
 
 /* Asks for all of them, so that fetches start together and early. */
 static bool sources_are_here(struct run *run, const struct plan_step *step)
 {
-	bool here = true;
+	bool here = base_is_here(run, step->below);
 	size_t i;
 
 	if (step->action == ACTION_INSTALL || step->action == ACTION_COPY)
-		here = content_is_here(run, &step->from);
+		here = content_is_here(run, &step->from) && here;
 	for (i = 0; i < step->mount_count; i++)
 		here = content_is_here(run, &step->mounts[i]) && here;
 	return here;
@@ -160,7 +183,8 @@ static void advance(struct run *run, int index)
 	if (r != 0 || running(run, WORKER_STEP) + running(run, WORKER_RESOLVE) >= run->limit)
 		return;
 	if (build->status[index].verdict == PLAN_DEPENDS) {
-		start(run, WORKER_RESOLVE, index);
+		if (base_is_here(run, build->plan->steps[index].below))
+			start(run, WORKER_RESOLVE, index);
 	} else if (here) {
 		tell_start(run, index);
 		start(run, WORKER_STEP, index);
@@ -170,7 +194,7 @@ static void advance(struct run *run, int index)
 static bool advance_all(struct run *run)
 {
 	struct build *build = run->build;
-	bool complete = true;
+	bool complete = bases_are_here(run);
 	size_t i;
 
 	for (i = 0; i < build->plan->step_count && !run->failed; i++) {
@@ -372,6 +396,22 @@ static void tell_plan(struct build *build, bool *ret_complete)
 	}
 }
 
+/* Without starting anything. */
+static bool has_bases(const struct build *build)
+{
+	const struct plan *plan = build->plan;
+	size_t i;
+
+	for (i = 0; i < plan->image_count; i++) {
+		int base = plan_base(plan, plan->stages[plan->images[i].stage].top);
+
+		if (base != PLAN_NONE &&
+		    !source_is_fetched(build->sources, plan->sources.items[base].locked))
+			return false;
+	}
+	return true;
+}
+
 static unsigned limit_of(const struct build *build)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -388,10 +428,10 @@ int build_run(struct build *build, struct varve_error *err)
 	bool complete;
 
 	tell_plan(build, &complete);
-	if (complete)
-		return 0;
-	if (build->options->expect_cached)
+	if (!complete && build->options->expect_cached)
 		return refuse_misses(build, err);
+	if (complete && has_bases(build))
+		return 0;
 	if (refuse_losses(build, err) < 0)
 		return -VARVE_E_HOST;
 	run.sources = xcalloc(build->plan->sources.count + 1, sizeof(*run.sources));

@@ -108,11 +108,10 @@ static int layers_below(struct build *build, int step, struct varve_layer **ret,
 {
 	int at;
 
-	for (at = build->plan->steps[step].below; at != PLAN_NONE;
-	     at = build->plan->steps[at].below)
+	for (at = build->plan->steps[step].below; at >= 0; at = build->plan->steps[at].below)
 		if (!build->known[at].known)
 			return -EAGAIN;
-	*ret = xcalloc(build->plan->step_count, sizeof(**ret));
+	*ret = xcalloc(plan_chain_room(build->plan), sizeof(**ret));
 	*ret_count = step_chain_layers(build, build->plan->steps[step].below, *ret);
 	return 0;
 }

@@ -39,7 +39,8 @@ void step_stack_release(struct step_stack *stack);
 bool step_stack_has_devices(const struct step_stack *stack);
 /* The owners that the inodes of a tree cannot hold, for the list beside it. */
 int step_links_list(const struct build *build, int tree, struct strv *ret, struct varve_error *err);
-/* The layers of a chain that ends in step (PLAN_NONE: none), bottom first; empty ones left out. */
+/* The layers of a chain that ends in step (PLAN_NONE: none), those of an image below included,
+ * bottom first; empty ones left out. ret has room for plan_chain_room. */
 size_t step_chain_layers(const struct build *build, int step, struct varve_layer *ret);
 /* Where a view is made, and what takes its changes. */
 struct step_place {

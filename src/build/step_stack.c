@@ -40,16 +40,16 @@ bool step_stack_has_devices(const struct step_stack *stack)
 
 size_t step_chain_layers(const struct build *build, int step, struct varve_layer *ret)
 {
-	size_t count = 0, i;
+	size_t base = plan_base_layers(build->plan, step, ret), count = base, i;
 	int at;
 
-	for (at = step; at != PLAN_NONE; at = build->plan->steps[at].below)
+	for (at = step; at >= 0; at = build->plan->steps[at].below)
 		if (!build->known[at].empty)
 			ret[count++] = build->steps[at].layer;
-	for (i = 0; i < count / 2; i++) {
-		struct varve_layer swap = ret[i];
+	for (i = 0; i < (count - base) / 2; i++) {
+		struct varve_layer swap = ret[base + i];
 
-		ret[i] = ret[count - 1 - i];
+		ret[base + i] = ret[count - 1 - i];
 		ret[count - 1 - i] = swap;
 	}
 	return count;

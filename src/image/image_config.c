@@ -49,9 +49,9 @@ static json_t *history_entry(const struct image_layer *layer)
 static json_t *history_json(const struct image_spec *spec)
 {
 	struct image_layer empty = {.created_by = "nothing", .epoch = spec->epoch};
-	json_t *history = json_array();
+	json_t *history = spec->base_history ? json_deep_copy(spec->base_history) : json_array();
 
-	for (size_t i = 0; i < spec->layer_count; i++)
+	for (size_t i = spec->base_count; i < spec->layer_count; i++)
 		json_append(history, history_entry(&spec->layers[i]));
 	if (image_is_empty(spec)) {
 		image_empty_layer(&empty.layer);

@@ -62,6 +62,11 @@ void tar_reader_freep(struct tar_reader **reader)
 	free(t);
 }
 
+uint64_t tar_reader_offset(const struct tar_reader *t)
+{
+	return t->total - (t->len - t->pos);
+}
+
 static int malformed(struct varve_error *err, const char *what)
 {
 	return varve_error_set(err, -VARVE_E_FORMAT, "layer tar: %s", what);

@@ -36,6 +36,8 @@ struct tar_item {
 struct tar_reader *tar_reader_new(tar_read_fn read, void *cookie);
 /* 1: an item; 0: the end of the archive. Data not taken is skipped. */
 int tar_reader_next(struct tar_reader *t, struct tar_item *ret, struct varve_error *err);
+/* Where in the archive the item's data begins; before any of it was taken. */
+uint64_t tar_reader_offset(const struct tar_reader *t);
 /* The next part of the item's data, borrowed until the next call; 0 at its end. */
 ssize_t tar_reader_data(struct tar_reader *t, const void **ret_data, struct varve_error *err);
 /* After the end: reads what follows (padding) and gives digest and size of all bytes. */

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <varve/descriptor.h>
 #include "base/json.h"
 #include "base/strv.h"
 #include "lock/lock.h"
@@ -54,6 +55,20 @@ struct plan_options {
 	void *cookie;
 };
 
+/* Where a chain of steps ends: PLAN_NONE, or the number of an image source in this form. */
+static inline int plan_on_image(int source)
+{
+	return PLAN_NONE - 1 - source;
+}
+static inline bool plan_is_image(int at)
+{
+	return at < PLAN_NONE;
+}
+static inline int plan_image_source(int at)
+{
+	return PLAN_NONE - 1 - at;
+}
+
 enum plan_content { PLAN_FROM_SOURCE, PLAN_FROM_STAGE };
 struct plan_mount {
 	char *target; /* absolute, clean */
@@ -72,7 +87,8 @@ struct plan_cache {
 struct plan_step {
 	char *name; /* of the step */
 	int stage; /* index of its stage */
-	int below; /* index of the step below, also across stages; PLAN_NONE: nothing */
+	int below; /* index of the step below, also across stages; PLAN_NONE: nothing;
+		      plan_on_image(): an image source */
 	struct recipe_place at;
 	enum recipe_action action;
 	struct plan_mount from; /* install: the source (target unused); copy: what is copied */
@@ -101,8 +117,8 @@ struct plan_step {
 struct plan_stage {
 	char *name;
 	int from; /* index of the stage below, PLAN_NONE: nothing */
-	int top; /* index of its last step (own, or of the stages below); PLAN_NONE: no step at all
-		  */
+	int top; /* index of its last step (own, or of the stages below); PLAN_NONE: no step at all;
+		    plan_on_image(): no step, but an image source */
 	struct strv environment; /* NAME=VALUE with what it inherits */
 };
 
@@ -154,9 +170,16 @@ struct plan_known {
 	char *destination; /* copy: the destination with the symlinks below it resolved; owned;
 			      NULL: not resolved yet */
 };
-/* The diff ids of the chain ending in step (PLAN_NONE: empty chain), bottom first, empty steps left
- * out. Returns the count, or -EAGAIN when one is not known (then *ret_unknown is its index). ret
- * has room for plan->step_count. */
+/* The image source at the bottom of the chain that ends at top (a step, or where chains end), or
+ * PLAN_NONE. */
+int plan_base(const struct plan *plan, int top);
+/* That image's layers, bottom first; returns their number. ret has room for plan_chain_room. */
+size_t plan_base_layers(const struct plan *plan, int top, struct varve_layer *ret);
+/* More layers than any chain of this plan has. */
+size_t plan_chain_room(const struct plan *plan);
+/* The diff ids of the chain ending in step (PLAN_NONE: empty chain), bottom first, those of an image
+ * below included, empty steps left out. Returns the count, or -EAGAIN when one is not known (then
+ * *ret_unknown is its index). ret has room for plan_chain_room. */
 int plan_chain(const struct plan *plan, int step, const struct plan_known *known,
 	       struct varve_digest *ret, int *ret_unknown);
 /* The canonical input of a step's key: format, action and resolved fields, environment, platform,

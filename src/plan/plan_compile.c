@@ -52,6 +52,29 @@ int compile_values(struct compiler *c, const struct recipe_values *values, struc
 }
 
 /* --- stages --- */
+/* A stage that stands on another one, or on an image source. */
+static int compile_parent(struct compiler *c, const struct recipe_value *from, const char *text,
+			  struct plan_stage *stage, struct varve_error *err)
+{
+	const struct recipe_source *source = recipe_find_source(c->recipe, text);
+	int index = PLAN_NONE, r;
+
+	if (recipe_find_stage(c->recipe, text) || !source || source->kind != SOURCE_IMAGE) {
+		r = compile_stage(c, from, text, &stage->from, err);
+		if (r < 0)
+			return r;
+		stage->top = c->plan->stages[stage->from].top;
+		strv_extend(&stage->environment, &c->plan->stages[stage->from].environment);
+		return 0;
+	}
+	r = compile_source(c, from, text, PLAN_NONE, &index, err);
+	if (r < 0)
+		return r;
+	stage->top = plan_on_image(index);
+	compile_base_environment(c->plan, stage->top, &stage->environment);
+	return 0;
+}
+
 static int begin_stage(struct compiler *c, const struct recipe_stage *from, int *ret,
 		       struct varve_error *err)
 {
@@ -62,14 +85,9 @@ static int begin_stage(struct compiler *c, const struct recipe_stage *from, int 
 
 	r = compile_expand(c, &from->from, &parent, err);
 	if (r == 0 && parent && *parent)
-		r = compile_stage(c, &from->from, parent, &stage.from, err);
-	if (r < 0)
-		return r;
-	if (stage.from != PLAN_NONE) {
-		stage.top = plan->stages[stage.from].top;
-		strv_extend(&stage.environment, &plan->stages[stage.from].environment);
-	}
-	r = compile_environment(c, &from->environment, &stage.environment, err);
+		r = compile_parent(c, &from->from, parent, &stage, err);
+	if (r == 0)
+		r = compile_environment(c, &from->environment, &stage.environment, err);
 	if (r < 0) {
 		strv_release(&stage.environment);
 		return r;

@@ -97,6 +97,15 @@ int64_t plan_chain_epoch(const struct compiler *c, int step);
 int compile_scrub(struct compiler *c, const struct recipe_step *from, struct plan_step *ret,
 		  struct varve_error *err);
 
+/* --- plan_base.c --- */
+/* Checks what the lock says of an image source; other kinds pass. */
+int compile_check_base(const struct plan_source *source, struct varve_error *err);
+/* Adds the environment of the image below the chain that ends at top. */
+void compile_base_environment(const struct plan *plan, int top, struct strv *environment);
+/* The config of an image on that chain: what the image below says, then take_config's members.
+ * Owned by the caller. */
+json_t *compile_inherit(const struct plan *plan, int top, json_t *take_config);
+
 /* --- plan_image.c, plan_config.c --- */
 int compile_images(struct compiler *c, struct varve_error *err);
 int compile_config(struct compiler *c, const struct recipe_image *from,

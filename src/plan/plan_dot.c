@@ -57,6 +57,8 @@ static void print_edges(const struct plan *plan, size_t i, struct buf *out)
 	for (n = 0; n < count; n++)
 		buf_addf(out, "\tstep%d -> step%zu%s;\n", needs[n], i,
 			 needs[n] == step->below ? "" : " [style=dashed]");
+	if (plan_is_image(step->below))
+		buf_addf(out, "\tsource%d -> step%zu;\n", plan_image_source(step->below), i);
 	if (step->action != ACTION_RUN)
 		print_content(&step->from, i, out);
 	for (n = 0; n < step->mount_count; n++)
@@ -66,10 +68,12 @@ static void print_edges(const struct plan *plan, size_t i, struct buf *out)
 static void print_image(const struct plan *plan, size_t i, struct buf *out)
 {
 	const struct plan_image *image = &plan->images[i];
+	int top = plan->stages[image->stage].top;
 
 	buf_addf(out, "\timage%zu [shape=box3d, label=", i);
 	add_quoted(out, image->name);
-	buf_addf(out, "];\n\tstep%d -> image%zu;\n", plan->stages[image->stage].top, i);
+	buf_addf(out, "];\n\t%s%d -> image%zu;\n", plan_is_image(top) ? "source" : "step",
+		 plan_is_image(top) ? plan_image_source(top) : top, i);
 }
 
 void plan_print_dot(const struct plan *plan, const struct plan_status *status, struct buf *out)

@@ -19,8 +19,10 @@ int64_t plan_chain_epoch(const struct compiler *c, int step)
 
 	if (c->options->epoch >= 0)
 		return c->options->epoch;
-	for (; step != PLAN_NONE; step = c->plan->steps[step].below)
+	for (; step >= 0; step = c->plan->steps[step].below)
 		epoch = later(epoch, c->plan->steps[step].epoch);
+	if (plan_is_image(step))
+		epoch = later(epoch, c->plan->sources.items[plan_image_source(step)].date);
 	return epoch;
 }
 

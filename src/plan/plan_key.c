@@ -11,9 +11,13 @@
 int plan_chain(const struct plan *plan, int step, const struct plan_known *known,
 	       struct varve_digest *ret, int *ret_unknown)
 {
-	int unknown = PLAN_NONE, count = 0, at, i;
+	CLEANUP(free_ptr) struct varve_layer *base = xcalloc(plan_chain_room(plan), sizeof(*base));
+	size_t base_count = plan_base_layers(plan, step, base), count = base_count, i;
+	int unknown = PLAN_NONE, at;
 
-	for (at = step; at != PLAN_NONE; at = plan->steps[at].below) {
+	for (i = 0; i < base_count; i++)
+		ret[i] = base[i].diff_id;
+	for (at = step; at >= 0; at = plan->steps[at].below) {
 		if (!known[at].known)
 			unknown = at;
 		else if (!known[at].empty)
@@ -23,20 +27,20 @@ int plan_chain(const struct plan *plan, int step, const struct plan_known *known
 		*ret_unknown = unknown;
 		return -EAGAIN;
 	}
-	for (i = 0; i < count / 2; i++) {
-		struct varve_digest swap = ret[i];
+	for (i = 0; i < (count - base_count) / 2; i++) {
+		struct varve_digest swap = ret[base_count + i];
 
-		ret[i] = ret[count - 1 - i];
+		ret[base_count + i] = ret[count - 1 - i];
 		ret[count - 1 - i] = swap;
 	}
-	return count;
+	return (int)count;
 }
 
 static int chain_json(const struct plan *plan, int step, const struct plan_known *known,
 		      json_t **ret, int *ret_unknown)
 {
 	CLEANUP(free_ptr)
-	struct varve_digest *chain = xcalloc(plan->step_count + 1, sizeof(*chain));
+	struct varve_digest *chain = xcalloc(plan_chain_room(plan), sizeof(*chain));
 	int count = plan_chain(plan, step, known, chain, ret_unknown), i;
 
 	if (count < 0)
@@ -238,7 +242,7 @@ static size_t add_need(int step, int *ret, size_t count, size_t room)
 {
 	size_t i;
 
-	if (step == PLAN_NONE)
+	if (step < 0)
 		return count;
 	for (i = 0; i < count; i++)
 		if (ret[i] == step)

@@ -96,7 +96,7 @@ static int locked_content(const struct compiler *c, struct plan_source *source,
 	content = content_json(source);
 	json_digest(content, &source->content);
 	source->date = newest_date(source->locked);
-	return 0;
+	return compile_check_base(source, err);
 }
 
 static int find_source(const struct plan *plan, const char *name, const struct varve_digest *digest)

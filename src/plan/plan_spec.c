@@ -166,20 +166,21 @@ static int set_packages(struct compiler *c, json_t *spec, const struct recipe_so
 	return 0;
 }
 
-/* The debian sources that the chain ending in below has installed, bottom first. */
+/* What the chain ending in below has of packages, bottom first: an image, and debian sources that
+ * steps installed. */
 static json_t *installed_below(const struct plan *plan, int below)
 {
 	json_t *list = json_array();
 
-	for (; below >= 0; below = plan->steps[below].below) {
-		const struct plan_step *step = &plan->steps[below];
+	for (; below != PLAN_NONE; below = below < 0 ? PLAN_NONE : plan->steps[below].below) {
 		const struct plan_source *source;
 		json_t *entry;
 
-		if (step->action != ACTION_INSTALL)
+		if (below >= 0 && plan->steps[below].action != ACTION_INSTALL)
 			continue;
-		source = &plan->sources.items[step->from.index];
-		if (source->kind != SOURCE_DEBIAN)
+		source = &plan->sources.items[below < 0 ? plan_image_source(below)
+							: plan->steps[below].from.index];
+		if (source->kind != SOURCE_DEBIAN && source->kind != SOURCE_IMAGE)
 			continue;
 		entry = json_object();
 		json_set(entry, "name", json_text(source->name));

@@ -23,6 +23,7 @@ static const struct {
 } kinds[] = {
 	{"debian", source_debian_resolve, NULL},
 	{"git", source_git_resolve, source_git_fetch},
+	{"image", source_image_resolve, source_image_fetch},
 	{"url", source_url_resolve, NULL},
 };
 
@@ -178,7 +179,8 @@ static int fetch_whole(struct source_context *context, const struct lock_source 
 
 	if (!missing)
 		return 0;
-	if (context->offline)
+	/* An image lies on this machine. */
+	if (context->offline && fetch_of(source) != source_image_fetch)
 		return varve_error_set(err, -VARVE_E_LOCK,
 				       "%s %s is not in the store, and --offline forbids to fetch "
 				       "it",

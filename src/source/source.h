@@ -13,6 +13,7 @@
  *first)} url    {"kind":"url","href":...,"sha256":"" or hex,"filename":...,"unpack":bool,"strip":n}
  *	git    {"kind":"git","url":...,"ref":"","track":bool,"submodules":bool,"subdirectory":"",
  *		"exclude":[...]}
+ *	image  {"kind":"image","reference":"oci:DIR:NAME","platform":"linux/amd64"}
  *	local  {"kind":"local","path":...,"ignore":""}: never in the lock; its digest is taken at
  *each build
  */
@@ -69,6 +70,10 @@ bool source_is_fetched(const struct source_context *context, const struct lock_s
  * layer_unpack_archive.) */
 int source_materialise(struct source_context *context, const struct lock_source *source,
 		       int directory, struct varve_error *err);
+
+/* The config document of a locked image source, which is in the store. Owned by the caller. */
+int source_image_config(const struct source_context *context, const struct lock_source *source,
+			json_t **ret, struct varve_error *err);
 
 /* --- local directories ---------------------------------------------------------------------------
  */

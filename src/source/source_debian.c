@@ -164,6 +164,22 @@ static int read_stanza(struct debian *d, const struct lock_source *source,
 	return r < 0 ? r : 0;
 }
 
+static int add_image(struct debian *d, const struct lock_source *source, struct buf *ret,
+		     struct varve_error *err)
+{
+	int r = source_fetch(d->context, &source, 1, err);
+
+	if (r >= 0)
+		r = source_image_status(d->context, source, ret, err);
+	if (r >= 0 && ret->len == 0)
+		r = varve_error_set(err, -VARVE_E_RESOLVE,
+				    "image \"%s\" has no dpkg: Debian packages cannot be installed "
+				    "on it",
+				    source->name);
+	buf_addc(ret, '\n');
+	return r < 0 ? r : 0;
+}
+
 static int add_installed(struct debian *d, const json_t *below, struct buf *ret,
 			 struct varve_error *err)
 {
@@ -180,6 +196,8 @@ static int add_installed(struct debian *d, const json_t *below, struct buf *ret,
 	if (!source)
 		return varve_error_set(err, -VARVE_E_LOCK, "source \"%s\" below is not locked",
 				       name);
+	if (str_equal(json_optional_string(source->spec, "kind", ""), "image"))
+		return add_image(d, source, ret, err);
 	for (i = 0; i < source->count && r == 0; i++)
 		if (!find_stanza(d, &source->artifacts[i], ret))
 			r = read_stanza(d, source, &source->artifacts[i], ret, err);

@@ -20,6 +20,16 @@ int source_git_fetch(struct source_context *context, const struct lock_source *s
 int source_git_is_current(struct source_context *context, const struct lock_source *source,
 			  bool *ret, struct varve_error *err);
 
+int source_image_resolve(struct source_context *context, const struct lock *lock,
+			 struct lock_source *ret, struct varve_error *err);
+/* Brings a locked image's blobs into the store, and checks that they are the lock's. */
+int source_image_fetch(struct source_context *context, const struct lock_source *source,
+		       struct varve_error *err);
+/* Appends the stanzas of installed packages from the image's /var/lib/dpkg/status; nothing where it
+ * has none. The image's layers are in the store. */
+int source_image_status(struct source_context *context, const struct lock_source *source,
+			struct buf *ret, struct varve_error *err);
+
 /* URL of what a recipe says: a URL, or a path, which may be relative to the recipe. Caller frees.
  */
 char *source_href_url(const struct source_context *context, const char *href);

@@ -63,7 +63,7 @@ class GitRepository:
 
     def archive(self, *arguments):
         """What git archive itself gives."""
-        return self.git("archive", "--format=tar", *arguments, text=False)
+        return self.git("-c", "tar.umask=0022", "archive", "--format=tar", *arguments, text=False)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -11,7 +11,7 @@ BELOW = {  # directory: what it may include, besides itself
     "recipe": "base",
     "store": "base",
     "lock": "base",
-    "source": "base net store recipe lock",
+    "source": "base net store recipe lock layer image",
     "plan": "base recipe lock",
     "layer": "base",
     "sandbox": "base",
