@@ -10,6 +10,7 @@ import tarfile
 import pytest
 from oci_image import Image
 from support import copy, own_project, project, project_of, run  # noqa: F401  fixtures
+from test_debian import base, base_repo  # noqa: F401  fixtures
 
 CONFIG = {"command": ["serve"], "entrypoint": ["/bin/env"], "environment": {"A": "base", "PATH": "/base:/bin"},
           "workdir": "/srv", "user": "1000:50", "ports": ["80"], "volumes": ["/data"], "labels": {"org.example.x": "base"}}
@@ -272,7 +273,43 @@ def test_a_truncated_archive(own_project):
 def test_a_base_by_skopeo(own_project, need):
     need("skopeo")
     make_base(own_project, "oci:base")
-    own_project.varve.run("skopeo", "copy", "--quiet", "oci:base", "docker-archive:docker.tar:x/y:1")
+    done = own_project.varve.run("skopeo", "--insecure-policy", "copy", "--quiet", "oci:base", "docker-archive:docker.tar:x/y:1")
+    assert done.returncode == 0, done.stderr
     on_base(own_project, "docker-archive:docker.tar:x/y:1", [run("three", "cat /two >/three")])
     own_project.build()
     assert Image(own_project.varve.store, "t/main:latest").files["three"].data == b"two\n"
+
+
+# --- Debian packages on an image -----------------------------------------------------------------
+
+def test_packages_are_added_to_what_dpkg_of_the_image_knows(base, make_repo):  # noqa: F811
+    repo = make_repo([{"name": "more", "depends": "owners, needed", "files": {"usr/share/more": "more\n"}},
+                      {"name": "needed", "files": {"usr/share/needed": "n"},
+                       "scripts": {"postinst": "#!/bin/sh\nset -e\ntest -x /usr/bin/suid\necho ran >/srv/ran\n"}}])
+    base.varve("build", "base.yaml", *base.mirror, "-o", "oci:exported", "--progress", "quiet")
+    base.varve.write("more.gpg", repo.keyring.read_bytes())
+    base.varve.path("on.lock.json").unlink(missing_ok=True)
+    base.write_recipe({"varve": 1, "name": "t", "sources": {
+        "image": {"kind": "image", "reference": "oci:exported"},
+        "more": {"kind": "debian", "suite": "bookworm", "mirror": "more", "keyring": "more.gpg", "packages": ["more"]}},
+        "stages": {"main": {"from": "image", "steps": [{"step": "more", "install": "more"}]}},
+        "images": {"main": {"stage": "main", "name": "t/on:1"}}}, "on.yaml")
+    base.build("--mirror", f"more=file://{repo.path}", file="on.yaml")
+    lock = json.loads(base.varve.path("on.lock.json").read_text())
+    [more] = [source for source in lock["sources"] if source["name"] == "more"]
+    assert sorted(artifact["name"] for artifact in more["artifacts"]) == ["more", "needed"]
+    image = base.image("t/on:1")
+    assert image.files["srv/ran"].data == b"ran\n" and image.files["usr/share/more"].data == b"more\n"
+    assert base.inside("dpkg --audit; dpkg-query -W -f '${Status}' owners", image="t/on:1").stdout == "install ok installed"
+
+
+def test_packages_cannot_go_on_an_image_without_dpkg(own_project, make_repo):
+    repo = make_repo([{"name": "more", "files": {"usr/share/more": "more\n"}}])
+    make_base(own_project, "oci:base")
+    own_project.varve.write("more.gpg", repo.keyring.read_bytes())
+    own_project.write_recipe({"varve": 1, "name": "t", "sources": {
+        "image": {"kind": "image", "reference": "oci:base"},
+        "more": {"kind": "debian", "suite": "bookworm", "keyring": "more.gpg", "packages": ["more"]}},
+        "stages": {"main": {"from": "image", "steps": [{"step": "more", "install": "more"}]}},
+        "images": {"main": {"stage": "main", "name": "t/on:1"}}})
+    assert "has no dpkg" in own_project.build("--mirror", f"debian=file://{repo.path}", rc=2).text
