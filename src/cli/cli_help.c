@@ -101,7 +101,7 @@ void cli_print_overview(struct buf *out)
 		   "Usage: varve COMMAND [OPTION]... [ARGUMENT]...\n\n"
 		   "Builds OCI images from recipes: no Docker, no daemon, no root.\n\nCommands:\n");
 	for (i = 0; cli_commands[i]; i++)
-		buf_addf(out, "  %-10s%s\n", cli_commands[i]->name, cli_commands[i]->summary);
+		buf_addf(out, "  %-16s%s\n", cli_commands[i]->name, cli_commands[i]->summary);
 	buf_addstr(out, "\nvarve COMMAND --help tells the options of a command; with a recipe\n"
 			"(varve build RECIPE --help) also those of the recipe.\n");
 }

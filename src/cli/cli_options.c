@@ -78,6 +78,21 @@ const struct cli_option cli_lock_options[] = {
 	{0},
 };
 
+const struct cli_option cli_bundle_create_options[] = {
+	{"output", 'o', CLI_LIST, AT(outputs), "TARGET",
+	 "where to write it: oci-archive:FILE or oci:DIR (required)"},
+	{"layers", 0, CLI_FLAG, AT(layers), NULL, "also the layers of steps that are in the store"},
+	{"check", 0, CLI_FLAG, AT(check), NULL,
+	 "rebuild from the bundle alone, without network, and compare"},
+	{0},
+};
+
+const struct cli_option cli_bundle_import_options[] = {
+	{"layers", 0, CLI_FLAG, AT(layers), NULL,
+	 "also take over the layers of steps, which are trusted then"},
+	{0},
+};
+
 const struct cli_option cli_json_options[] = {
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print JSON"},
 	{0},
@@ -226,6 +241,32 @@ static const struct cli_command fetch_command = {
 	.summary = "bring every artifact of the recipe into the store",
 	.options = GROUPS(cli_recipe_options, cli_source_options, cli_progress_options,
 			  cli_store_options)};
+static const struct cli_command bundle_create_command = {
+	.name = "bundle create",
+	.arguments = "RECIPE",
+	.has_recipe = true,
+	.run = cmd_bundle_create,
+	.summary = "write everything that a recipe needs to one file",
+	.detail = "Recipe, includes, lock, local files and all artifacts for the given options,\n"
+		  "as an OCI artifact. Prints its digest.",
+	.options = GROUPS(cli_bundle_create_options, cli_recipe_options, cli_source_options,
+			  cli_progress_options, cli_store_options)};
+static const struct cli_command bundle_inspect_command = {.name = "bundle inspect",
+							  .arguments = "BUNDLE",
+							  .minimum = 1,
+							  .maximum = 1,
+							  .run = cmd_bundle_inspect,
+							  .summary = "show what a bundle holds",
+							  .options = GROUPS(cli_json_options)};
+static const struct cli_command bundle_import_command = {
+	.name = "bundle import",
+	.arguments = "BUNDLE DIRECTORY",
+	.minimum = 2,
+	.maximum = 2,
+	.run = cmd_bundle_import,
+	.summary = "verify a bundle, add it to the store, unpack its recipe",
+	.detail = "Prints the command that builds it without network.",
+	.options = GROUPS(cli_bundle_import_options, cli_store_options)};
 static const struct cli_command images_command = {
 	.name = "images",
 	.arguments = "",
@@ -350,11 +391,29 @@ static const struct cli_command doctor_command = {
 	.detail = "Exits 3 when commands cannot run here at all.",
 	.options = GROUPS(cli_doctor_options, cli_json_options, cli_store_options)};
 
-const struct cli_command *const cli_commands[] = {
-	&build_command,    &plan_command,   &explain_command, &lock_command,   &fetch_command,
-	&push_command,     &pull_command,   &copy_command,    &index_command,  &login_command,
-	&logout_command,   &images_command, &inspect_command, &run_command,    &shell_command,
-	&validate_command, &gc_command,     &du_command,      &doctor_command, NULL};
+const struct cli_command *const cli_commands[] = {&build_command,
+						  &plan_command,
+						  &explain_command,
+						  &lock_command,
+						  &fetch_command,
+						  &bundle_create_command,
+						  &bundle_inspect_command,
+						  &bundle_import_command,
+						  &push_command,
+						  &pull_command,
+						  &copy_command,
+						  &index_command,
+						  &login_command,
+						  &logout_command,
+						  &images_command,
+						  &inspect_command,
+						  &run_command,
+						  &shell_command,
+						  &validate_command,
+						  &gc_command,
+						  &du_command,
+						  &doctor_command,
+						  NULL};
 
 /* Names of all tables above, for recipes: an option of a recipe must not hide one of varve. A test
  * compares this list with the tables. */
@@ -366,6 +425,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "cache-to",
 					    "caches",
 					    "cert-dir",
+					    "check",
 					    "chunk-size",
 					    "compression",
 					    "dot",
@@ -379,6 +439,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "jobs",
 					    "json",
 					    "keep",
+					    "layers",
 					    "locked",
 					    "logs",
 					    "mirror",

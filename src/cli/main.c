@@ -56,6 +56,35 @@ static int unknown_command(const char *name)
 	return 2;
 }
 
+/* A command of one word or of two ("bundle create"); words: how many it took. */
+static const struct cli_command *find_command(int argc, char **argv, int *ret_words)
+{
+	const struct cli_command *command = cli_find_command(argv[0]);
+	CLEANUP(free_ptr) char *both = argc >= 2 ? xasprintf("%s %s", argv[0], argv[1]) : NULL;
+
+	*ret_words = 1;
+	if (command || !both)
+		return command;
+	*ret_words = 2;
+	return cli_find_command(both);
+}
+
+/* The first word of commands that have two: which second ones there are. */
+static int incomplete_command(const char *name)
+{
+	CLEANUP(free_ptr) char *start = xasprintf("%s ", name);
+	CLEANUP(buf_release) struct buf seconds = BUF_INIT;
+
+	for (size_t i = 0; cli_commands[i]; i++)
+		if (str_starts(cli_commands[i]->name, start))
+			buf_addf(&seconds, "%s%s", seconds.len ? ", " : "",
+				 cli_commands[i]->name + strlen(start));
+	if (seconds.len == 0)
+		return unknown_command(name);
+	fprintf(stderr, "varve: varve %s needs one of: %s\n", name, buf_text(&seconds));
+	return 2;
+}
+
 static int run_command(const struct cli_command *command, int argc, char **argv)
 {
 	CLEANUP(cli_release) struct cli cli = {0};
@@ -92,6 +121,7 @@ int main(int argc, char **argv)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	const struct cli_command *command;
+	int words;
 
 	if (hold_standard_descriptors() < 0)
 		return 1;
@@ -100,9 +130,9 @@ int main(int argc, char **argv)
 		return print(&text, stdout, 0);
 	}
 	if (argc >= 3 && strcmp(argv[1], "help") == 0) {
-		command = cli_find_command(argv[2]);
+		command = find_command(argc - 2, argv + 2, &words);
 		if (!command)
-			return unknown_command(argv[2]);
+			return incomplete_command(argv[2]);
 		cli_print_help(command, NULL, &text);
 		return print(&text, stdout, 0);
 	}
@@ -111,8 +141,8 @@ int main(int argc, char **argv)
 		cli_print_overview(&text);
 		return argc < 2 ? print(&text, stderr, 2) : print(&text, stdout, 0);
 	}
-	command = cli_find_command(argv[1]);
+	command = find_command(argc - 1, argv + 1, &words);
 	if (!command)
-		return unknown_command(argv[1]);
-	return run_command(command, argc - 2, argv + 2);
+		return incomplete_command(argv[1]);
+	return run_command(command, argc - 1 - words, argv + 1 + words);
 }

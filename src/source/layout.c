@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/layout.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/strv.h"
 #include "layer/layer_tar_read.h"
 #include "store/store.h"
 
@@ -278,9 +280,7 @@ int layout_read(const struct layout *layout, const char *member, size_t limit, s
 	return 0;
 }
 
-/* --- into the store ---------------------------------------------------------------------------- */
-
-static int copy(int fd, uint64_t size, struct store_blob_writer *writer)
+static int copy(int fd, uint64_t size, struct sink *out)
 {
 	CLEANUP(free_ptr) char *block = xmalloc(COPY_BLOCK);
 	int r = 0;
@@ -291,11 +291,68 @@ static int copy(int fd, uint64_t size, struct store_blob_writer *writer)
 
 		if (n != (ssize_t)want)
 			return n < 0 ? (int)n : -ESTALE;
-		r = sink_write(&writer->sink, block, want);
+		r = sink_write(out, block, want);
 		size -= want;
 	}
 	return r;
 }
+
+static int list_directory(int top, const char *path, struct strv *ret)
+{
+	CLEANUP(fd_close)
+	int fd = openat(top, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!stream)
+		return -errno;
+	(void)steal_fd(&fd);
+	while ((entry = readdir(stream)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			strv_take(ret, path_join(path, entry->d_name));
+	(void)closedir(stream);
+	return 0;
+}
+
+int layout_list(const struct layout *layout, struct strv *ret, struct varve_error *err)
+{
+	static const char *const places[] = {"", "blobs", "blobs/sha256"};
+	int r = 0;
+
+	for (size_t i = 0; i < layout->count; i++)
+		strv_add(ret, layout->members[i].path);
+	for (size_t i = 0; !layout->is_archive && i < ARRAY_SIZE(places) && r == 0; i++)
+		r = list_directory(layout->fd, places[i], ret);
+	if (r < 0)
+		return varve_error_set(err, r, "list %s", layout->path);
+	strv_sort(ret);
+	return 0;
+}
+
+int layout_verify(const struct layout *layout, const char *member,
+		  const struct varve_descriptor *want, struct varve_error *err)
+{
+	struct sink_hash hash;
+	CLEANUP(fd_close) int fd = -1;
+	char wanted[VARVE_DIGEST_HEX], given[VARVE_DIGEST_HEX];
+	uint64_t size = 0;
+	int r = layout_open_member(layout, member, &fd, &size, err);
+
+	if (r < 0)
+		return r;
+	sink_hash_init(&hash, NULL);
+	r = copy(fd, size, &hash.sink);
+	if (r == 0)
+		r = sink_close(&hash.sink, err);
+	if (r == 0 && (size != want->size || !varve_digest_equal(&hash.digest, &want->digest)))
+		r = varve_error_set(err, -VARVE_E_DIGEST, "%s: %s was altered: it is sha256:%s, not %s",
+				    layout->path, member, varve_digest_hex(&hash.digest, given),
+				    varve_digest_hex(&want->digest, wanted));
+	sink_hash_release(&hash);
+	return r;
+}
+
+/* --- into the store ---------------------------------------------------------------------------- */
 
 int layout_import(const struct layout *layout, const char *member, struct varve_store *store,
 		  const struct varve_digest *want, struct varve_descriptor *ret,
@@ -314,7 +371,7 @@ int layout_import(const struct layout *layout, const char *member, struct varve_
 		r = store_blob_begin(store, &writer, err);
 	if (r < 0)
 		return r;
-	r = copy(fd, ret->size, &writer);
+	r = copy(fd, ret->size, &writer.sink);
 	if (r == -ESTALE)
 		return varve_error_set(err, -VARVE_E_FORMAT, "%s: %s ends too early", layout->path,
 				       member);

@@ -12,6 +12,7 @@
 #include <varve/error.h>
 
 struct buf;
+struct strv;
 struct varve_store;
 
 enum {
@@ -44,12 +45,18 @@ void layout_release(struct layout *layout); /* for CLEANUP */
 int layout_open(const char *path, struct layout *ret, struct varve_error *err);
 
 bool layout_has(const struct layout *layout, const char *member);
+/* The paths of all files, sorted; in a directory those of the layout's own places only: the top,
+ * blobs and blobs/sha256. */
+int layout_list(const struct layout *layout, struct strv *ret, struct varve_error *err);
 /* Reads a small file whole. -ENOENT names the missing one. */
 int layout_read(const struct layout *layout, const char *member, size_t limit, struct buf *ret,
 		struct varve_error *err);
 /* Opens a file at its first byte: a descriptor of its own, and its size. */
 int layout_open_member(const struct layout *layout, const char *member, int *ret_fd,
 		       uint64_t *ret_size, struct varve_error *err);
+/* Reads a file to its end and compares; -VARVE_E_DIGEST names it and both digests. */
+int layout_verify(const struct layout *layout, const char *member,
+		  const struct varve_descriptor *want, struct varve_error *err);
 /* Brings a file into the store as a blob. want (may be NULL): what it must be, else -VARVE_E_DIGEST
  * naming the member and both digests. Nothing is read where the store has want already. */
 int layout_import(const struct layout *layout, const char *member, struct varve_store *store,

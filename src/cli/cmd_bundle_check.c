@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A bundle is proved by what it is for: a build elsewhere. That one is another run of this program as
+ * root of a user namespace that has no network but its own loopback, which is down. */
+#include "cli/cmd_bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/process.h"
+#include "store/store.h"
+
+enum { RESULT_LIMIT = 16 << 20, RUN_FAILED = 126 };
+
+#define SELF "/proc/self/exe"
+
+/* The second run. */
+struct rerun {
+	const struct strv *argv;
+	int output; /* takes its stdout; -1: stderr */
+};
+
+static int run_cut_off(void *cookie)
+{
+	const struct rerun *rerun = cookie;
+
+	if (unshare(CLONE_NEWNET) < 0 ||
+	    dup2(rerun->output < 0 ? STDERR_FILENO : rerun->output, STDOUT_FILENO) < 0)
+		return RUN_FAILED;
+	(void)execv(SELF, rerun->argv->items);
+	return RUN_FAILED;
+}
+
+static int rerun(const struct sandbox_host *host, const struct strv *argv, int output,
+		 struct varve_error *err)
+{
+	struct rerun cookie = {argv, output};
+	pid_t pid = -1;
+	int r = sandbox_spawn(host, run_cut_off, &cookie, -1, &pid, err), status;
+
+	if (r < 0)
+		return r;
+	status = process_wait(pid);
+	if (status == 0)
+		return 0;
+	return varve_error_set(err, -VARVE_E_COMPARE,
+			       "without network, varve %s from the bundle fails (exit status %d)",
+			       argv->items[1], status);
+}
+
+/* --- the two builds ---------------------------------------------------------------------------- */
+
+/* The choices that make the plan, as options. */
+static void add_choices(const struct session *session, struct strv *argv)
+{
+	const struct cli_values *values = &session->cli->values;
+	const struct recipe *recipe = session->cli->recipe;
+
+	for (size_t i = 0; i < recipe->option_count; i++) {
+		const char *name = recipe->options[i].name.text;
+
+		strv_addf(argv, "--set=%s=%s", name, recipe_scope_get(session->scope, name));
+	}
+	for (size_t i = 0; i < values->images.count; i++)
+		strv_addf(argv, "--image=%s", values->images.items[i]);
+	strv_addf(argv, "--platform=%s", session->plan->platform);
+	if (session->plan_options.registry)
+		strv_addf(argv, "--registry=%s", session->plan_options.registry);
+	strv_addf(argv, "--progress=%s", values->progress ? values->progress : "plain");
+	strv_add(argv, "--json");
+}
+
+static int build_here(const struct session *session, struct buf *ret, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv argv = STRV_INIT;
+	CLEANUP(free_ptr) char *self = realpath(SELF, NULL);
+
+	strv_add(&argv, self ? self : SELF);
+	strv_add(&argv, "build");
+	strv_add(&argv, session->cli->recipe_path);
+	strv_add(&argv, "--locked");
+	strv_addf(&argv, "--store=%s", store_path(session->store));
+	add_choices(session, &argv);
+	return process_capture((const char *const *)argv.items, RESULT_LIMIT, ret, err);
+}
+
+/* import, then build, both in the job's directory. */
+static int build_there(const struct session *session, const struct image_target *target,
+		       const char *place, int output, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv import = STRV_INIT;
+	CLEANUP(strv_release) struct strv build = STRV_INIT;
+	CLEANUP(free_ptr) char *directory = path_join(place, "recipe");
+	CLEANUP(layout_release) struct layout layout = LAYOUT_INIT;
+	CLEANUP(bundle_release) struct bundle bundle = {0};
+	int r = layout_open(target->path, &layout, err);
+
+	if (r == 0)
+		r = bundle_open(&layout, &bundle, err);
+	if (r < 0)
+		return r;
+	strv_add(&import, "varve");
+	strv_add(&import, "bundle");
+	strv_add(&import, "import");
+	strv_add(&import, target->path);
+	strv_add(&import, directory);
+	strv_addf(&import, "--store=%s/store", place);
+	strv_add(&build, "varve");
+	strv_add(&build, "build");
+	strv_addf(&build, "%s/%s", directory, json_optional_string(bundle.config, "recipe", ""));
+	strv_add(&build, "--offline");
+	strv_addf(&build, "--store=%s/store", place);
+	add_choices(session, &build);
+	r = rerun(&session->host, &import, -1, err);
+	return r < 0 ? r : rerun(&session->host, &build, output, err);
+}
+
+static int read_result(const char *text, size_t len, json_t **ret, struct varve_error *err)
+{
+	return json_parse(text, len, "the result of varve build", ret, err);
+}
+
+static int compare(const struct buf *here, const struct buf *there, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *a = NULL;
+	CLEANUP(json_decrefp) json_t *b = NULL;
+	int r = read_result(buf_text(here), here->len, &a, err);
+
+	if (r == 0)
+		r = read_result(buf_text(there), there->len, &b, err);
+	if (r < 0 || json_equal(a, b))
+		return r;
+	return varve_error_set(err, -VARVE_E_COMPARE,
+			       "the bundle builds other images than the recipe:\n%.400s\n%.400s",
+			       buf_text(here), buf_text(there));
+}
+
+/* --- the place --------------------------------------------------------------------------------- */
+
+static int remove_place(void *cookie)
+{
+	return fd_remove_tree(AT_FDCWD, cookie) < 0 ? 1 : 0;
+}
+
+static void clean_up(const struct session *session, char *place, struct store_job *job)
+{
+	pid_t pid = -1;
+
+	/* What ids of the namespace own in there can be removed in it only. */
+	if (sandbox_spawn(&session->host, remove_place, place, -1, &pid, NULL) == 0)
+		(void)process_wait(pid);
+	(void)store_job_remove(session->store, job);
+}
+
+static int check_in(const struct session *session, const struct image_target *target,
+		    const struct store_job *job, const char *place, struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf here = BUF_INIT;
+	CLEANUP(buf_release) struct buf there = BUF_INIT;
+	CLEANUP(fd_close)
+	int output = openat(job->dirfd, "result", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int r;
+
+	if (output < 0)
+		return varve_error_set(err, -errno, "make %s/result", job->path);
+	r = build_here(session, &here, err);
+	if (r == 0)
+		r = build_there(session, target, place, output, err);
+	if (r == 0 && lseek(output, 0, SEEK_SET) < 0)
+		r = varve_error_set(err, -errno, "read %s/result", job->path);
+	if (r == 0)
+		r = fd_read_all(output, RESULT_LIMIT, &there);
+	return r < 0 ? r : compare(&here, &there, err);
+}
+
+int bundle_check(struct session *session, const struct image_target *target,
+		 struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *place = NULL;
+	struct store_job job = STORE_JOB_INIT;
+	int r = store_job_begin(session->store, &job, err);
+
+	if (r < 0)
+		return r;
+	place = path_join(job.path, "check");
+	if (mkdirat(job.dirfd, "check", 0755) < 0)
+		r = varve_error_set(err, -errno, "make %s", place);
+	if (r == 0)
+		r = check_in(session, target, &job, place, err);
+	clean_up(session, place, &job);
+	if (r < 0)
+		varve_error_prefix(err, "check of the bundle");
+	return r;
+}
