@@ -47,8 +47,7 @@ struct bundle_inputs {
 };
 void bundle_inputs_release(struct bundle_inputs *inputs);
 /* paths: of single files, as the program names them (recipe, includes, lock, keyrings); absent ones
- * are an error. locals: specs of local sources, whose paths start at context->directory.
- * -VARVE_E_USAGE where one of these is absolute. */
+ * are an error. locals: specs of local sources, whose paths start at context->directory. */
 int bundle_inputs_collect(struct source_context *context, const struct strv *paths,
 			  const json_t *locals, struct bundle_inputs *ret,
 			  struct varve_error *err);

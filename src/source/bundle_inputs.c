@@ -106,12 +106,7 @@ static int find_places(const struct source_context *context, const struct strv *
 		const json_t *spec = json_array_get(locals, i);
 		const char *path = json_optional_string(spec, "path", "");
 
-		if (*path == '/')
-			return varve_error_set(err, -VARVE_E_USAGE,
-					       "local source %s: a bundle holds what lies beside "
-					       "the recipe; give a path relative to it",
-					       path);
-		add_place(ret, directory, path, spec);
+		add_place(ret, directory, path + strspn(path, "/"), spec);
 	}
 	return 0;
 }

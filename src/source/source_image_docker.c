@@ -13,15 +13,22 @@
 #include "image/image_document.h"
 #include "store/store.h"
 
+/* Some tools write names as they were given, some spell the default registry out. */
 static bool has_tag(const json_t *entry, const char *name)
 {
 	const json_t *tags = json_object_get(entry, "RepoTags");
 	bool tagged = strchr(path_base(name), ':') != NULL;
 	CLEANUP(free_ptr) char *whole = xasprintf("%s%s", name, tagged ? "" : ":latest");
 
+	static const char *const spelt_out[] = {"", "docker.io/", "docker.io/library/"};
+
 	for (size_t i = 0; i < json_array_size(tags); i++)
-		if (str_equal(json_string_value(json_array_get(tags, i)), whole))
-			return true;
+		for (size_t k = 0; k < ARRAY_SIZE(spelt_out); k++) {
+			CLEANUP(free_ptr) char *tag = xasprintf("%s%s", spelt_out[k], whole);
+
+			if (str_equal(json_string_value(json_array_get(tags, i)), tag))
+				return true;
+		}
 	return false;
 }
 

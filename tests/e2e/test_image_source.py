@@ -272,7 +272,8 @@ def test_a_truncated_archive(own_project):
 
 def test_a_base_by_skopeo(own_project, need):
     need("skopeo")
-    make_base(own_project, "oci:base")
+    own_project.recipe([run("two", "echo two >/two")], file="base.yaml")
+    own_project.build("-o", "oci:base", "--compression", "gzip", file="base.yaml")
     done = own_project.varve.run("skopeo", "--insecure-policy", "copy", "--quiet", "oci:base", "docker-archive:docker.tar:x/y:1")
     assert done.returncode == 0, done.stderr
     on_base(own_project, "docker-archive:docker.tar:x/y:1", [run("three", "cat /two >/three")])
