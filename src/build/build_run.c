@@ -93,7 +93,6 @@ static bool source_is_here(struct run *run, int index)
 	return run->sources[index] == SOURCE_HERE;
 }
 
-
 /* The layers of an image below. */
 static bool base_is_here(struct run *run, int top)
 {

@@ -30,7 +30,8 @@ int bundle_open_named(const char *text, struct layout *layout, struct bundle *bu
 	return r < 0 ? r : bundle_open(layout, bundle, err);
 }
 
-/* --- inspect ----------------------------------------------------------------------------------- */
+/* --- inspect -----------------------------------------------------------------------------------
+ */
 
 static const char *kind_of(const struct varve_descriptor *blob)
 {
@@ -121,7 +122,8 @@ int cmd_bundle_inspect(struct cli *cli, struct varve_error *err)
 	return 0;
 }
 
-/* --- import ------------------------------------------------------------------------------------ */
+/* --- import ------------------------------------------------------------------------------------
+ */
 
 /* Every artifact of the sources that the bundle is for is in the store now, and gc spares them. */
 static int keep_sources(struct session *session, const struct bundle *bundle, const char *directory,

@@ -10,9 +10,9 @@
 int bundle_open_named(const char *text, struct layout *layout, struct bundle *bundle,
 		      struct varve_error *err);
 
-/* Builds the recipe as it is, then from the bundle alone: unpacked elsewhere, in an empty store, with
- * no network in the whole process, and compares the images' digests. -VARVE_E_COMPARE names the first
- * that differs. */
+/* Builds the recipe as it is, then from the bundle alone: unpacked elsewhere, in an empty store,
+ * with no network in the whole process, and compares the images' digests. -VARVE_E_COMPARE names
+ * the first that differs. */
 int bundle_check(struct session *session, const struct image_target *target,
 		 struct varve_error *err);
 

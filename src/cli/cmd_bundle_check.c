@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A bundle is proved by what it is for: a build elsewhere. That one is another run of this program as
- * root of a user namespace that has no network but its own loopback, which is down. */
+ * A bundle is proved by what it is for: a build elsewhere. That one is another run of this program
+ * as root of a user namespace that has no network but its own loopback, which is down. */
 #include "cli/cmd_bundle.h"
 
 #include <errno.h>
@@ -56,7 +56,8 @@ static int rerun(const struct sandbox_host *host, const struct strv *argv, int o
 			       argv->items[1], status);
 }
 
-/* --- the two builds ---------------------------------------------------------------------------- */
+/* --- the two builds ----------------------------------------------------------------------------
+ */
 
 /* The choices that make the plan, as options. */
 static void add_choices(const struct session *session, struct strv *argv)
@@ -143,7 +144,8 @@ static int compare(const struct buf *here, const struct buf *there, struct varve
 			       buf_text(here), buf_text(there));
 }
 
-/* --- the place --------------------------------------------------------------------------------- */
+/* --- the place ---------------------------------------------------------------------------------
+ */
 
 static int remove_place(void *cookie)
 {

@@ -35,7 +35,8 @@ static int parse_target(const struct cli *cli, struct image_target *ret, struct 
 	return 0;
 }
 
-/* --- content ----------------------------------------------------------------------------------- */
+/* --- content -----------------------------------------------------------------------------------
+ */
 
 /* The files that the recipe consists of, and the keyrings that locking it again would need. */
 static void list_files(const struct session *session, struct strv *ret)
@@ -48,8 +49,8 @@ static void list_files(const struct session *session, struct strv *ret)
 	if (stat(session->lock_path, &st) == 0)
 		strv_add(ret, session->lock_path);
 	for (size_t i = 0; i < session->plan->sources.count; i++) {
-		const char *keyring = json_optional_string(session->plan->sources.items[i].spec,
-							   "keyring", "");
+		const char *keyring =
+			json_optional_string(session->plan->sources.items[i].spec, "keyring", "");
 		CLEANUP(free_ptr) char *path = path_join(session->directory, keyring);
 
 		if (*keyring && *keyring != '/' && stat(path, &st) == 0)
@@ -194,7 +195,8 @@ static int add_layers(struct session *session, struct bundle *bundle, struct var
 	return r;
 }
 
-/* --- the command ------------------------------------------------------------------------------- */
+/* --- the command -------------------------------------------------------------------------------
+ */
 
 static void tell_progress(void *cookie, const char *what, uint64_t done, uint64_t total)
 {

@@ -91,8 +91,7 @@ static int resolve(struct session *session, const struct plan_source *source,
 static void tell_commit(struct session *session, const struct plan_source *source)
 {
 	const struct varve_report *report = progress_report(session->progress);
-	const struct lock_source *locked =
-		lock_find(&session->lock, source->name, &source->digest);
+	const struct lock_source *locked = lock_find(&session->lock, source->name, &source->digest);
 	const char *ref = json_optional_string(locked->facts, "ref", "");
 	CLEANUP(free_ptr)
 	char *text = xasprintf("%s: %s -> %s", source->name,
@@ -112,8 +111,7 @@ static bool is_tracked(const struct plan_source *source)
 static int follow(struct session *session, const struct plan_source *source, bool *ret_current,
 		  struct varve_error *err)
 {
-	const struct lock_source *locked =
-		lock_find(&session->lock, source->name, &source->digest);
+	const struct lock_source *locked = lock_find(&session->lock, source->name, &source->digest);
 	int r = source_is_current(&session->sources, locked, ret_current, err);
 
 	if (r < 0)

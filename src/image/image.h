@@ -27,7 +27,8 @@ struct image_spec {
 	const json_t *config; /* members of config.config, image-spec names */
 	const struct image_layer *layers; /* bottom first */
 	size_t layer_count;
-	size_t base_count; /* of the layers, those of a base image: base_history has their entries */
+	size_t base_count; /* of the layers, those of a base image: base_history has their entries
+			    */
 	const json_t *base_history; /* array, taken over as it is; NULL: none */
 	int64_t epoch; /* created */
 	const json_t *annotations; /* of the manifest; object or NULL */

@@ -177,9 +177,9 @@ int plan_base(const struct plan *plan, int top);
 size_t plan_base_layers(const struct plan *plan, int top, struct varve_layer *ret);
 /* More layers than any chain of this plan has. */
 size_t plan_chain_room(const struct plan *plan);
-/* The diff ids of the chain ending in step (PLAN_NONE: empty chain), bottom first, those of an image
- * below included, empty steps left out. Returns the count, or -EAGAIN when one is not known (then
- * *ret_unknown is its index). ret has room for plan_chain_room. */
+/* The diff ids of the chain ending in step (PLAN_NONE: empty chain), bottom first, those of an
+ * image below included, empty steps left out. Returns the count, or -EAGAIN when one is not known
+ * (then *ret_unknown is its index). ret has room for plan_chain_room. */
 int plan_chain(const struct plan *plan, int step, const struct plan_known *known,
 	       struct varve_digest *ret, int *ret_unknown);
 /* The canonical input of a step's key: format, action and resolved fields, environment, platform,

@@ -138,8 +138,9 @@ static void join(json_t *into, const json_t *config)
 
 json_t *compile_inherit(const struct plan *plan, int top, json_t *take_config)
 {
-	static const char *const members[] = {"Cmd",   "Entrypoint", "ExposedPorts", "Labels",
-					      "StopSignal", "User", "Volumes", "WorkingDir"};
+	static const char *const members[] = {"Cmd",     "Entrypoint", "ExposedPorts",
+					      "Labels",  "StopSignal", "User",
+					      "Volumes", "WorkingDir"};
 	const json_t *base = base_config(plan, top);
 	json_t *config = json_object();
 

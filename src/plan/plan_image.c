@@ -141,8 +141,8 @@ static int fill_image(struct compiler *c, const struct recipe_image *from, struc
 	if (r == 0)
 		r = compile_config(c, from, &environment, &image->config, err);
 	if (r == 0)
-		image->config = compile_inherit(c->plan, c->plan->stages[image->stage].top,
-						image->config);
+		image->config =
+			compile_inherit(c->plan, c->plan->stages[image->stage].top, image->config);
 	if (r == 0)
 		r = compile_checks(c, from->name_in_recipe.text, &image->checks, err);
 	c->environment = NULL;

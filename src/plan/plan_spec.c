@@ -11,7 +11,7 @@
 enum { STRIP_LIMIT = 64 };
 
 int spec_text(struct compiler *c, const struct recipe_value *value, const char *otherwise,
-		     char **ret, struct varve_error *err)
+	      char **ret, struct varve_error *err)
 {
 	int r = recipe_expand(c->scope, value, false, NULL, NULL, ret, err);
 
@@ -21,8 +21,7 @@ int spec_text(struct compiler *c, const struct recipe_value *value, const char *
 }
 
 int spec_set_text(struct compiler *c, json_t *spec, const char *key,
-		    const struct recipe_value *value, const char *otherwise,
-		    struct varve_error *err)
+		  const struct recipe_value *value, const char *otherwise, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *text = NULL;
 	int r = spec_text(c, value, otherwise, &text, err);
@@ -33,7 +32,7 @@ int spec_set_text(struct compiler *c, json_t *spec, const char *key,
 }
 
 int spec_set_boolean(struct compiler *c, json_t *spec, const char *key,
-		       const struct recipe_value *value, struct varve_error *err)
+		     const struct recipe_value *value, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *text = NULL;
 	bool flag = false;
@@ -63,7 +62,7 @@ int spec_set_checked(struct compiler *c, json_t *spec, const char *key,
 }
 
 int spec_add_texts(struct compiler *c, const struct recipe_values *values, struct strv *list,
-		     struct varve_error *err)
+		   struct varve_error *err)
 {
 	size_t i;
 	int r;
@@ -210,7 +209,7 @@ static int debian_spec(struct compiler *c, const struct recipe_source *source, i
 		r = spec_set_text(c, spec, "keyring", &source->keyring, "", err);
 	if (r == 0)
 		r = spec_set_text(c, spec, "architecture", &source->architecture,
-			     debian_architecture(c->plan->platform), err);
+				  debian_architecture(c->plan->platform), err);
 	if (r == 0)
 		r = spec_set_boolean(c, spec, "recommends", &source->recommends, err);
 	return r;

@@ -13,8 +13,7 @@ int spec_image(struct compiler *c, const struct recipe_source *source, json_t *s
 		r = recipe_error(&source->reference.at, err,
 				 "the reference of source \"%s\" is empty", source->name.text);
 	if (r == 0)
-		r = spec_set_checked(c, spec, "platform", &source->platform, GRAMMAR_PLATFORM,
-				     err);
+		r = spec_set_checked(c, spec, "platform", &source->platform, GRAMMAR_PLATFORM, err);
 	if (r == 0 && *json_optional_string(spec, "platform", "") == '\0')
 		json_set(spec, "platform", json_text(c->plan->platform));
 	return r;

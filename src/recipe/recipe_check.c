@@ -24,9 +24,10 @@ static int check_supported(const struct recipe *recipe, struct varve_error *err)
 		const struct recipe_source *source = &recipe->sources[i];
 
 		if (source->kind == SOURCE_PYTHON)
-			return recipe_error(&source->at, err,
-					    "source kind \"python\" is not supported by this version "
-					    "of varve");
+			return recipe_error(
+				&source->at, err,
+				"source kind \"python\" is not supported by this version "
+				"of varve");
 	}
 	for (size_t i = 0; i < recipe->stage_count; i++)
 		for (size_t k = 0; k < recipe->stages[i].count; k++)

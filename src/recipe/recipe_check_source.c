@@ -127,8 +127,8 @@ static int check_git(const struct recipe_source *source, struct varve_error *err
 	if (r == 0)
 		r = check_boolean(&source->submodules, err);
 	if (r == 0)
-		r = grammar_check_literal(GRAMMAR_PATTERN, &source->subdirectory,
-					  "a subdirectory", err);
+		r = grammar_check_literal(GRAMMAR_PATTERN, &source->subdirectory, "a subdirectory",
+					  err);
 	return r < 0 ? r : check_exclude(&source->exclude, err);
 }
 

@@ -163,8 +163,7 @@ static int check_from(struct check *check, size_t index, const struct recipe_val
 {
 	const struct recipe_source *source = recipe_find_source(check->recipe, from->text);
 
-	if (recipe_find_stage(check->recipe, from->text) || !source ||
-	    source->kind != SOURCE_IMAGE)
+	if (recipe_find_stage(check->recipe, from->text) || !source || source->kind != SOURCE_IMAGE)
 		return add_edge(check, index, from, from->text, err);
 	check->source_used[source - check->recipe->sources] = true;
 	return 0;

@@ -148,9 +148,8 @@ static bool is_git_ref(const char *text)
 	if (text[0] == '\0' || text[0] == '-' || text[0] == '/' || str_ends(text, "/") ||
 	    str_ends(text, ".") || str_equal(text, "@"))
 		return false;
-	if (strstr(text, "..") || strstr(text, "//") || strstr(text, "@{") ||
-	    strstr(text, "/.") || text[0] == '.' || strstr(text, ".lock/") ||
-	    str_ends(text, ".lock"))
+	if (strstr(text, "..") || strstr(text, "//") || strstr(text, "@{") || strstr(text, "/.") ||
+	    text[0] == '.' || strstr(text, ".lock/") || str_ends(text, ".lock"))
 		return false;
 	for (const char *c = text; *c; c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f || strchr("~^:?*[\\", *c))

@@ -71,7 +71,8 @@ int bundle_manifest_parse(const json_t *manifest, struct bundle *ret, struct var
 	if (r < 0)
 		return r;
 	if (!str_equal(ret->config_descriptor.media_type, VARVE_BUNDLE_CONFIG))
-		return varve_error_set(err, -VARVE_E_FORMAT, "is no bundle: its config is of type %s",
+		return varve_error_set(err, -VARVE_E_FORMAT,
+				       "is no bundle: its config is of type %s",
 				       ret->config_descriptor.media_type);
 	if (json_array_size(layers) > BUNDLE_BLOBS)
 		return varve_error_set(err, -VARVE_E_LIMIT, "names more than %d blobs",

@@ -44,7 +44,8 @@ void bundle_inputs_release(struct bundle_inputs *inputs)
 	*inputs = (struct bundle_inputs){0};
 }
 
-/* --- where things lie -------------------------------------------------------------------------- */
+/* --- where things lie --------------------------------------------------------------------------
+ */
 
 /* "/a/b" and "../c/./d" -> "/a/c/d", by the text alone, as a recipe's reader sees it. */
 static char *absolute(const char *directory, const char *path)
@@ -90,8 +91,8 @@ static int find_places(const struct source_context *context, const struct strv *
 	/* The recipe's directory may have been reached through a link: it is one place all the
 	 * same. */
 	for (size_t i = 0; i < ret->count; i++) {
-		CLEANUP(free_ptr) char *parent =
-			xstrndup(ret->items[i].path, path_dir_len(ret->items[i].path));
+		CLEANUP(free_ptr)
+		char *parent = xstrndup(ret->items[i].path, path_dir_len(ret->items[i].path));
 		CLEANUP(free_ptr) char *real = realpath(*parent ? parent : "/", NULL);
 		char *moved;
 
@@ -137,7 +138,8 @@ static const char *below(const char *root, const char *path)
 	return path + (*path == '/');
 }
 
-/* --- what lies there --------------------------------------------------------------------------- */
+/* --- what lies there ---------------------------------------------------------------------------
+ */
 
 static void add_file(json_t *files, const char *path, const char *kind,
 		     const struct varve_digest *digest)
@@ -232,13 +234,15 @@ char *bundle_inputs_path(const struct bundle_inputs *inputs, const char *path)
 	CLEANUP(free_ptr) char *whole = absolute(here ? here : "/", path);
 	CLEANUP(free_ptr) char *parent = xstrndup(whole, path_dir_len(whole));
 	CLEANUP(free_ptr) char *real = realpath(*parent ? parent : "/", NULL);
-	CLEANUP(free_ptr) char *moved =
+	CLEANUP(free_ptr)
+	char *moved =
 		xasprintf("%s/%s", real && !str_equal(real, "/") ? real : "", path_base(whole));
 
 	return xstrdup(below(inputs->root, moved));
 }
 
-/* --- the tar ----------------------------------------------------------------------------------- */
+/* --- the tar -----------------------------------------------------------------------------------
+ */
 
 struct packing {
 	const struct bundle_inputs *inputs;
@@ -307,10 +311,8 @@ static int pack_file(const struct packing *p, const char *path, const char *valu
 static int pack_entry(const struct packing *p, const char *path, const char *value)
 {
 	const struct tar_entry directory = {.type = TAR_DIRECTORY, .path = path, .mode = 0755};
-	const struct tar_entry link = {.type = TAR_SYMLINK,
-				       .path = path,
-				       .mode = 0777,
-				       .link = value + VALUE_PREFIX};
+	const struct tar_entry link = {
+		.type = TAR_SYMLINK, .path = path, .mode = 0777, .link = value + VALUE_PREFIX};
 
 	if (str_starts(value, "040000:"))
 		return put(p, &directory);
@@ -325,8 +327,7 @@ static int pack_all(const struct packing *p)
 	json_t *value;
 	int r = 0;
 
-	json_object_foreach(p->inputs->files, path, value)
-		strv_add(&paths, path);
+	json_object_foreach(p->inputs->files, path, value) strv_add(&paths, path);
 	strv_sort(&paths);
 	for (size_t i = 0; i < paths.count && r == 0; i++) {
 		const char *text =

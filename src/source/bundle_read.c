@@ -17,7 +17,8 @@
 #include "layer/layer.h"
 #include "store/store.h"
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening -----------------------------------------------------------------------------------
+ */
 
 /* The only manifest of index.json. */
 static int find_manifest(const struct layout *layout, struct varve_descriptor *ret,
@@ -87,7 +88,8 @@ int bundle_open(const struct layout *layout, struct bundle *ret, struct varve_er
 	return 0;
 }
 
-/* --- importing --------------------------------------------------------------------------------- */
+/* --- importing ---------------------------------------------------------------------------------
+ */
 
 static bool is_of_cache(const struct varve_descriptor *blob)
 {
@@ -184,7 +186,8 @@ int bundle_import(const struct layout *layout, const struct bundle *bundle,
 	return r;
 }
 
-/* --- the recipe -------------------------------------------------------------------------------- */
+/* --- the recipe --------------------------------------------------------------------------------
+ */
 
 static const struct bundle_blob *find_inputs(const struct bundle *bundle)
 {

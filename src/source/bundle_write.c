@@ -44,8 +44,7 @@ static int compare_ranks(const void *a, const void *b)
 	const struct bundle_blob *left = a, *right = b;
 	int r = rank(&left->descriptor) - rank(&right->descriptor);
 
-	return r ? r
-		 : varve_digest_compare(&left->descriptor.digest, &right->descriptor.digest);
+	return r ? r : varve_digest_compare(&left->descriptor.digest, &right->descriptor.digest);
 }
 
 static int put_document(struct varve_store *store, const json_t *document, const char *media_type,
@@ -64,8 +63,8 @@ static int put_document(struct varve_store *store, const json_t *document, const
 static int put_documents(struct bundle *bundle, struct varve_store *store, struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *manifest = NULL;
-	int r = put_document(store, bundle->config, VARVE_BUNDLE_CONFIG,
-			     &bundle->config_descriptor, err);
+	int r = put_document(store, bundle->config, VARVE_BUNDLE_CONFIG, &bundle->config_descriptor,
+			     err);
 
 	if (r < 0)
 		return r;
@@ -108,7 +107,8 @@ static int compare_digests(const void *a, const void *b)
 	return varve_digest_compare(&(*left)->digest, &(*right)->digest);
 }
 
-/* --- a file ------------------------------------------------------------------------------------ */
+/* --- a file ------------------------------------------------------------------------------------
+ */
 
 static int add_blob(struct image_tar *tar, struct varve_store *store,
 		    const struct varve_descriptor *blob, struct varve_error *err)
@@ -117,7 +117,8 @@ static int add_blob(struct image_tar *tar, struct varve_store *store,
 	char name[LAYOUT_BLOB];
 	int r = varve_store_open_blob(store, &blob->digest, &fd, err);
 
-	return r < 0 ? r : image_tar_file(tar, layout_blob(&blob->digest, name), fd, blob->size, err);
+	return r < 0 ? r
+		     : image_tar_file(tar, layout_blob(&blob->digest, name), fd, blob->size, err);
 }
 
 static int write_archive(const struct bundle *bundle, struct varve_store *store, const char *path,
@@ -146,7 +147,8 @@ static int write_archive(const struct bundle *bundle, struct varve_store *store,
 	return r < 0 ? r : image_tar_commit(&tar, err);
 }
 
-/* --- a directory ------------------------------------------------------------------------------- */
+/* --- a directory -------------------------------------------------------------------------------
+ */
 
 static int place_blobs(const struct bundle *bundle, struct varve_store *store, int top,
 		       struct varve_error *err)
@@ -167,8 +169,8 @@ static int place_blobs(const struct bundle *bundle, struct varve_store *store, i
 }
 
 /* index.json comes last: without it there is no bundle yet. */
-static int write_directory(const struct bundle *bundle, struct varve_store *store,
-			   const char *path, struct varve_error *err)
+static int write_directory(const struct bundle *bundle, struct varve_store *store, const char *path,
+			   struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf index = BUF_INIT;
 	CLEANUP(fd_close) int top = -1;

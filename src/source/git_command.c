@@ -14,10 +14,18 @@
 /* Before the subcommand, everywhere: nothing of the user's configuration may run a program of its
  * own or touch another repository. */
 static const char *const quiet[] = {
-	"core.hooksPath=/dev/null",    "core.fsmonitor=false",       "core.alternateRefsCommand=",
-	"gc.auto=0",                   "maintenance.auto=false",     "fetch.writeCommitGraph=false",
-	"fetch.recurseSubmodules=no",  "submodule.recurse=false",    "fetch.prune=false",
-	"fetch.output=full",           "advice.detachedHead=false",  "transfer.bundleURI=false",
+	"core.hooksPath=/dev/null",
+	"core.fsmonitor=false",
+	"core.alternateRefsCommand=",
+	"gc.auto=0",
+	"maintenance.auto=false",
+	"fetch.writeCommitGraph=false",
+	"fetch.recurseSubmodules=no",
+	"submodule.recurse=false",
+	"fetch.prune=false",
+	"fetch.output=full",
+	"advice.detachedHead=false",
+	"transfer.bundleURI=false",
 	"fetch.showForcedUpdates=false",
 };
 
@@ -42,16 +50,31 @@ static const char *const checked[] = {
 
 /* What git archive and its attributes look at: the same on every machine. */
 static const char *const fixed[] = {
-	"core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "core.abbrev=7",
-	"core.quotePath=false",          "tar.umask=0022",      "core.safecrlf=false",
+	"core.attributesFile=/dev/null",
+	"core.autocrlf=false",
+	"core.eol=lf",
+	"core.abbrev=7",
+	"core.quotePath=false",
+	"tar.umask=0022",
+	"core.safecrlf=false",
 };
 
 /* git's own variables that are for transports, credentials or its configuration, by prefix. */
 static const char *const kept[] = {
-	"GIT_SSH",      "GIT_ASKPASS", "GIT_CONFIG_GLOBAL=", "GIT_CONFIG_SYSTEM=",
-	"GIT_CONFIG_NOSYSTEM=", "GIT_CONFIG_COUNT=", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_",
-	"GIT_SSL_",     "GIT_HTTP_",   "GIT_PROXY_",         "GIT_TRACE",
-	"GIT_CURL_",    "GIT_EXEC_PATH=",
+	"GIT_SSH",
+	"GIT_ASKPASS",
+	"GIT_CONFIG_GLOBAL=",
+	"GIT_CONFIG_SYSTEM=",
+	"GIT_CONFIG_NOSYSTEM=",
+	"GIT_CONFIG_COUNT=",
+	"GIT_CONFIG_KEY_",
+	"GIT_CONFIG_VALUE_",
+	"GIT_SSL_",
+	"GIT_HTTP_",
+	"GIT_PROXY_",
+	"GIT_TRACE",
+	"GIT_CURL_",
+	"GIT_EXEC_PATH=",
 };
 
 static bool is_kept(const char *variable)
@@ -150,15 +173,19 @@ static bool has_ssh_command(void)
 
 static void hint_at_credentials(struct varve_error *err)
 {
-	static const char *const signs[] = {"could not read Username", "could not read Password",
-					    "Authentication failed", "Permission denied (",
-					    "terminal prompts disabled", "error: 403",
+	static const char *const signs[] = {"could not read Username",
+					    "could not read Password",
+					    "Authentication failed",
+					    "Permission denied (",
+					    "terminal prompts disabled",
+					    "error: 403",
 					    "error: 401"};
 
 	for (size_t i = 0; err && i < ARRAY_SIZE(signs); i++)
 		if (strstr(err->text, signs[i])) {
-			varve_error_hint(err, "git asks nobody here: set up a credential helper "
-					      "(git help credentials), or an ssh agent with the key");
+			varve_error_hint(err,
+					 "git asks nobody here: set up a credential helper "
+					 "(git help credentials), or an ssh agent with the key");
 			return;
 		}
 }
@@ -194,10 +221,14 @@ int git_local(const char *repository, const char *const *arguments, int fd, stru
 
 int git_init(const char *repository, size_t hex_digits, struct varve_error *err)
 {
-	const char *const arguments[] = {
-		"init", "--quiet", "--bare", "--template=",
-		hex_digits == 64 ? "--object-format=sha256" : "--object-format=sha1", repository,
-		NULL};
+	const char *const arguments[] = {"init",
+					 "--quiet",
+					 "--bare",
+					 "--template=",
+					 hex_digits == 64 ? "--object-format=sha256"
+							  : "--object-format=sha1",
+					 repository,
+					 NULL};
 
 	return git_local(NULL, arguments, -1, NULL, err);
 }

@@ -35,7 +35,8 @@ struct exporting {
 
 static int export_part(struct exporting *e, const struct part *part, struct varve_error *err);
 
-/* --- one archive ------------------------------------------------------------------------------- */
+/* --- one archive -------------------------------------------------------------------------------
+ */
 
 static void add_artifact(struct exporting *e, const struct part *part,
 			 const struct varve_digest *digest, uint64_t size)
@@ -88,8 +89,7 @@ static int archive(struct exporting *e, const struct part *part, struct varve_er
 	int r;
 
 	if (fd < 0)
-		return varve_error_set(err, -errno, "make %s/tree.tar",
-				       part->repository->job.path);
+		return varve_error_set(err, -errno, "make %s/tree.tar", part->repository->job.path);
 	r = run_archive(part, fd, err);
 	if (r < 0)
 		return r;
@@ -104,7 +104,8 @@ static int archive(struct exporting *e, const struct part *part, struct varve_er
 	return r;
 }
 
-/* --- submodules -------------------------------------------------------------------------------- */
+/* --- submodules --------------------------------------------------------------------------------
+ */
 
 /* The path below a subdirectory; NULL where it is not in there. Borrowed. */
 static const char *path_below(const char *path, const char *subdirectory)
@@ -172,9 +173,8 @@ int git_export(const struct source_context *context, const struct git_repository
 	CLEANUP(strv_release) struct strv patterns = STRV_INIT;
 	const json_t *exclude = json_object_get(ret->spec, "exclude");
 	struct exporting e = {context, ret, submodules};
-	const struct part part = {repository, "",
-				  json_optional_string(ret->spec, "subdirectory", ""), &patterns,
-				  0};
+	const struct part part = {
+		repository, "", json_optional_string(ret->spec, "subdirectory", ""), &patterns, 0};
 	int r;
 
 	for (size_t i = 0; i < json_array_size(exclude); i++)

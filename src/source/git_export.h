@@ -9,8 +9,8 @@
 #include "source/source.h"
 
 /* Adds the artifacts to ret, whose spec says subdirectory, exclude and submodules, and puts the
- * archives into the store. A submodule's artifact has {"path":...}, where it goes, among its further
- * members; ret->facts gets {"submodules":{path:commit}} where there are any. */
+ * archives into the store. A submodule's artifact has {"path":...}, where it goes, among its
+ * further members; ret->facts gets {"submodules":{path:commit}} where there are any. */
 int git_export(const struct source_context *context, const struct git_repository *repository,
 	       struct lock_source *ret, struct varve_error *err);
 

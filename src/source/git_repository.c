@@ -26,8 +26,7 @@ static int begin(struct varve_store *store, const char *url, size_t hex_digits,
 {
 	int r;
 
-	*ret = (struct git_repository){
-		.store = store, .job = STORE_JOB_INIT, .url = xstrdup(url)};
+	*ret = (struct git_repository){.store = store, .job = STORE_JOB_INIT, .url = xstrdup(url)};
 	r = store_job_begin(store, &ret->job, err);
 	if (r < 0)
 		return r;
@@ -35,7 +34,8 @@ static int begin(struct varve_store *store, const char *url, size_t hex_digits,
 	return git_init(ret->path, hex_digits, err);
 }
 
-/* --- what went wrong --------------------------------------------------------------------------- */
+/* --- what went wrong ---------------------------------------------------------------------------
+ */
 
 /* The first whole object name in a text that is not the commit's own. */
 static bool find_object(const char *text, const char *commit, char ret[GIT_HEX])
@@ -82,8 +82,15 @@ static void name_missing_object(struct varve_store *store, const char *url, cons
 {
 	CLEANUP(git_repository_release)
 	struct git_repository trees = {.job = STORE_JOB_INIT};
-	const char *const fetch[] = {"fetch",   "--quiet",           "--depth=1", "--no-tags",
-				     "--filter=blob:none", "--no-write-fetch-head", "--", url, commit,
+	const char *const fetch[] = {"fetch",
+				     "--quiet",
+				     "--depth=1",
+				     "--no-tags",
+				     "--filter=blob:none",
+				     "--no-write-fetch-head",
+				     "--",
+				     url,
+				     commit,
 				     NULL};
 	CLEANUP(free_ptr) char *path = NULL;
 	char object[GIT_HEX];
@@ -100,7 +107,8 @@ static void name_missing_object(struct varve_store *store, const char *url, cons
 				url, commit, path, object);
 }
 
-/* --- fetching ---------------------------------------------------------------------------------- */
+/* --- fetching ----------------------------------------------------------------------------------
+ */
 
 static bool has_commit(const struct git_repository *repository, const char *commit)
 {
@@ -113,11 +121,9 @@ static bool has_commit(const struct git_repository *repository, const char *comm
 static int fetch_shallow(const struct git_repository *repository, const char *commit,
 			 struct varve_error *err)
 {
-	const char *const fetch[] = {"fetch",     "--quiet",
-				     "--depth=1", "--no-tags",
-				     "--no-write-fetch-head", "--",
-				     repository->url, commit,
-				     NULL};
+	const char *const fetch[] = {
+		"fetch", "--quiet",       "--depth=1", "--no-tags", "--no-write-fetch-head",
+		"--",    repository->url, commit,      NULL};
 
 	return git_remote(repository->path, fetch, NULL, err);
 }
@@ -143,8 +149,10 @@ static int fetch_all(const struct git_repository *repository, const char *filter
 /* Servers that give out tips only, and plain files over http. */
 static bool refuses_commits(const struct varve_error *err)
 {
-	static const char *const signs[] = {"not our ref", "unadvertised object",
-					    "shallow capabilities", "does not support shallow",
+	static const char *const signs[] = {"not our ref",
+					    "unadvertised object",
+					    "shallow capabilities",
+					    "does not support shallow",
 					    "remote did not send all necessary objects",
 					    "couldn't find remote ref"};
 
@@ -213,7 +221,8 @@ int git_fetch(struct varve_store *store, const char *url, const char *commit,
 	return 0;
 }
 
-/* --- refs -------------------------------------------------------------------------------------- */
+/* --- refs --------------------------------------------------------------------------------------
+ */
 
 static int list_refs(const char *url, const char *const *patterns, struct git_refs *ret,
 		     struct varve_error *err)

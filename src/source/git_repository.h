@@ -25,8 +25,8 @@ int git_fetch(struct varve_store *store, const char *url, const char *commit,
 	      struct git_repository *ret, struct varve_error *err);
 
 /* What ref stands for at url now: the commit's whole name, and the full name of the branch or tag
- * ("" for a commit; caller frees). An abbreviated commit is looked for among the tips first, then in
- * the history. */
+ * ("" for a commit; caller frees). An abbreviated commit is looked for among the tips first, then
+ * in the history. */
 int git_resolve(struct varve_store *store, const char *url, const char *ref, char commit[GIT_HEX],
 		char **ret_name, struct varve_error *err);
 

@@ -22,7 +22,8 @@ void git_links_release(struct git_links *links)
 	*links = (struct git_links){0};
 }
 
-/* --- submodules -------------------------------------------------------------------------------- */
+/* --- submodules --------------------------------------------------------------------------------
+ */
 
 /* "MODE TYPE HEX\tPATH" */
 static int read_row(const char *row, struct git_links *links, struct varve_error *err)
@@ -117,12 +118,13 @@ int git_links_read(const struct git_repository *repository, struct git_links *re
 	return r;
 }
 
-/* --- subdirectory ------------------------------------------------------------------------------ */
+/* --- subdirectory ------------------------------------------------------------------------------
+ */
 
 int git_check_subdirectory(const struct git_repository *repository, const char *subdirectory,
 			   struct varve_error *err)
 {
-	const char *const list[] = {"ls-tree", "-z",         "--full-tree", "--",
+	const char *const list[] = {"ls-tree",          "-z",         "--full-tree", "--",
 				    repository->commit, subdirectory, NULL};
 	CLEANUP(buf_release) struct buf row = BUF_INIT;
 	const char *what = "absent";
@@ -145,7 +147,8 @@ int git_check_subdirectory(const struct git_repository *repository, const char *
 			       subdirectory, repository->commit, what);
 }
 
-/* --- exclude ----------------------------------------------------------------------------------- */
+/* --- exclude -----------------------------------------------------------------------------------
+ */
 
 /* Any of the directories of a path, or the path itself. */
 static bool matches_anywhere(const char *pattern, const char *path)

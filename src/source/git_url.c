@@ -82,9 +82,9 @@ int git_url_submodule(const char *parent, const char *text, char **ret, struct v
 				       "from",
 				       text);
 	if (git_url_is_local(url) && !git_url_is_local(parent))
-		return varve_error_set(err, -VARVE_E_RESOLVE,
-				       "the URL \"%.200s\" of a submodule is a path of this machine",
-				       text);
+		return varve_error_set(
+			err, -VARVE_E_RESOLVE,
+			"the URL \"%.200s\" of a submodule is a path of this machine", text);
 	*ret = steal_ptr(&url);
 	return 0;
 }

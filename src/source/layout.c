@@ -40,7 +40,8 @@ const char *layout_blob(const struct varve_digest *digest, char name[LAYOUT_BLOB
 	return name;
 }
 
-/* --- archives ---------------------------------------------------------------------------------- */
+/* --- archives ----------------------------------------------------------------------------------
+ */
 
 static int compare(const void *a, const void *b)
 {
@@ -165,7 +166,8 @@ static const struct layout_member *find_file(const struct layout *layout, const 
 	return member && !member->link ? member : NULL;
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening -----------------------------------------------------------------------------------
+ */
 
 int layout_open(const char *path, struct layout *ret, struct varve_error *err)
 {
@@ -345,14 +347,16 @@ int layout_verify(const struct layout *layout, const char *member,
 	if (r == 0)
 		r = sink_close(&hash.sink, err);
 	if (r == 0 && (size != want->size || !varve_digest_equal(&hash.digest, &want->digest)))
-		r = varve_error_set(err, -VARVE_E_DIGEST, "%s: %s was altered: it is sha256:%s, not %s",
-				    layout->path, member, varve_digest_hex(&hash.digest, given),
+		r = varve_error_set(err, -VARVE_E_DIGEST,
+				    "%s: %s was altered: it is sha256:%s, not %s", layout->path,
+				    member, varve_digest_hex(&hash.digest, given),
 				    varve_digest_hex(&want->digest, wanted));
 	sink_hash_release(&hash);
 	return r;
 }
 
-/* --- into the store ---------------------------------------------------------------------------- */
+/* --- into the store ----------------------------------------------------------------------------
+ */
 
 int layout_import(const struct layout *layout, const char *member, struct varve_store *store,
 		  const struct varve_digest *want, struct varve_descriptor *ret,

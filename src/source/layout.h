@@ -22,7 +22,8 @@ enum {
 
 struct layout_member {
 	char *path; /* clean */
-	char *link; /* of a link inside the archive: the member it stands for, clean; NULL: a file */
+	char *link; /* of a link inside the archive: the member it stands for, clean; NULL: a file
+		     */
 	uint64_t offset, size;
 };
 

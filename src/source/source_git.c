@@ -85,15 +85,15 @@ static int same_artifacts(const struct lock_source *want, const struct lock_sour
 				"the archive of commit %s is %s, the lock says %s", a->version,
 				varve_digest_hex(&b->sha256, given),
 				varve_digest_hex(&a->sha256, wanted));
-		varve_error_hint(err, "the lock was edited, or made by a git that archives "
-				      "otherwise: varve lock --upgrade %s",
+		varve_error_hint(err,
+				 "the lock was edited, or made by a git that archives "
+				 "otherwise: varve lock --upgrade %s",
 				 want->name);
 		return -VARVE_E_DIGEST;
 	}
 	if (want->count == got->count)
 		return 0;
-	return varve_error_set(err, -VARVE_E_LOCK,
-			       "commit %s gives %zu archives, the lock has %zu",
+	return varve_error_set(err, -VARVE_E_LOCK, "commit %s gives %zu archives, the lock has %zu",
 			       json_optional_string(want->facts, "commit", ""), got->count,
 			       want->count);
 }

@@ -21,7 +21,8 @@
 
 #define DATE_LAST INT64_C(253402300799) /* end of the year 9999 */
 
-/* --- pure parts -------------------------------------------------------------------------------- */
+/* --- pure parts --------------------------------------------------------------------------------
+ */
 
 const char *source_image_layer_type(const char *media_type)
 {
@@ -79,7 +80,8 @@ bool source_image_matches(const json_t *object, const char *platform)
 	return true;
 }
 
-/* --- from a layout to lock entries ------------------------------------------------------------- */
+/* --- from a layout to lock entries -------------------------------------------------------------
+ */
 
 static void add_artifact(struct lock_source *ret, const char *name,
 			 const struct varve_descriptor *blob, const struct varve_digest *diff_id)
@@ -108,8 +110,8 @@ static void add_facts(struct lock_source *ret, const struct image *image)
 	json_set(ret->facts, "config",
 		 json_is_object(config) ? json_deep_copy(config) : json_object());
 	json_set(ret->facts, "date",
-		 json_integer(source_image_date(
-			 json_optional_string(image->config, "created", ""))));
+		 json_integer(
+			 source_image_date(json_optional_string(image->config, "created", ""))));
 	json_set(ret->facts, "manifest", json_of_digest(&image->manifest_descriptor.digest));
 }
 
@@ -186,7 +188,8 @@ int source_image_resolve(struct source_context *context, const struct lock *lock
 	return import(context, ret, err);
 }
 
-/* --- what the lock says ------------------------------------------------------------------------ */
+/* --- what the lock says ------------------------------------------------------------------------
+ */
 
 int source_image_fetch(struct source_context *context, const struct lock_source *source,
 		       struct varve_error *err)
@@ -221,8 +224,9 @@ int source_image_config(const struct source_context *context, const struct lock_
 		if (str_equal(source->artifacts[i].name, "config.json")) {
 			r = store_blob_read(context->store, &source->artifacts[i].sha256,
 					    IMAGE_CONFIG_LIMIT, &text, err);
-			return r < 0 ? r : json_parse(buf_text(&text), text.len, "config.json",
-						      ret, err);
+			return r < 0 ? r
+				     : json_parse(buf_text(&text), text.len, "config.json", ret,
+						  err);
 		}
 	return varve_error_set(err, r, "source \"%s\" has no config in the lock", source->name);
 }

@@ -74,8 +74,8 @@ static int choose(json_t *index, const struct image_choice *choice, struct varve
 		if (!fits(entry, choice))
 			continue;
 		/* The same image under another name is no second one. */
-		if (!found || !json_equal(json_object_get(found, "digest"),
-					  json_object_get(entry, "digest")))
+		if (!found ||
+		    !json_equal(json_object_get(found, "digest"), json_object_get(entry, "digest")))
 			fitting++;
 		found = entry;
 	}

@@ -27,10 +27,13 @@ static ssize_t read_stream(void *cookie, void *data, size_t len, struct varve_er
 /* A whiteout of the file, or of a directory above it, or one that empties such a directory. */
 static bool removes_status(const char *path)
 {
-	static const char *const whiteouts[] = {
-		".wh.var",		   "var/.wh.lib",	      "var/lib/.wh.dpkg",
-		"var/lib/dpkg/.wh.status", "var/.wh..wh..opq",	      "var/lib/.wh..wh..opq",
-		"var/lib/dpkg/.wh..wh..opq"};
+	static const char *const whiteouts[] = {".wh.var",
+						"var/.wh.lib",
+						"var/lib/.wh.dpkg",
+						"var/lib/dpkg/.wh.status",
+						"var/.wh..wh..opq",
+						"var/lib/.wh..wh..opq",
+						"var/lib/dpkg/.wh..wh..opq"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(whiteouts); i++)
 		if (str_equal(path, whiteouts[i]))

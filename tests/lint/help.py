@@ -20,7 +20,7 @@ def run(*arguments):
 
 
 def check_help(command):
-    done = run("help", command) if command else run("--help")
+    done = run("help", *command.split()) if command else run("--help")
     name = f"varve {command} --help" if command else "varve --help"
     if done.returncode != 0 or done.stderr:
         problem(f"{name}: exit {done.returncode}, stderr {done.stderr!r}: help belongs on stdout")
@@ -37,7 +37,7 @@ def main():
     options = re.findall(r'^\t\{"([a-z-]+)", ', table, re.M)
     for name in sorted(set(options) - set(reserved)):
         problem(f"cli_options.c: option --{name} is not in cli_reserved_options")
-    commands = re.findall(r"^  ([a-z]+) ", check_help(None), re.M)
+    commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", check_help(None), re.M)
     page = open("src/man/varve.1.scd").read()
     for command in commands:
         text = check_help(command)
