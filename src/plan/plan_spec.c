@@ -50,12 +50,13 @@ int spec_set_checked(struct compiler *c, json_t *spec, const char *key,
 		     struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *text = NULL;
+	CLEANUP(free_ptr) char *what = xasprintf("the %s of a source", key);
 	struct recipe_value checked = *value;
 	int r = spec_text(c, value, "", &text, err);
 
 	checked.text = text;
 	if (r == 0 && *text)
-		r = grammar_check(grammar, &checked, key, err);
+		r = grammar_check(grammar, &checked, what, err);
 	if (r == 0)
 		json_set(spec, key, json_text(text));
 	return r;

@@ -343,7 +343,7 @@ def test_urls_that_are_refused(own_project, url):
     assert "cannot be the URL of a repository" in own_project.build(rc=2).text
     own_project.recipe([copy("app", "app", "/app")], sources={"app": {"kind": "git", "url": "${repo}"}},
                        options={"repo": {"required": True}})
-    assert "cannot be url" in own_project.build("--set", f"repo={url}", rc=2).text
+    assert "cannot be the url of a source" in own_project.build("--set", f"repo={url}", rc=2).text
     assert not own_project.varve.path("owned").exists()
 
 

@@ -60,10 +60,6 @@ static void names(void **state)
 static const struct text_case later_kinds_cases[] = {
 	{SOURCE("kind: python, requirements: [x]"),
 	 "r.yaml:4:13: source kind \"python\" is not supported by this version of varve"},
-	{SOURCE("kind: git"),
-	 "r.yaml:4:13: source kind \"git\" is not supported by this version of varve"},
-	{HEAD "sources: {b: {kind: image, reference: x}}\nstages: {s: {from: b}}\n" IMAGES,
-	 "r.yaml:3:21: source kind \"image\" is not supported by this version of varve"},
 	{RUN("split: 10"),
 	 "r.yaml:6:34: \"split\" is reserved: this version of varve makes one layer per step"},
 };
