@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
+#include "base/network.h"
 #include "build/destination.h"
 #include "build/step.h"
 
@@ -100,7 +101,10 @@ int worker_main(void *cookie)
 
 	umask(022);
 	job->build->report = &report;
-	r = job->kind == WORKER_FETCH ? 0 : store_reopen(job->build->store, &err);
+	/* Steps that may use the host's network have none either, then. */
+	r = job->build->sources->offline ? network_cut(&err) : 0;
+	if (r == 0 && job->kind != WORKER_FETCH)
+		r = store_reopen(job->build->store, &err);
 	if (r == 0)
 		r = work(job, result, &err);
 	json_set(result, "result", json_integer(r < 0 ? r : 0));

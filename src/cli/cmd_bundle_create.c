@@ -198,16 +198,6 @@ static int add_layers(struct session *session, struct bundle *bundle, struct var
 /* --- the command -------------------------------------------------------------------------------
  */
 
-static void tell_progress(void *cookie, const char *what, uint64_t done, uint64_t total)
-{
-	const struct varve_report *report = progress_report(cookie);
-
-	report->event(report->cookie, &(struct varve_event){.kind = VARVE_EVENT_FETCH,
-							    .step = what,
-							    .done = done,
-							    .total = total});
-}
-
 static int fetch_all(struct session *session, struct varve_error *err)
 {
 	CLEANUP(free_ptr)
@@ -219,10 +209,7 @@ static int fetch_all(struct session *session, struct varve_error *err)
 	for (size_t i = 0; i < session->plan->sources.count; i++)
 		if (session->plan->sources.items[i].locked)
 			sources[count++] = session->plan->sources.items[i].locked;
-	session->sources.progress = tell_progress;
-	session->sources.cookie = session->progress;
-	r = source_fetch(&session->sources, sources, count, err);
-	session->sources.progress = NULL;
+	r = session_fetch(session, sources, count, err);
 	return r < 0 ? r : 0;
 }
 

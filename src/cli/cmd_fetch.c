@@ -7,16 +7,6 @@
 #include "cli/cli_options.h"
 #include "cli/session.h"
 
-static void tell_progress(void *cookie, const char *what, uint64_t done, uint64_t total)
-{
-	const struct varve_report *report = progress_report(cookie);
-
-	report->event(report->cookie, &(struct varve_event){.kind = VARVE_EVENT_FETCH,
-							    .step = what,
-							    .done = done,
-							    .total = total});
-}
-
 int cmd_fetch(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(session_release) struct session session = {0};
@@ -36,9 +26,7 @@ int cmd_fetch(struct cli *cli, struct varve_error *err)
 		sources[count++] = locked;
 		artifacts += locked->count;
 	}
-	session.sources.progress = tell_progress;
-	session.sources.cookie = session.progress;
-	r = source_fetch(&session.sources, sources, count, err);
+	r = session_fetch(&session, sources, count, err);
 	if (r < 0)
 		return r;
 	progress_free(session.progress);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/network.h"
 #include "base/path.h"
 #include "cli/session_lock.h"
 #include "cli/settings.h"
@@ -375,6 +376,10 @@ int session_open(struct session *session, struct cli *cli, enum session_locking 
 	r = session_open_store(session, cli, err);
 	if (r < 0)
 		return r;
+	/* Whoever may, lives without network altogether; others see to it that each of their workers
+	 * does. */
+	if (cli->values.offline)
+		(void)network_cut_privileged();
 	set_paths(session);
 	r = read_options(session, err);
 	if (r == 0)

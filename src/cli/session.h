@@ -51,6 +51,9 @@ int session_read_mirrors(struct session *session, struct varve_error *err);
 /* All of it, up to an assessed build. */
 int session_open(struct session *session, struct cli *cli, enum session_locking locking,
 		 struct varve_error *err);
+/* source_fetch, with progress. With --offline in a process without network. */
+int session_fetch(struct session *session, const struct lock_source *const *sources, size_t count,
+		  struct varve_error *err);
 /* Finds out, once, what this host can do: from the store's facts, else by trying. A build of which
  * everything is cached has no need to know. */
 void session_find_host(struct session *session);

@@ -102,6 +102,7 @@ static int add_member(struct layout *layout, const struct tar_item *item, uint64
 	layout->members = array_grow(layout->members, layout->count, &layout->alloc,
 				     sizeof(*layout->members));
 	member = &layout->members[layout->count++];
+	member->is_link = is_link;
 	member->link = is_link ? link_target(item, path) : NULL;
 	member->path = steal_ptr(&path);
 	member->offset = offset;
@@ -161,9 +162,9 @@ static const struct layout_member *find_file(const struct layout *layout, const 
 {
 	const struct layout_member *member = find(layout, path);
 
-	for (int i = 0; member && member->link && i < LINKS; i++)
-		member = find(layout, member->link);
-	return member && !member->link ? member : NULL;
+	for (int i = 0; member && member->is_link && i < LINKS; i++)
+		member = member->link ? find(layout, member->link) : NULL;
+	return member && !member->is_link ? member : NULL;
 }
 
 /* --- opening -----------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ enum {
 
 struct layout_member {
 	char *path; /* clean */
-	char *link; /* of a link inside the archive: the member it stands for, clean; NULL: a file
-		     */
+	bool is_link;
+	char *link; /* of a link: the member that it stands for; NULL: it leads out */
 	uint64_t offset, size;
 };
 

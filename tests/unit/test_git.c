@@ -150,7 +150,6 @@ static void test_grammar_of_urls(void **state)
 					  "a b:x",
 					  "h:-x",
 					  "-o:x",
-					  "u:p@h:x",
 					  "file://h/x",
 					  "h:x\n",
 					  "transport::https://h/x",
