@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/descriptor.h"
+#include "build/build_before.h"
 #include "build/worker.h"
 
 enum { RUN_TICK = 200 /* ms */, RUN_GRACE = 20 /* ms */, RUN_FETCHES = 4 };
@@ -337,45 +338,6 @@ static void loop(struct run *run)
 		fail(run, varve_error_set(run->err, -VARVE_E_CANCELLED, "stopped"));
 }
 
-static int refuse_misses(struct build *build, struct varve_error *err)
-{
-	size_t i;
-
-	for (i = 0; i < build->plan->step_count; i++) {
-		CLEANUP(free_ptr) char *name = plan_step_name(build->plan, (int)i);
-
-		if (build->known[i].known)
-			continue;
-		varve_error_set(err, -VARVE_E_COMPARE, "step %s is not cached: %s", name,
-				build->status[i].why);
-		varve_error_hint(err, "varve explain RECIPE %s tells every difference", name);
-		return -VARVE_E_COMPARE;
-	}
-	return 0;
-}
-
-/* Before anything is fetched. */
-static int refuse_losses(struct build *build, struct varve_error *err)
-{
-	size_t i;
-
-	for (i = 0; i < build->plan->step_count; i++) {
-		const struct plan_step *step = &build->plan->steps[i];
-		CLEANUP(free_ptr) char *name = plan_step_name(build->plan, (int)i);
-
-		if (build->known[i].known || !step->ownership_strict ||
-		    build_loss(build, step) == SANDBOX_LOSES_NOTHING)
-			continue;
-		varve_error_set(err, -VARVE_E_HOST,
-				"step %s wants exact owners (ownership: strict), which cannot be "
-				"kept here: there is one id and no seccomp listener",
-				name);
-		varve_error_hint(err, "varve doctor tells what the host lacks");
-		return -VARVE_E_HOST;
-	}
-	return 0;
-}
-
 static void tell_plan(struct build *build, bool *ret_complete)
 {
 	uint64_t known = 0;
@@ -395,22 +357,6 @@ static void tell_plan(struct build *build, bool *ret_complete)
 	}
 }
 
-/* Without starting anything. */
-static bool has_bases(const struct build *build)
-{
-	const struct plan *plan = build->plan;
-	size_t i;
-
-	for (i = 0; i < plan->image_count; i++) {
-		int base = plan_base(plan, plan->stages[plan->images[i].stage].top);
-
-		if (base != PLAN_NONE &&
-		    !source_is_fetched(build->sources, plan->sources.items[base].locked))
-			return false;
-	}
-	return true;
-}
-
 static unsigned limit_of(const struct build *build)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -428,10 +374,10 @@ int build_run(struct build *build, struct varve_error *err)
 
 	tell_plan(build, &complete);
 	if (!complete && build->options->expect_cached)
-		return refuse_misses(build, err);
-	if (complete && has_bases(build))
+		return build_refuse_misses(build, err);
+	if (complete && build_has_bases(build))
 		return 0;
-	if (refuse_losses(build, err) < 0)
+	if (build_refuse_losses(build, err) < 0)
 		return -VARVE_E_HOST;
 	run.sources = xcalloc(build->plan->sources.count + 1, sizeof(*run.sources));
 	run.busy = xcalloc(build->plan->step_count, sizeof(*run.busy));

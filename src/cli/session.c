@@ -376,8 +376,8 @@ int session_open(struct session *session, struct cli *cli, enum session_locking 
 	r = session_open_store(session, cli, err);
 	if (r < 0)
 		return r;
-	/* Whoever may, lives without network altogether; others see to it that each of their workers
-	 * does. */
+	/* Whoever may, lives without network altogether; others see to it that each of their
+	 * workers does. */
 	if (cli->values.offline)
 		(void)network_cut_privileged();
 	set_paths(session);

@@ -115,7 +115,8 @@ static int find_places(const struct source_context *context, const struct strv *
 /* The deepest directory that holds all: a whole number of components of the first one. */
 static char *common_root(const struct places *places)
 {
-	char *root = xstrndup(places->items[0].path, path_dir_len(places->items[0].path));
+	const char *first = places->count > 0 ? places->items[0].path : "";
+	char *root = xstrndup(first, path_dir_len(first));
 	size_t len = strlen(root);
 
 	for (size_t i = 1; i < places->count; i++) {

@@ -74,7 +74,7 @@ int git_url_submodule(const char *parent, const char *text, char **ret, struct v
 		r = join(parent, text, &url, err);
 	else
 		url = xstrdup(text);
-	if (r < 0)
+	if (!url)
 		return r;
 	if (!grammar_matches(GRAMMAR_GIT_URL, url))
 		return varve_error_set(err, -VARVE_E_RESOLVE,

@@ -130,7 +130,7 @@ static int find_manifest(const struct layout *layout, struct varve_store *store,
 static int import_blob(const struct layout *layout, struct varve_store *store,
 		       const struct varve_descriptor *blob, struct varve_error *err)
 {
-	struct varve_descriptor got;
+	struct varve_descriptor got = {0};
 	char name[LAYOUT_BLOB];
 	int r = layout_import(layout, layout_blob(&blob->digest, name), store, &blob->digest, &got,
 			      err);
@@ -148,7 +148,7 @@ static int import_config(const struct layout *layout, struct varve_store *store,
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	CLEANUP(json_decrefp) json_t *document = NULL;
-	struct varve_descriptor config;
+	struct varve_descriptor config = {0};
 	json_t *object = NULL;
 	int r = import_blob(layout, store, manifest, err);
 
@@ -168,7 +168,7 @@ int source_image_from_oci(const struct layout *layout, struct varve_store *store
 			  struct varve_error *err)
 {
 	CLEANUP(image_release) struct image image = {0};
-	struct varve_descriptor manifest;
+	struct varve_descriptor manifest = {0};
 	int r = find_manifest(layout, store, choice, &manifest, err);
 
 	if (r == 0)
