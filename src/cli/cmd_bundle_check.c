@@ -5,15 +5,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/network.h"
 #include "base/path.h"
 #include "base/process.h"
 #include "store/store.h"
@@ -32,11 +34,27 @@ static int run_cut_off(void *cookie)
 {
 	const struct rerun *rerun = cookie;
 
-	if (unshare(CLONE_NEWNET) < 0 ||
+	if (network_cut(NULL) < 0 ||
 	    dup2(rerun->output < 0 ? STDERR_FILENO : rerun->output, STDOUT_FILENO) < 0)
 		return RUN_FAILED;
 	(void)execv(SELF, rerun->argv->items);
 	return RUN_FAILED;
+}
+
+/* With one id only the program can do from inside a namespace what it does outside, but as itself.
+ */
+static int start_as_ourselves(void *cookie, pid_t *ret, struct varve_error *err)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		return varve_error_set(err, -errno, "start a process");
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(getppid() == parent ? run_cut_off(cookie) : RUN_FAILED);
+	}
+	*ret = pid;
+	return 0;
 }
 
 static int rerun(const struct sandbox_host *host, const struct strv *argv, int output,
@@ -44,8 +62,11 @@ static int rerun(const struct sandbox_host *host, const struct strv *argv, int o
 {
 	struct rerun cookie = {argv, output};
 	pid_t pid = -1;
-	int r = sandbox_spawn(host, run_cut_off, &cookie, -1, &pid, err), status;
+	bool has_ids = host->owners.mode != OWNER_ONE;
+	int r, status;
 
+	r = has_ids ? sandbox_spawn(host, run_cut_off, &cookie, -1, &pid, err)
+		    : start_as_ourselves(&cookie, &pid, err);
 	if (r < 0)
 		return r;
 	status = process_wait(pid);

@@ -315,22 +315,39 @@ static int no_such_ref(const struct git_refs *refs, const char *url, const char 
 	return -VARVE_E_RESOLVE;
 }
 
-static int resolve_otherwise(struct varve_store *store, const char *url, const char *ref,
-			     char commit[GIT_HEX], struct varve_error *err)
+static void take_ref(const struct git_ref *ref, char commit[GIT_HEX], char **ret_name)
 {
-	static const char *const tips[] = {"refs/heads/*", "refs/tags/*", NULL};
+	(void)snprintf(commit, GIT_HEX, "%s", ref->hex);
+	*ret_name = xstrdup(ref->target ? ref->target : ref->name);
+}
+
+/* Among all that the server has. The ref itself may have come meanwhile, by a push. */
+static int resolve_otherwise(struct varve_store *store, const char *url, const char *ref,
+			     char commit[GIT_HEX], char **ret_name, struct varve_error *err)
+{
+	static const char *const tips[] = {"HEAD", "refs/heads/*", "refs/tags/*", NULL};
 	CLEANUP(git_refs_release) struct git_refs refs = {0};
+	const struct git_ref *chosen = NULL;
 	int r = list_refs(url, tips, &refs, err);
 
+	if (r == 0)
+		r = git_refs_choose(&refs, ref, &chosen, err);
 	if (r < 0)
 		return r;
+	if (chosen) {
+		take_ref(chosen, commit, ret_name);
+		return 0;
+	}
 	if (git_is_abbreviation(ref)) {
 		r = find_tip(&refs, ref, commit, err);
 		if (r == 0 && refs.count > 0)
 			r = find_in_history(store, url, strlen(refs.items[0].hex), ref, commit,
 					    err);
 	}
-	return r != 0 ? r : no_such_ref(&refs, url, ref, err);
+	if (r <= 0)
+		return r < 0 ? r : no_such_ref(&refs, url, ref, err);
+	*ret_name = xstrdup("");
+	return 0;
 }
 
 int git_resolve(struct varve_store *store, const char *url, const char *ref, char commit[GIT_HEX],
@@ -350,14 +367,8 @@ int git_resolve(struct varve_store *store, const char *url, const char *ref, cha
 		r = git_refs_choose(&refs, ref, &chosen, err);
 	if (r < 0)
 		return r;
-	if (chosen) {
-		(void)snprintf(commit, GIT_HEX, "%s", chosen->hex);
-		*ret_name = xstrdup(chosen->target ? chosen->target : chosen->name);
-		return 0;
-	}
-	r = resolve_otherwise(store, url, ref, commit, err);
-	if (r < 0)
-		return r;
-	*ret_name = xstrdup("");
+	if (!chosen)
+		return resolve_otherwise(store, url, ref, commit, ret_name, err);
+	take_ref(chosen, commit, ret_name);
 	return 0;
 }

@@ -150,6 +150,12 @@ def test_layers_come_along_on_request(own_project):
     assert "main/say" in third.ran and third.digests == digests
 
 
+def test_the_check_works_with_one_id(project_of):
+    project = project_of("one")
+    make(project)
+    create(project, "--check")
+
+
 # --- --check -------------------------------------------------------------------------------------
 
 def test_a_build_that_differs_fails_the_check(project):

@@ -421,6 +421,24 @@ def test_the_users_credential_helper_is_asked(own_project, repository, server):
             assert b"s3cret-of-git" not in path.read_bytes(), path
 
 
+def test_ssh_is_the_users_own(own_project, repository):
+    """A stand-in for ssh runs what it is told to run there; it needs the agent's socket."""
+    own_project.varve.write("ssh", """#!/bin/sh
+echo "$SSH_AUTH_SOCK $@" >>%s
+while [ "${1#-}" != "$1" ]; do shift; [ "${1#-}" = "$1" ] && case $1 in *=*) shift;; esac; done
+shift
+eval "exec $*"
+""" % own_project.varve.path("ssh.log"), mode=0o755)
+    top = own_project.varve.path("srv")
+    git(repository.directory.parent, "clone", "--quiet", "--bare", "app", top / "app.git")
+    own_project.account.own(top)
+    use(own_project, f"git@git.example.org:{top}/app.git")
+    own_project.build(env={"GIT_SSH_COMMAND": own_project.varve.path("ssh"), "SSH_AUTH_SOCK": "/the/agent"})
+    assert "a.txt" in files_of(own_project)
+    log = own_project.varve.path("ssh.log").read_text()
+    assert "/the/agent" in log and "git@git.example.org" in log and "git-upload-pack" in log
+
+
 def test_nobody_is_asked_for_a_password(own_project, repository, server):
     use(own_project, server(password="a:b").url("app/.git"))
     own_project.build(rc=4, timeout=30)
