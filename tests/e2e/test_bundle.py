@@ -179,13 +179,16 @@ def test_the_check_has_no_network(project):
             connections.append(connection)
             connection.sendall(b"net\n")
             connection.close()
-    threading.Thread(target=accept, daemon=True).start()
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
     project.recipe([run("net", f"nc 127.0.0.1 {listener.getsockname()[1]} </dev/null >/x; cat /x", network="host")])
     project.build()
     assert len(connections) == 1
     assert "without network" in create(project, "--check", rc=5).stderr
     assert len(connections) == 1
+    listener.shutdown(socket.SHUT_RDWR)
     listener.close()
+    thread.join()
 
 
 # --- bundles that are not whole ------------------------------------------------------------------

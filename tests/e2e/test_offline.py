@@ -17,7 +17,14 @@ class Watch:
     def __init__(self):
         self.socket, self.count = socket.create_server(("127.0.0.1", 0)), 0
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        """A socket that is only closed still listens for as long as a thread waits on it."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join()
 
     def serve(self):
         while True:
@@ -39,7 +46,7 @@ class Watch:
 def watch():
     one = Watch()
     yield one
-    one.socket.close()
+    one.close()
 
 
 def recipe(project, watch, *, network="none"):
