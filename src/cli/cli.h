@@ -22,8 +22,8 @@ struct cli_values {
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs,
 		*isolation;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
-		network, all, apparmor_profile, plain_http, password_stdin, all_platforms, push, check,
-		layers;
+		network, all, apparmor_profile, plain_http, password_stdin, all_platforms, push,
+		check, layers;
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };
