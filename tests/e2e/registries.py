@@ -22,6 +22,7 @@ from conftest import TOP
 sys.path.insert(0, str(TOP / "tests"))
 from registry import programs, real  # noqa: E402
 from registry.certificates import Certificates, Missing  # noqa: E402
+from registry.proxy import Proxy  # noqa: E402
 from registry.server import FaultRegistry  # noqa: E402
 
 MIB = 1 << 20
@@ -162,5 +163,5 @@ def skopeo():
     return shutil.which("skopeo") or pytest.skip("skopeo is missing")
 
 
-__all__ = ["Bed", "MIB", "SECRET", "assert_clear", "assert_no_wrong_blobs", "bed", "certificates", "program", "real",
+__all__ = ["Bed", "MIB", "Proxy", "SECRET", "assert_clear", "assert_no_wrong_blobs", "bed", "certificates", "program", "real",
            "skopeo"]

@@ -2,6 +2,7 @@
 """Real registries, and a proxy that fails, on loopback: started with state in a directory, ended by pid."""
 import http.client
 import json
+import os
 import pathlib
 import shutil
 import socket
@@ -116,6 +117,45 @@ class Crane(Process):
         super().__init__(directory)
         (self.directory / "data").mkdir(exist_ok=True)
         self.run([program, "registry", "serve", "--address", self.host, "--disk", self.directory / "data"])
+
+
+NGINX = """daemon off; worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/error.log;
+events {{ }}
+http {{
+	access_log off;
+	client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/f;
+	uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
+	server {{
+		listen {host};
+		location / {{
+			proxy_pass http://{upstream};
+			proxy_set_header Host $http_host;
+			{settings}
+		}}
+	}}
+}}
+"""
+
+
+class Nginx(Process):
+    """nginx in front of a registry, with settings of its own: "client_max_body_size 1m;"."""
+
+    def __init__(self, upstream, settings="", directory=None):
+        program = programs.find("nginx")
+        super().__init__(directory)
+        path = self.directory / "nginx.conf"
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        path.write_text(user + NGINX.format(directory=self.directory, host=self.host, upstream=upstream, settings=settings))
+        self.run([program, "-c", path, "-p", self.directory, "-e", self.directory / "error.log"])
+
+    def kill(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()  # the master ends its worker
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                pass
+        super().kill()
 
 
 class Toxiproxy(Process):
