@@ -8,7 +8,7 @@ import tarfile
 import oci_make
 import pytest
 from oci_schema import CONFIG, MANIFEST, REF_NAME, check_layout
-from registries import MIB, assert_clear, bed, program, real, skopeo  # noqa: F401  fixture
+from registries import MIB, assert_clear, assert_no_wrong_blobs, bed, program, real, skopeo  # noqa: F401  fixture
 from support import NAME, own_project, run  # noqa: F401  fixture
 
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
@@ -203,8 +203,11 @@ def test_a_failed_copy_leaves_no_target(bed, target):  # noqa: F811
     registry.fault("blob-get", "wrong", at=500, times=None, where=lambda entry: entry.reference == bed.blobs()[1])
     bed.varve("copy", bed.target(), target.format(bed.varve.path("out")), rc=4)
     out = bed.varve.path("out")
-    assert not out.exists() or (out.is_dir() and not any(
-        path.read_bytes() == b"x" or path.name in ("manifest.json",) for path in out.rglob("*") if path.is_file()))
+    assert not out.is_file() and not (out / "manifest.json").exists()
+    index = out / "index.json"
+    assert not index.exists() or json.loads(index.read_text())["manifests"] == []
+    if out.exists():
+        assert_no_wrong_blobs(out)
 
 
 # --- several platforms ---------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 from registries import SECRET, assert_clear, bed  # noqa: F401  fixture
-from registry_users import assert_no_secret, authfile, basic, open_bed
+from registry_users import assert_no_secret, authfile, basic, mine, open_bed
 
 # --- where credentials come from -----------------------------------------------------------------
 

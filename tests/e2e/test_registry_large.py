@@ -27,7 +27,7 @@ def peak(bed, *arguments):  # noqa: F811
     return int(done.stdout.rsplit("peak", 1)[1]) * 1024
 
 
-@pytest.mark.parametrize("sizes", [[160 * MIB], [20 * MIB + n for n in range(8)]], ids=["one", "many"])
+@pytest.mark.parametrize("sizes", [[96 * MIB], [10 * MIB + n for n in range(8)]], ids=["one", "many"])
 def test_memory_does_not_grow_with_the_layer(bed, sizes):  # noqa: F811
     bed.open()
     bed.image(sizes)
