@@ -15,6 +15,8 @@ static const struct {
 	{"curl_easy_init", offsetof(struct curl_door, easy_init)},
 	{"curl_easy_setopt", offsetof(struct curl_door, easy_setopt)},
 	{"curl_easy_getinfo", offsetof(struct curl_door, easy_getinfo)},
+	{"curl_easy_perform", offsetof(struct curl_door, easy_perform)},
+	{"curl_easy_reset", offsetof(struct curl_door, easy_reset)},
 	{"curl_easy_cleanup", offsetof(struct curl_door, easy_cleanup)},
 	{"curl_easy_strerror", offsetof(struct curl_door, easy_strerror)},
 	{"curl_multi_init", offsetof(struct curl_door, multi_init)},

@@ -15,6 +15,8 @@ struct curl_door {
 	CURL *(*easy_init)(void);
 	CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
 	CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
+	CURLcode (*easy_perform)(CURL *easy);
+	void (*easy_reset)(CURL *easy);
 	void (*easy_cleanup)(CURL *easy);
 	const char *(*easy_strerror)(CURLcode code);
 	CURLM *(*multi_init)(void);

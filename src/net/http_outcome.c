@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "net/http_cause.h"
 #include "net/http_url.h"
 
 enum { REDIRECTS = 10, RETRY_AFTER_LIMIT = 60 /* seconds that a server may make us wait */ };
@@ -88,40 +89,13 @@ static bool is_connected(const struct http_job *job)
 	return connect_us > 0;
 }
 
-static const char *hint_for(CURLcode code)
-{
-	static const struct {
-		CURLcode code;
-		const char *hint;
-	} hints[] = {
-		{CURLE_COULDNT_RESOLVE_HOST,
-		 "is there a network? proxies are taken from http_proxy and "
-		 "https_proxy"},
-		{CURLE_COULDNT_CONNECT, "is there a network? proxies are taken from http_proxy and "
-					"https_proxy"},
-		{CURLE_PEER_FAILED_VERIFICATION,
-		 "is the package ca-certificates installed, and is the "
-		 "clock right?"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
-		if (hints[i].code == code)
-			return hints[i].hint;
-	return NULL;
-}
-
 /* The connection broke, or was never there. */
 static void judge_failure(struct http_job *job, CURLcode code, struct http_outcome *o)
 {
-	static const CURLcode transient[] = {
-		CURLE_PARTIAL_FILE, CURLE_RECV_ERROR,   CURLE_SEND_ERROR,        CURLE_GOT_NOTHING,
-		CURLE_HTTP2,        CURLE_HTTP2_STREAM, CURLE_SSL_CONNECT_ERROR,
-	};
 	const char *why = job->text[0] ? job->text : job->curl->easy_strerror(code);
-	bool again = code == CURLE_OPERATION_TIMEDOUT && is_connected(job);
+	bool again = http_cause_is_break(code) ||
+		     (code == CURLE_OPERATION_TIMEDOUT && is_connected(job));
 
-	for (size_t i = 0; i < ARRAY_SIZE(transient); i++)
-		again = again || code == transient[i];
 	if (code == CURLE_FILE_COULDNT_READ_FILE) {
 		job->transfer->status = 404;
 		o->kind = HTTP_FAILED;
@@ -131,8 +105,8 @@ static void judge_failure(struct http_job *job, CURLcode code, struct http_outco
 	} else {
 		fail(o, again, "%s", why);
 	}
-	if (hint_for(code))
-		varve_error_hint(&o->error, "%s", hint_for(code));
+	if (http_cause_hint(code))
+		varve_error_hint(&o->error, "%s", http_cause_hint(code));
 }
 
 static void judge_end(struct http_job *job, struct http_outcome *o)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What libcurl's codes mean for a transfer. */
+#ifndef NET_HTTP_CAUSE_H
+#define NET_HTTP_CAUSE_H
+
+#include <stdbool.h>
+#include "net/curl_door.h"
+
+/* The connection broke; another may hold. */
+bool http_cause_is_break(CURLcode code);
+/* What the user could look at, or NULL. */
+const char *http_cause_hint(CURLcode code);
+
+#endif

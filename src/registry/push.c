@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/push.h"
+
+#include <stdlib.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "registry/graph.h"
+#include "registry/remote_manifest.h"
+#include "registry/transfer.h"
+
+struct run {
+	const struct push *push;
+	struct http_client *client; /* of the calling thread */
+	struct graph graph;
+	struct transfer *transfers;
+	enum upload_outcome *outcomes; /* of each transfer */
+};
+
+static int get_manifest(void *cookie, const struct varve_descriptor *descriptor,
+			struct manifest *ret, struct varve_error *err)
+{
+	const struct push *push = cookie;
+	struct buf bytes = BUF_INIT;
+	char text[VARVE_DIGEST_TEXT];
+	int r = place_read(push->from, descriptor, MANIFEST_LIMIT, &bytes, err);
+
+	if (r == -VARVE_E_NOT_FOUND)
+		varve_error_hint(err, "an index can be pushed only with all that it names");
+	if (r < 0)
+		return r;
+	r = manifest_parse(&bytes, descriptor->media_type, ret, err);
+	if (r < 0)
+		varve_error_prefix(err, "%s", varve_digest_text(&descriptor->digest, text));
+	return r;
+}
+
+/* --- blobs ---------------------------------------------------------------------------------------
+ */
+
+static int open_blob(void *cookie, const struct varve_descriptor *blob, struct http_client *client,
+		     int *ret_fd, struct varve_error *err)
+{
+	const struct push *push = cookie;
+	int fd = place_open(push->from, blob, err);
+
+	if (fd == -VARVE_E_NOT_FOUND && push->fetch) {
+		int r = push->fetch(push->cookie, blob, client, err);
+
+		fd = r < 0 ? r : place_open(push->from, blob, err);
+	}
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
+}
+
+static int send_blob(void *cookie, struct transfer *transfer, struct http_client *client,
+		     struct varve_error *err)
+{
+	struct run *run = cookie;
+	const struct upload_source source = {.blob = transfer->blob,
+					     .open = open_blob,
+					     .cookie = (void *)(uintptr_t)run->push,
+					     .sessions = run->push->sessions,
+					     .mounts = run->push->mounts};
+
+	return upload_blob(run->push->registry, client, &source, &transfer->done,
+			   &run->outcomes[transfer - run->transfers], err);
+}
+
+static void count(const struct run *run, struct push_result *ret)
+{
+	*ret = (struct push_result){0};
+	for (size_t i = 0; i < run->graph.blob_count; i++) {
+		ret->there += run->outcomes[i] == UPLOAD_WAS_THERE;
+		ret->mounted += run->outcomes[i] == UPLOAD_MOUNTED;
+		ret->sent += run->outcomes[i] == UPLOAD_SENT;
+		if (run->outcomes[i] == UPLOAD_SENT)
+			ret->bytes += run->graph.blobs[i].size;
+	}
+}
+
+static int send_blobs(struct run *run, struct push_result *ret, struct varve_error *err)
+{
+	size_t blobs = run->graph.blob_count;
+	struct transfers transfers = {.registry = run->push->registry,
+				      .count = blobs,
+				      .what = registry_name(run->push->registry),
+				      .run = send_blob,
+				      .cookie = run};
+	int r;
+
+	free(run->transfers);
+	free(run->outcomes);
+	run->transfers = transfers.items = xcalloc(blobs + 1, sizeof(*run->transfers));
+	run->outcomes = xcalloc(blobs + 1, sizeof(*run->outcomes));
+	for (size_t i = 0; i < blobs; i++)
+		run->transfers[i].blob = &run->graph.blobs[i];
+	r = transfers_run(&transfers, err);
+	count(run, ret);
+	return r;
+}
+
+/* --- manifests -----------------------------------------------------------------------------------
+ */
+
+static int put_by_digest(struct run *run, const struct manifest *m, struct varve_error *err)
+{
+	char digest[VARVE_DIGEST_TEXT];
+
+	return remote_manifest_put(run->push->registry, run->client,
+				   varve_digest_text(&m->self.digest, digest), m, NULL, err);
+}
+
+static int put_root(struct run *run, const struct strv *tags, struct varve_error *err)
+{
+	const struct manifest *root = &run->graph.manifests[run->graph.manifest_count - 1];
+	int r = 0;
+
+	if (tags->count == 0)
+		return put_by_digest(run, root, err);
+	for (size_t i = 0; i < tags->count && r == 0; i++)
+		r = remote_manifest_put(run->push->registry, run->client, tags->items[i], root,
+					NULL, err);
+	return r;
+}
+
+static int put_all(struct run *run, const struct strv *tags, struct varve_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i + 1 < run->graph.manifest_count && r == 0; i++)
+		r = put_by_digest(run, &run->graph.manifests[i], err);
+	return r < 0 ? r : put_root(run, tags, err);
+}
+
+/* A registry that has the root by its digest has what it names, or says so when it is tagged. */
+static int push_all(struct run *run, const struct varve_descriptor *root, const struct strv *tags,
+		    struct push_result *ret, struct varve_error *err)
+{
+	struct varve_descriptor there;
+	char digest[VARVE_DIGEST_TEXT];
+	int r = remote_manifest_look(run->push->registry, run->client,
+				     varve_digest_text(&root->digest, digest), &there, err);
+
+	if (r < 0)
+		return r;
+	if (r == 1) {
+		*ret = (struct push_result){.there = run->graph.blob_count};
+		r = tags->count > 0 ? put_root(run, tags, err) : 0;
+		if (r != -VARVE_E_NOT_FOUND)
+			return r;
+	}
+	r = send_blobs(run, ret, err);
+	if (r == 0)
+		r = put_all(run, tags, err);
+	if (r != -VARVE_E_NOT_FOUND)
+		return r;
+	/* Blobs that were there a moment ago are gone: a registry that collects its garbage. */
+	r = send_blobs(run, ret, err);
+	return r < 0 ? r : put_all(run, tags, err);
+}
+
+int push_run(const struct push *push, const struct varve_descriptor *root, const struct strv *tags,
+	     struct push_result *ret, struct varve_error *err)
+{
+	CLEANUP(http_client_freep) struct http_client *client = NULL;
+	struct run run = {.push = push};
+	int r;
+
+	r = graph_walk(root, get_manifest, (void *)(uintptr_t)push, &run.graph, err);
+	if (r == 0)
+		r = http_client_new(&client, err);
+	run.client = client;
+	if (r == 0)
+		r = push_all(&run, root, tags, ret, err);
+	graph_release(&run.graph);
+	free(run.transfers);
+	free(run.outcomes);
+	return r;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What registries say when they refuse: a JSON document with errors, or anything at all. */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "registry/registry.h"
+
+enum { SHOWN = 300 /* characters of a server's text */ };
+
+static json_t *errors_of(const struct http_answer *answer)
+{
+	CLEANUP(json_decrefp) json_t *document = NULL;
+	struct varve_error unused;
+
+	if (json_parse(buf_text(&answer->text), answer->text.len, "answer", &document, &unused) < 0)
+		return NULL;
+	return json_incref(json_object_get(document, "errors"));
+}
+
+bool registry_said(const struct http_answer *answer, const char *code)
+{
+	CLEANUP(json_decrefp) json_t *errors = errors_of(answer);
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(errors, i, one)
+	{
+		if (str_equal(json_optional_string(one, "code", ""), code))
+			return true;
+	}
+	return false;
+}
+
+/* Text of a server goes to a terminal: one line, no control characters. */
+static void add_harmless(struct buf *out, const char *text)
+{
+	size_t shown = 0;
+
+	for (text += strspn(text, " \t\r\n"); *text && shown < SHOWN; text++, shown++)
+		buf_addc(out, iscntrl((unsigned char)*text) ? ' ' : *text);
+	while (out->len > 0 && out->data[out->len - 1] == ' ')
+		out->data[--out->len] = '\0';
+}
+
+static void add_reason(struct buf *out, const struct http_answer *answer)
+{
+	CLEANUP(json_decrefp) json_t *errors = errors_of(answer);
+	const json_t *first = json_array_get(errors, 0);
+	const char *server = http_header(&answer->headers, "Server");
+
+	if (first) {
+		add_harmless(out, json_optional_string(first, "code", ""));
+		buf_addstr(out, ": ");
+		add_harmless(out, json_optional_string(first, "message", ""));
+	} else if (answer->text.len > 0 && memchr(answer->text.data, '<', answer->text.len)) {
+		buf_addstr(out, "an HTML page, not a registry's answer");
+		if (server)
+			buf_addstr(out, ", from ");
+		add_harmless(out, server ? server : "");
+	} else {
+		add_harmless(out, buf_text(&answer->text));
+	}
+}
+
+static void add_hint(const struct http_answer *answer, struct varve_error *err)
+{
+	if (answer->status == 413)
+		varve_error_hint(err, "a proxy before the registry limits request bodies; "
+				      "--chunk-size sends smaller pieces");
+	else if (answer->retry_after > 0)
+		varve_error_hint(err, "it asks to wait %lld s", (long long)answer->retry_after);
+}
+
+int registry_complain(const struct registry *registry, const struct http_answer *answer,
+		      struct varve_error *err, const char *what, ...)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(buf_release) struct buf reason = BUF_INIT;
+	int code = answer->status == 404 ? -VARVE_E_NOT_FOUND : -VARVE_E_NETWORK;
+	va_list args;
+
+	va_start(args, what);
+	buf_addv(&text, what, args);
+	va_end(args);
+	add_reason(&reason, answer);
+	varve_error_set(err, code, "%s: %s: HTTP status %ld%s%s%s", registry_name(registry),
+			buf_text(&text), answer->status, reason.len ? " (" : "", buf_text(&reason),
+			reason.len ? ")" : "");
+	add_hint(answer, err);
+	return code;
+}

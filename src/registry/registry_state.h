@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The inside of struct registry, for registry*.c alone. */
+#ifndef REGISTRY_REGISTRY_STATE_H
+#define REGISTRY_REGISTRY_STATE_H
+
+#include <pthread.h>
+#include "net/auth.h"
+#include "registry/registry.h"
+
+struct registry {
+	const struct registry_settings *settings;
+	char *host, *repository, *name, *origin;
+	bool push;
+	struct credentials credentials;
+	struct strv looked_at; /* files with credentials */
+	struct http_trust trust;
+	struct auth *auth;
+	volatile sig_atomic_t abandoned;
+	pthread_mutex_t mutex; /* of what follows */
+	bool reached; /* it has answered once */
+	int64_t paused_until; /* ms: it asked for a pause */
+};
+
+#endif
