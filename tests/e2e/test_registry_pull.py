@@ -11,7 +11,7 @@ import pytest
 from registries import MIB, assert_clear, assert_no_wrong_blobs, bed  # noqa: F401  fixture
 
 LAYER = 3 * MIB
-STALL = ("--stall-timeout", "1")
+STALL = ("--stall-timeout", "4")
 BLOCK = MIB // 2  # what may be read twice: buffers on the way
 
 
@@ -97,8 +97,8 @@ BLOBS = [
     Case("signed-url-is-over", layer("status", code=403), "signed-cdn", error="any"),
     Case("redirect-loop", layer("redirect", to="/v2/app/blobs/again", times=None), error="redirect|404"),
     Case("redirect-nowhere", layer("redirect", to="file:///etc/passwd", times=None), error="redirect|location|file"),
-    Case("redirect-elsewhere-dead", layer("redirect", to="http://127.0.0.1:1/x", times=None), error="127.0.0.1:1|refused",
-         within=100),
+    Case("redirect-elsewhere-dead", layer("redirect", to="http://127.0.0.1:1/x", times=None), options=STALL,
+         error="127.0.0.1(:| port )1|refused", within=10),
 ]
 
 
@@ -237,7 +237,7 @@ def test_no_body_is_asked_for_in_a_coding(bed):
     ({"layers": [{"digest": "sha256:" + "A" * 64, "size": 1, "mediaType": "x"}]}, "digest"),
     ({"layers": [{"digest": "sha256:" + "a" * 64, "size": -1, "mediaType": "x"}]}, "size"),
     ({"layers": [{"digest": "sha256:" + "a" * 64, "size": 1e300, "mediaType": "x"}]}, "size"),
-    ({"layers": "no"}, "layers"), ({"manifests": []}, "manifests|layers|both"), ({"schemaVersion": 3}, "schemaVersion"),
+    ({"layers": "no"}, "layers"), ({"manifests": []}, "manifest"), ({"schemaVersion": 3}, "schemaVersion|manifest"),
 ])
 def test_a_manifest_that_is_wrong(bed, wrong, words):
     registry = bed.open()

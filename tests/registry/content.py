@@ -28,7 +28,7 @@ class Upload:
         self.repository, self.path = repository, path / self.id
         self.path.touch()
         self.lock = threading.Lock()
-        self.writer, self.size, self.first_chunk, self.state, self.short = 0, 0, None, 0, False
+        self.writer, self.size, self.first_chunk, self.short = 0, 0, None, False
 
     def begin(self):
         """A number that write() wants."""

@@ -72,7 +72,7 @@ def blob_delete(handler, registry):
 def location(handler, registry, upload):
     path = f"/v2/{upload.repository}/blobs/uploads/{upload.id}"
     if registry.profile.signed_state:
-        path += f"?_state={upload.state}-{upload.size}%3D%3D"
+        path += f"?_state={upload.size}-{upload.id[:8]}%3D%3D"
     return path if registry.profile.location == "relative" else registry.url_of("registry") + path
 
 
@@ -87,8 +87,6 @@ def range_of(profile, upload):
 
 
 def about(handler, registry, upload, code):
-    with upload.lock:
-        upload.state += 1
     headers = {"Location": location(handler, registry, upload), "Range": range_of(registry.profile, upload),
                "Docker-Upload-UUID": upload.id}
     return Reply(code, headers)
@@ -141,11 +139,12 @@ def find_upload(handler, registry):
     upload = registry.content.find_upload(entry.repository, entry.reference)
     if upload is None:
         return None, error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
-    state = entry.query.get("_state", ["?"])[0].partition("-")[0]
-    if registry.profile.signed_state and state != str(upload.state):
-        if registry.profile.interrupted == "dead":
-            registry.content.end_upload(upload)
-        return None, error(404, "BLOB_UPLOAD_INVALID", "the state in the location is not the newest")
+    signed = entry.query.get("_state", ["none"])[0].partition("-")[0]
+    if registry.profile.signed_state == "dead" and signed != str(upload.size):
+        registry.content.end_upload(upload)
+        return None, error(404, "BLOB_UPLOAD_INVALID", "upload resumed at wrong offset")
+    if registry.profile.signed_state == "refuse" and signed != str(upload.size) and entry.method != "GET":
+        return None, error(416, "RANGE_INVALID", "upload resumed at wrong offset")
     return upload, None
 
 
@@ -199,8 +198,6 @@ def store_body(handler, registry, upload):
 def interrupted(registry, upload, start):
     if registry.profile.interrupted == "drop":
         upload.cut(start)
-    elif registry.profile.interrupted == "dead":
-        upload.state += 1  # the client's Location is stale, and no other is told
 
 
 def upload_patch(handler, registry):

@@ -189,6 +189,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if head <= len(data):
                     self.put(data[:head])
                     self.fault_done = True
+                    self.let_read(fault)
                     IN_BODY[fault.kind](self, fault)
                     data = data[head:]
             data = data[:left]
@@ -209,6 +210,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.server.owner.stopping.is_set():
                 raise Broken("stopped")
         self.server.owner.journal.touch()
+
+    def let_read(self, fault):
+        """A reset throws away what the client's system has but the client did not read yet: it gets the time."""
+        if fault.kind == "reset" and fault.get("after"):
+            time.sleep(0.1)
 
     # --- breaking it -----------------------------------------------------------------------------
     def reset(self, fault=None):

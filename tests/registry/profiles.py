@@ -8,12 +8,14 @@ class Profile:
     name: str
     # --- uploads
     location: str = "absolute"  # or "relative": a path; "bare": without the query that a reply may carry
-    signed_state: bool = False  # Location carries a state that each reply renews; an old one ends the upload
+    # Location carries the offset, signed. Where it is not what the upload has: "refuse": 416, but GET is answered, as by
+    # distribution v3; "dead": 404, and the upload is over, as by docker-registry 2.8
+    signed_state: str = None
     patch_status: int = 202
     range_told: str = "end"  # Range of replies: "end"; "stuck": that of the first chunk; "short": too small; "none"
     fresh_range: str = None  # Range of the reply that opens an upload
     out_of_order: str = "refuse"  # 416; or "append": what comes is stored at the end
-    interrupted: str = "keep"  # a body that broke off: "keep" what came, "drop" it, or "dead": the upload is lost
+    interrupted: str = "keep"  # a body that broke off: "keep" what came, or "drop" it
     status: bool = True  # GET of an upload is answered
     chunk_limit: int = None  # bytes of a PATCH; 416 above
     chunk_minimum: int = None  # told as OCI-Chunk-Min-Length, and smaller ones but the last are refused
@@ -43,19 +45,18 @@ class Profile:
 PROFILES = {one.name: one for one in (
     Profile("strict", chunk_minimum=None, several_tags=True),
     Profile("chunky", chunk_minimum=1 << 20),
-    Profile("distribution", signed_state=True, referrers=False, missing_blob_status=400, manifest_too_big=400),
-    Profile("docker28", signed_state=True, fresh_range="0-0", out_of_order="append", interrupted="dead",
-            referrers=False, missing_blob_status=400, manifest_too_big=400, accept_needed=True,
+    Profile("distribution", signed_state="refuse", fresh_range="0-0", referrers=False, missing_blob_status=400, manifest_too_big=400),
+    Profile("docker28", signed_state="dead", fresh_range="0-0", out_of_order="append", referrers=False, missing_blob_status=400, manifest_too_big=400, accept_needed=True,
             single_post="dropped"),
     Profile("crane", location="relative", interrupted="drop", status=False, warning='299 - "a test registry"'),
     Profile("ghcr", location="relative", chunk_limit=4 << 20, referrers=False, challenge="pull"),
     Profile("ecr", patch_status=201, range_told="stuck", mount="referenced", basic_only=True),
     Profile("zot-old", range_told="short"),
     Profile("quay-old", mount_without_from=400, mount="refused", referrers=False),
-    Profile("gitlab", signed_state=True, foreign_scope="refused", referrers=False, missing_blob_status=400),
+    Profile("gitlab", signed_state="refuse", foreign_scope="refused", referrers=False, missing_blob_status=400),
     Profile("cdn", blobs_elsewhere=True, elsewhere_ranges=False),
     Profile("signed-cdn", blobs_elsewhere=True),
-    Profile("hub", blobs_elsewhere=True, get_limit=3, signed_state=True, referrers=False),
+    Profile("hub", blobs_elsewhere=True, get_limit=3, signed_state="refuse", referrers=False),
     Profile("proxied", body_limit=1 << 20),
     Profile("silent-range", range_told="none"),
     Profile("no-status", status=False),

@@ -70,13 +70,14 @@ class Proxy:
             with self.lock:
                 self.sent += len(data)
             if self.reset_after is not None and passed >= self.reset_after and self.may_break():
-                for one in (client, server):
-                    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                # RST to the client; the registry gets all that was passed on, so that sent is what it has.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.close()
                 break
             if self.silent_after is not None and passed >= self.silent_after and self.may_break():
                 self.ended.wait(600)
                 break
-        self.shut(server if self.reset_after is None else client, server)
+        self.shut(server)
 
     def may_break(self):
         with self.lock:
