@@ -13,6 +13,7 @@ enum varve_event_kind {
 	VARVE_EVENT_LOCKED, /* text: a line that says how the lock changed */
 	VARVE_EVENT_RESOLVE, /* step: the source that is being resolved */
 	VARVE_EVENT_FETCH, /* step: source or file; done and total in bytes (total 0: unknown) */
+	VARVE_EVENT_PUSH, /* step: registry and repository; done and total in bytes */
 	VARVE_EVENT_CACHED, /* step was found in the store */
 	VARVE_EVENT_STARTED, /* step runs now; text: what it does; why: the reason of the miss */
 	VARVE_EVENT_WAITING, /* step waits for another process that makes the same */

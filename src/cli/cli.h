@@ -17,9 +17,11 @@ struct buf;
 struct cli_values {
 	struct strv set; /* --set and the recipe's own options: NAME=VALUE */
 	struct strv outputs, images, mirrors, secrets, upgrade, environment, mounts;
+	struct strv trust_realms;
+	char *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
-		network, all;
+		network, all, plain_http, password_stdin, all_platforms, push;
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };

@@ -45,6 +45,8 @@ const struct cli_option cli_build_options[] = {
 	 "exit 5 if a step would have to run"},
 	{"secret", 0, CLI_LIST, AT(secrets), "NAME=FILE",
 	 "a file that steps may read (repeatable)"},
+	{"push", 0, CLI_FLAG, AT(push), NULL,
+	 "also send the images to the registries of their names"},
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print the result as JSON"},
 	{0},
 };
@@ -97,6 +99,50 @@ const struct cli_option cli_gc_options[] = {
 	{0},
 };
 
+const struct cli_option cli_registry_options[] = {
+	{"authfile", 0, CLI_TEXT, AT(authfile), "FILE",
+	 "the file with credentials (default: as the container tools)"},
+	{"cert-dir", 0, CLI_TEXT, AT(cert_dir), "DIR",
+	 "*.crt: authorities, *.cert and *.key: own certificate"},
+	{"tls-verify", 0, CLI_TEXT, AT(tls_verify), "BOOL",
+	 "false: take any certificate, and http if need be"},
+	{"plain-http", 0, CLI_FLAG, AT(plain_http), NULL,
+	 "speak http (a loopback registry is asked)"},
+	{"trust-realm", 0, CLI_LIST, AT(trust_realms), "HOST",
+	 "a token server of another domain that may see the credentials (repeatable)"},
+	{"stall-timeout", 0, CLI_TEXT, AT(stall_timeout), "SECONDS",
+	 "give up after so long without progress (default: 60)"},
+	{0},
+};
+
+const struct cli_option cli_transfer_options[] = {
+	{"chunk-size", 0, CLI_TEXT, AT(chunk_size), "BYTES",
+	 "upload in pieces (4M; default: one body, pieces when that fails)"},
+	{"parallel", 0, CLI_TEXT, AT(parallel), "N", "blobs at once (default: 4)"},
+	{0},
+};
+
+const struct cli_option cli_platform_options[] = {
+	{"platform", 0, CLI_TEXT, AT(platform), "OS/ARCH",
+	 "which image of several (default: this host's)"},
+	{"all-platforms", 0, CLI_FLAG, AT(all_platforms), NULL,
+	 "all of them, as they are: the index itself"},
+	{0},
+};
+
+const struct cli_option cli_login_options[] = {
+	{"user", 'u', CLI_TEXT, AT(user), "USER", "user name (default: ask)"},
+	{"password-stdin", 0, CLI_FLAG, AT(password_stdin), NULL,
+	 "read the password or token from standard input"},
+	{0},
+};
+
+const struct cli_option cli_logout_options[] = {
+	{"authfile", 0, CLI_TEXT, AT(authfile), "FILE",
+	 "the file with credentials (default: as the container tools)"},
+	{0},
+};
+
 const struct cli_option cli_help_options[] = {
 	{"help", 'h', CLI_FLAG, AT(help), NULL, "print this help"},
 	{0},
@@ -117,7 +163,8 @@ static const struct cli_command build_command = {
 	.detail = "Prints the digest and the name of each image. The images lie in the store;\n"
 		  "-o writes them out as well.",
 	.options = GROUPS(cli_build_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_transfer_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command plan_command = {
 	.name = "plan",
 	.arguments = "RECIPE",
@@ -163,12 +210,14 @@ static const struct cli_command images_command = {
 	.options = GROUPS(cli_json_options, cli_store_options)};
 static const struct cli_command inspect_command = {
 	.name = "inspect",
-	.arguments = "IMAGE",
+	.arguments = "IMAGE|docker://HOST/NAME[:TAG]",
 	.minimum = 1,
 	.maximum = 1,
 	.run = cmd_inspect,
 	.summary = "show an image's config, history and layers",
-	.options = GROUPS(cli_json_options, cli_store_options)};
+	.detail = "Of an image in a registry only manifest and config are fetched.",
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_registry_options,
+			  cli_store_options)};
 static const struct cli_command run_command = {
 	.name = "run",
 	.arguments = "IMAGE [COMMAND...]",
@@ -211,6 +260,53 @@ static const struct cli_command du_command = {.name = "du",
 					      .summary = "say where the space went",
 					      .options =
 						      GROUPS(cli_json_options, cli_store_options)};
+static const struct cli_command push_command = {
+	.name = "push",
+	.arguments = "IMAGE [[docker://]HOST/NAME[:TAG]...]",
+	.minimum = 1,
+	.maximum = -1,
+	.run = cmd_push,
+	.summary = "send an image of the store to a registry",
+	.detail = "Without a target it goes where its name says. An upload that broke off, or was\n"
+		  "killed, goes on where it stopped when the same command runs again.",
+	.options = GROUPS(cli_json_options, cli_transfer_options, cli_registry_options,
+			  cli_progress_options, cli_store_options)};
+static const struct cli_command pull_command = {
+	.name = "pull",
+	.arguments = "[docker://]HOST/NAME[:TAG][@DIGEST]",
+	.minimum = 1,
+	.maximum = 1,
+	.run = cmd_pull,
+	.summary = "bring an image from a registry into the store",
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
+			  cli_registry_options, cli_progress_options, cli_store_options)};
+static const struct cli_command copy_command = {
+	.name = "copy",
+	.arguments = "SOURCE TARGET",
+	.minimum = 2,
+	.maximum = 2,
+	.run = cmd_copy,
+	.summary = "copy an image as it is, between registries, files and the store",
+	.detail = "SOURCE, TARGET: docker://HOST/NAME[:TAG], store:NAME, oci:DIR[:NAME],\n"
+		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR.",
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
+			  cli_registry_options, cli_progress_options, cli_store_options)};
+static const struct cli_command login_command = {
+	.name = "login",
+	.arguments = "HOST[:PORT]",
+	.minimum = 1,
+	.maximum = 1,
+	.run = cmd_login,
+	.summary = "try credentials at a registry, and keep them",
+	.options = GROUPS(cli_login_options, cli_registry_options, cli_store_options)};
+static const struct cli_command logout_command = {.name = "logout",
+						  .arguments = "HOST[:PORT]",
+						  .minimum = 1,
+						  .maximum = 1,
+						  .run = cmd_logout,
+						  .summary =
+							  "forget the credentials for a registry",
+						  .options = GROUPS(cli_logout_options)};
 static const struct cli_command doctor_command = {
 	.name = "doctor",
 	.arguments = "",
@@ -218,19 +314,68 @@ static const struct cli_command doctor_command = {
 	.summary = "say what this host can do, and how to cure what it cannot",
 	.options = GROUPS(cli_json_options, cli_store_options)};
 
-const struct cli_command *const cli_commands[] = {&build_command,   &plan_command,
-						  &explain_command, &lock_command,
-						  &fetch_command,   &images_command,
-						  &inspect_command, &run_command,
-						  &shell_command,   &validate_command,
-						  &gc_command,      &du_command,
-						  &doctor_command,  NULL};
+const struct cli_command *const cli_commands[] = {&build_command,
+						  &plan_command,
+						  &explain_command,
+						  &lock_command,
+						  &fetch_command,
+						  &push_command,
+						  &pull_command,
+						  &copy_command,
+						  &login_command,
+						  &logout_command,
+						  &images_command,
+						  &inspect_command,
+						  &run_command,
+						  &shell_command,
+						  &validate_command,
+						  &gc_command,
+						  &du_command,
+						  &doctor_command,
+						  NULL};
 
 /* Names of all tables above, for recipes: an option of a recipe must not hide one of varve. A test
  * compares this list with the tables. */
-const char *const cli_reserved_options[] = {
-	"all",    "caches",   "compression", "dot",     "dry-run", "env",      "expect-cached",
-	"failed", "help",     "image",       "jobs",    "json",    "keep",     "locked",
-	"logs",   "mirror",   "network",     "offline", "output",  "platform", "progress",
-	"push",   "registry", "secret",      "set",     "store",   "trees",    "upgrade",
-	"user",   "version",  "volume",      "workdir", NULL};
+const char *const cli_reserved_options[] = {"all",
+					    "all-platforms",
+					    "authfile",
+					    "caches",
+					    "cert-dir",
+					    "chunk-size",
+					    "compression",
+					    "dot",
+					    "dry-run",
+					    "env",
+					    "expect-cached",
+					    "failed",
+					    "help",
+					    "image",
+					    "jobs",
+					    "json",
+					    "keep",
+					    "locked",
+					    "logs",
+					    "mirror",
+					    "network",
+					    "offline",
+					    "output",
+					    "parallel",
+					    "password-stdin",
+					    "plain-http",
+					    "platform",
+					    "progress",
+					    "push",
+					    "registry",
+					    "secret",
+					    "set",
+					    "stall-timeout",
+					    "store",
+					    "tls-verify",
+					    "trees",
+					    "trust-realm",
+					    "upgrade",
+					    "user",
+					    "version",
+					    "volume",
+					    "workdir",
+					    NULL};

@@ -7,8 +7,9 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/descriptor.h"
+#include "base/fd.h"
 #include "cli/cli_options.h"
-#include "cli/session.h"
+#include "cli/remote.h"
 
 /* Set by SIGINT, SIGTERM and SIGHUP; the ready loop looks at it. */
 static volatile sig_atomic_t stop;
@@ -88,6 +89,53 @@ static int export_all(struct session *session, const struct image_target *target
 	return r;
 }
 
+/* --- push ----------------------------------------------------------------------------------------
+ */
+
+/* Asked before anything is built. */
+static int check_push_names(const struct session *session, struct varve_error *err)
+{
+	for (size_t i = 0; session->cli->values.push && i < session->plan->image_count; i++) {
+		CLEANUP(reference_release) struct reference reference = {0};
+		int r = reference_parse(session->plan->images[i].name, &reference, err);
+
+		if (r < 0) {
+			varve_error_hint(err, "or set --registry HOST[/PREFIX] for all names");
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int push_one(struct copy *copy, const char *name, struct varve_error *err)
+{
+	CLEANUP(endpoint_release) struct endpoint from = {.kind = ENDPOINT_STORE};
+	CLEANUP(endpoint_release) struct endpoint to = {.kind = ENDPOINT_REGISTRY};
+	struct copy_result unused;
+	int r = reference_parse(name, &to.reference, err);
+
+	from.name = xstrdup(name);
+	if (r == 0)
+		r = copy_run(copy, &from, &to, 1, &unused, err);
+	if (r < 0)
+		varve_error_prefix(err, "push");
+	return r;
+}
+
+static int push_all(struct session *session, struct varve_error *err)
+{
+	struct remote remote = {.uploads = -1};
+	int r = remote_begin(&remote, session->cli, session->store, true, err);
+
+	/* Borrowed from the build's session. */
+	remote.session.progress = session->progress;
+	remote.settings.stop = &stop;
+	for (size_t i = 0; i < session->plan->image_count && r == 0; i++)
+		r = push_one(&remote.copy, session->plan->images[i].name, err);
+	fd_close(&remote.uploads);
+	return r;
+}
+
 static int build_all(struct session *session, const struct image_target *targets,
 		     struct varve_error *err)
 {
@@ -104,6 +152,8 @@ static int build_all(struct session *session, const struct image_target *targets
 		r = build_image(&session->build, i, &manifests[i], err);
 	if (r == 0 && session->cli->values.outputs.count > 0)
 		r = export_all(session, targets, err);
+	if (r == 0 && session->cli->values.push)
+		r = push_all(session, err);
 	progress_free(session->progress);
 	session->progress = NULL;
 	session->build.report = NULL;
@@ -135,6 +185,8 @@ int cmd_build(struct cli *cli, struct varve_error *err)
 	r = parse_targets(&cli->values.outputs, targets, err);
 	if (r == 0)
 		r = session_open(&session, cli, SESSION_ADD, err);
+	if (r == 0)
+		r = check_push_names(&session, err);
 	if (r == 0)
 		r = check_host(&session, err);
 	if (r == 0)

@@ -15,6 +15,7 @@ static const char *const names[] = {
 	[VARVE_EVENT_LAYER] = "layer",     [VARVE_EVENT_DONE] = "done",
 	[VARVE_EVENT_FAILED] = "failed",   [VARVE_EVENT_NOTICE] = "notice",
 	[VARVE_EVENT_IMAGE] = "image",     [VARVE_EVENT_TICK] = "tick",
+	[VARVE_EVENT_PUSH] = "push",
 };
 
 static void set_text(json_t *line, const char *key, const char *text)

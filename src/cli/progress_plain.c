@@ -15,6 +15,8 @@ enum { PLAIN_INTERVAL = 5 /* seconds between lines of one transfer */ };
 struct plain {
 	struct timespec start;
 	double told; /* when a transfer was last told of */
+	double begun; /* when the transfer under way began */
+	uint64_t begun_at; /* bytes that were there then */
 };
 
 static double elapsed(const struct plain *plain)
@@ -42,6 +44,29 @@ static void tell_fetch(struct plain *plain, const struct varve_event *event)
 			size_text(event->done, done));
 }
 
+/* The first event of a transfer says where it begins; a resumed one does not begin at 0. */
+static void tell_push(struct plain *plain, const struct varve_event *event)
+{
+	double now = elapsed(plain), rate;
+	char done[16], total[16], speed[16];
+
+	if (plain->begun == 0 || event->done < plain->begun_at) {
+		plain->begun = plain->told = now;
+		plain->begun_at = event->done;
+		return;
+	}
+	if (now - plain->told < PLAIN_INTERVAL || event->done >= event->total)
+		return;
+	plain->told = now;
+	rate = (double)(event->done - plain->begun_at) / (now - plain->begun);
+	fprintf(stderr, "[%6.1fs] push %s: %s of %s, %s/s", now, event->step,
+		size_text(event->done, done), size_text(event->total, total),
+		size_text((uint64_t)rate, speed));
+	if (rate >= 1)
+		fprintf(stderr, ", %.0f s left", (double)(event->total - event->done) / rate);
+	fputc('\n', stderr);
+}
+
 static void tell_done(const struct plain *plain, const struct varve_event *event)
 {
 	char size[16];
@@ -67,6 +92,9 @@ static void tell(void *cookie, const struct varve_event *event)
 		break;
 	case VARVE_EVENT_FETCH:
 		tell_fetch(plain, event);
+		break;
+	case VARVE_EVENT_PUSH:
+		tell_push(plain, event);
 		break;
 	case VARVE_EVENT_CACHED:
 		fprintf(stderr, "[%6.1fs] %s cached\n", elapsed(plain), event->step);

@@ -90,10 +90,12 @@ static void draw(struct tty *tty)
 		return;
 	for (i = 0; i < tty->count; i++)
 		draw_activity(&tty->active[i]);
-	snprintf(line, sizeof(line), "%ju of %ju steps", (uintmax_t)tty->steps_done,
-		 (uintmax_t)tty->steps_total);
-	put_line(line);
-	tty->drawn = tty->count + 1;
+	if (tty->steps_total > 0) {
+		snprintf(line, sizeof(line), "%ju of %ju steps", (uintmax_t)tty->steps_done,
+			 (uintmax_t)tty->steps_total);
+		put_line(line);
+	}
+	tty->drawn = tty->count + (tty->steps_total > 0);
 	tty->last_draw = now();
 	fflush(stderr);
 }
@@ -159,7 +161,7 @@ static void on_fetch(struct tty *tty, const struct varve_event *event)
 
 	if (!a)
 		return;
-	a->state = "fetch";
+	a->state = event->kind == VARVE_EVENT_PUSH ? "push" : "fetch";
 	a->done = event->done;
 	a->total = event->total;
 	if (event->total > 0 && event->done >= event->total)
@@ -222,6 +224,7 @@ static void tell(void *cookie, const struct varve_event *event)
 		draw(tty);
 		break;
 	case VARVE_EVENT_FETCH:
+	case VARVE_EVENT_PUSH:
 		on_fetch(tty, event);
 		break;
 	case VARVE_EVENT_CACHED:

@@ -73,7 +73,7 @@ int session_load_recipe(const char *path, struct recipe **ret, struct varve_erro
  */
 
 /* "linux/amd64" of the machine we run on. */
-static const char *host_platform(void)
+const char *session_host_platform(void)
 {
 	static const struct {
 		const char *machine, *platform;
@@ -175,7 +175,7 @@ static int open_store(struct session *session, struct varve_error *err)
 	return r < 0 ? r : varve_store_open(path, &session->store, err);
 }
 
-int session_open_store(struct session *session, struct cli *cli, struct varve_error *err)
+int session_open_plain(struct session *session, struct cli *cli, struct varve_error *err)
 {
 	int r;
 
@@ -185,6 +185,13 @@ int session_open_store(struct session *session, struct cli *cli, struct varve_er
 		r = open_store(session, err);
 	if (r == 0)
 		r = progress_new(cli->values.progress, &session->progress, err);
+	return r;
+}
+
+int session_open_store(struct session *session, struct cli *cli, struct varve_error *err)
+{
+	int r = session_open_plain(session, cli, err);
+
 	if (r < 0)
 		return r;
 	session->has_host = sandbox_detect(&session->host, &session->host_error) == 0;
@@ -296,8 +303,7 @@ static int check_mirrors(const struct strv *mirrors, struct varve_error *err)
 	return 0;
 }
 
-/* OS/ARCH or OS/ARCH/VARIANT. */
-static bool is_platform(const char *text)
+bool session_is_platform(const char *text)
 {
 	const char *at;
 	unsigned slashes = 0;
@@ -318,9 +324,9 @@ static int check_sources(const struct cli_values *values, struct varve_error *er
 {
 	int r = check_mirrors(&values->mirrors, err);
 
-	if (r == 0 && values->platform && !is_platform(values->platform))
+	if (r == 0 && values->platform && !session_is_platform(values->platform))
 		r = varve_error_set(err, -VARVE_E_USAGE, "--platform %s: OS/ARCH is needed, as %s",
-				    values->platform, host_platform());
+				    values->platform, session_host_platform());
 	return r;
 }
 
@@ -338,7 +344,7 @@ static int set_sources(struct session *session, struct varve_error *err)
 		.offline = values->offline,
 	};
 	session->plan_options = (struct plan_options){
-		.platform = values->platform ? values->platform : host_platform(),
+		.platform = values->platform ? values->platform : session_host_platform(),
 		.images = &values->images,
 		.registry = values->registry
 				    ? values->registry

@@ -40,7 +40,11 @@ struct session {
 
 void session_release(struct session *session);
 
-/* Settings and store: for commands without a recipe. */
+/* Settings, store and progress alone: for commands that run nothing in an image. */
+int session_open_plain(struct session *session, struct cli *cli, struct varve_error *err);
+const char *session_host_platform(void); /* "linux/amd64"; static */
+bool session_is_platform(const char *text); /* OS/ARCH or OS/ARCH/VARIANT */
+/* The same, and what this host can run: for commands without a recipe. */
 int session_open_store(struct session *session, struct cli *cli, struct varve_error *err);
 /* All of it, up to an assessed build. */
 int session_open(struct session *session, struct cli *cli, enum session_locking locking,

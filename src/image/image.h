@@ -56,6 +56,9 @@ struct image {
 void image_release(struct image *image);
 int image_open(struct varve_store *store, const char *name_or_digest, struct image *ret,
 	       struct varve_error *err);
+/* The same for a manifest that the index may not name. */
+int image_open_manifest(struct varve_store *store, const struct varve_descriptor *manifest,
+			struct image *ret, struct varve_error *err);
 /* Human text, and one JSON document, of `varve inspect`. */
 void image_print(const struct image *image, const char *name, struct buf *out);
 json_t *image_inspect_json(const struct image *image, const char *name);
@@ -70,6 +73,7 @@ struct image_target {
 /* -VARVE_E_USAGE listing the transports. */
 int image_target_parse(const char *text, struct image_target *ret, struct varve_error *err);
 void image_target_release(struct image_target *target);
+bool image_target_known(const char *text); /* begins with one of the transports */
 
 /* Streams the tar of a layer blob (decompressed, verified) into out; given by a caller that knows
  * how (layer_unpack_stream). docker-archive needs it. */
@@ -91,6 +95,33 @@ struct image_export {
  * more, whose header is longer). dir: blobs of an image that was there before stay. */
 int image_export(struct varve_store *store, const struct image_export *images, size_t count,
 		 const struct image_target *target, image_unpack unpack, struct varve_error *err);
+
+/* Brings what an archive or a "dir:" holds into the store, verified and without a name there: the
+ * image of the target's name, or the only one. oci-archive and dir: bytes as they are.
+ * docker-archive: its layers are plain tars, for which a manifest is made. */
+int image_import(struct varve_store *store, const struct image_target *from,
+		 struct varve_descriptor *ret, struct varve_error *err);
+
+/* An OCI layout as a directory of blobs and of names, for those that move images as they are. */
+struct image_layout {
+	int fd; /* the directory, locked against other writers where it is written to */
+	int blobs; /* blobs/sha256 */
+};
+#define IMAGE_LAYOUT_INIT                                                                          \
+	{                                                                                          \
+		-1, -1                                                                             \
+	}
+/* To read from. -VARVE_E_FORMAT where the directory is no layout. */
+int image_layout_open(const char *path, struct image_layout *ret, struct varve_error *err);
+/* To write to: made where it is missing. */
+int image_layout_make(const char *path, struct image_layout *ret, struct varve_error *err);
+/* The entry of this name; NULL: the only one there is. */
+int image_layout_find(const struct image_layout *layout, const char *name,
+		      struct varve_descriptor *ret, struct varve_error *err);
+/* Enters a manifest or index under a name; blobs are there by then. */
+int image_layout_enter(const struct image_layout *layout, const char *name,
+		       const struct varve_descriptor *manifest, struct varve_error *err);
+void image_layout_close(struct image_layout *layout);
 
 /* Reads a reference name: [HOST/]PATH[:TAG]; -VARVE_E_USAGE says what is wrong with it (upper case,
  * length, characters), per distribution-spec. */

@@ -20,6 +20,9 @@ size_t image_blobs(const struct image_job *job, const struct varve_descriptor **
 /* The name that an image is exported under: the target's, else its own. */
 const char *image_export_name(const struct image_job *job, size_t index);
 
+/* index.json of a layout, checked; a new one where there is none. */
+int image_layout_index(int layout, json_t **ret, struct varve_error *err);
+
 int image_export_layout(const struct image_job *job, struct varve_error *err);
 int image_export_dir(const struct image_job *job, struct varve_error *err);
 int image_export_oci_archive(const struct image_job *job, struct varve_error *err);

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/descriptor.h"
+#include "base/strv.h"
 #include "image/image_document.h"
 
 json_t *image_index_new(void)
@@ -68,7 +69,12 @@ static json_t *new_entry(const struct image *image, const char *name)
 
 bool image_index_put(json_t *index, const struct image *image, const char *name)
 {
-	CLEANUP(json_decrefp) json_t *entry = new_entry(image, name);
+	return image_index_put_entry(index, new_entry(image, name), name);
+}
+
+bool image_index_put_entry(json_t *index, json_t *take_entry, const char *name)
+{
+	CLEANUP(json_decrefp) json_t *entry = take_entry;
 	json_t *manifests = json_object_get(index, "manifests");
 	bool placed = false, changed = false;
 	size_t i = 0;
@@ -91,4 +97,42 @@ bool image_index_put(json_t *index, const struct image *image, const char *name)
 		return changed;
 	json_append(manifests, json_incref(entry));
 	return true;
+}
+
+static int not_found(const json_t *manifests, const char *name, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	CLEANUP(free_ptr) char *list = NULL;
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(manifests, i, entry)
+	{
+		strv_add(&names, entry_name(entry) ? entry_name(entry) : "(without a name)");
+	}
+	if (name)
+		varve_error_set(err, -VARVE_E_NOT_FOUND, "there is no image \"%.200s\" in it",
+				name);
+	else
+		varve_error_set(err, -VARVE_E_NOT_FOUND, "it has %zu images; a name is needed",
+				names.count);
+	list = strv_join(&names, ", ");
+	if (names.count > 0)
+		varve_error_hint(err, "there are: %.500s", list);
+	return -VARVE_E_NOT_FOUND;
+}
+
+int image_index_find(const json_t *index, const char *name, struct varve_descriptor *ret,
+		     struct varve_error *err)
+{
+	const json_t *manifests = json_object_get(index, "manifests");
+	const json_t *entry, *found = NULL;
+	size_t i;
+
+	json_array_foreach(manifests, i, entry)
+	{
+		if (name ? str_equal(entry_name(entry), name) : json_array_size(manifests) == 1)
+			found = entry;
+	}
+	return found ? descriptor_from_json(found, ret, err) : not_found(manifests, name, err);
 }

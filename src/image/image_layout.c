@@ -28,40 +28,6 @@ static int place_blobs(const struct image_job *job, int dirfd, struct varve_erro
 /* --- oci: ----------------------------------------------------------------------------------------
  */
 
-static int place_layout_blobs(const struct image_job *job, int layout, struct varve_error *err)
-{
-	CLEANUP(fd_close) int dirfd = -1;
-	int r = fd_mkdir_p(layout, "blobs/sha256", 0755);
-
-	if (r < 0)
-		return varve_error_set(err, r, "make blobs/sha256");
-	dirfd = openat(layout, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd < 0)
-		return varve_error_set(err, -errno, "open blobs/sha256");
-	return place_blobs(job, dirfd, err);
-}
-
-static int read_index(int layout, json_t **ret, struct varve_error *err)
-{
-	CLEANUP(json_decrefp) json_t *index = NULL;
-	int r;
-
-	if (faccessat(layout, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
-		*ret = image_index_new();
-		return 0;
-	}
-	r = json_read_file(layout, "index.json", &index, err);
-	if (r < 0)
-		return r;
-	r = image_index_check(index, err);
-	if (r < 0) {
-		varve_error_prefix(err, "index.json");
-		return r;
-	}
-	*ret = steal_ptr(&index);
-	return 0;
-}
-
 static int update_index(const struct image_job *job, int layout, struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *index = NULL;
@@ -69,7 +35,7 @@ static int update_index(const struct image_job *job, int layout, struct varve_er
 	bool changed = false;
 	int r;
 
-	r = read_index(layout, &index, err);
+	r = image_layout_index(layout, &index, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < job->count; i++)
@@ -94,22 +60,19 @@ static int refuse_store(const struct image_job *job, int layout, struct varve_er
 
 int image_export_layout(const struct image_job *job, struct varve_error *err)
 {
-	CLEANUP(fd_close) int layout = -1;
+	CLEANUP(image_layout_close) struct image_layout layout = IMAGE_LAYOUT_INIT;
 	int r;
 
-	r = image_place_open(job->target->path, "oci-layout", &layout, err);
+	r = image_layout_make(job->target->path, &layout, err);
 	if (r < 0)
 		return r;
-	r = refuse_store(job, layout, err);
+	r = refuse_store(job, layout.fd, err);
 	if (r < 0)
 		return r;
-	r = image_place_text(layout, "oci-layout", IMAGE_LAYOUT_FILE, err);
+	r = place_blobs(job, layout.blobs, err);
 	if (r < 0)
 		return r;
-	r = place_layout_blobs(job, layout, err);
-	if (r < 0)
-		return r;
-	return update_index(job, layout, err);
+	return update_index(job, layout.fd, err);
 }
 
 /* --- dir: ----------------------------------------------------------------------------------------

@@ -176,21 +176,30 @@ static int read_image(struct varve_store *store, struct image *image, struct var
 	return read_layers(image, err);
 }
 
-int image_open(struct varve_store *store, const char *name_or_digest, struct image *ret,
-	       struct varve_error *err)
+int image_open_manifest(struct varve_store *store, const struct varve_descriptor *manifest,
+			struct image *ret, struct varve_error *err)
 {
-	CLEANUP(image_release) struct image image = {0};
-	int r;
+	CLEANUP(image_release) struct image image = {.manifest_descriptor = *manifest};
+	int r = read_image(store, &image, err);
 
-	r = store_index_find(store, name_or_digest, &image.manifest_descriptor, err);
 	if (r < 0)
 		return r;
-	r = read_image(store, &image, err);
-	if (r < 0) {
-		varve_error_prefix(err, "image %s", name_or_digest);
-		return r;
-	}
 	*ret = image;
 	image = (struct image){0};
 	return 0;
+}
+
+int image_open(struct varve_store *store, const char *name_or_digest, struct image *ret,
+	       struct varve_error *err)
+{
+	struct varve_descriptor manifest;
+	int r;
+
+	r = store_index_find(store, name_or_digest, &manifest, err);
+	if (r < 0)
+		return r;
+	r = image_open_manifest(store, &manifest, ret, err);
+	if (r < 0)
+		varve_error_prefix(err, "image %s", name_or_digest);
+	return r;
 }

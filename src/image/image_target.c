@@ -76,6 +76,15 @@ static int parse_rest(const char *text, const char *rest, bool named, struct ima
 	return check_name(target, err);
 }
 
+bool image_target_known(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
+		if (str_starts(text, transports[i].prefix))
+			return true;
+	}
+	return false;
+}
+
 int image_target_parse(const char *text, struct image_target *ret, struct varve_error *err)
 {
 	CLEANUP(image_target_release) struct image_target target = {0};

@@ -120,8 +120,8 @@ static void add_parameter(struct buf *out, const char *name, const char *value)
 }
 
 /* GET REALM?service=&scope=&scope=, with user and secret where there are some. */
-static void prepare_get(struct auth *auth, const struct strv *scopes, bool trusted,
-			struct buf *url, struct strv *headers)
+static void prepare_get(struct auth *auth, const struct strv *scopes, bool trusted, struct buf *url,
+			struct strv *headers)
 {
 	const struct credentials *c = auth->settings.credentials;
 

@@ -22,10 +22,11 @@ static int check(const char *name, const char *server, struct varve_error *err)
 	for (c = name; isalnum((unsigned char)*c) || (*c && strchr("._-", *c)); c++)
 		;
 	if (*c != '\0' || c == name)
-		return varve_error_set(err, -VARVE_E_USAGE,
-				       "credential helper \"%.100s\": a name of letters, digits and "
-				       "._- is needed",
-				       name);
+		return varve_error_set(
+			err, -VARVE_E_USAGE,
+			"credential helper \"%.100s\": a name of letters, digits and "
+			"._- is needed",
+			name);
 	if (strpbrk(server, "\r\n"))
 		return varve_error_set(err, -VARVE_E_USAGE, "the server's name has a line break");
 	return 0;

@@ -131,6 +131,8 @@ static int write_file(const char *path, const json_t *file, struct varve_error *
 	r = tempfile_begin(dirfd, 0600, &t, err);
 	if (r == 0)
 		r = fd_write_all(t.fd, text, strlen(text));
+	if (r == 0)
+		r = fd_write_all(t.fd, "\n", 1);
 	explicit_bzero(text, strlen(text));
 	if (r == 0 && fchmod(t.fd, 0600) < 0)
 		r = -errno;

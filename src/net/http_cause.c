@@ -6,8 +6,13 @@
 bool http_cause_is_break(CURLcode code)
 {
 	static const CURLcode breaks[] = {
-		CURLE_PARTIAL_FILE, CURLE_RECV_ERROR,   CURLE_SEND_ERROR,        CURLE_GOT_NOTHING,
-		CURLE_HTTP2,        CURLE_HTTP2_STREAM, CURLE_SSL_CONNECT_ERROR,
+		CURLE_PARTIAL_FILE,
+		CURLE_RECV_ERROR,
+		CURLE_SEND_ERROR,
+		CURLE_GOT_NOTHING,
+		CURLE_HTTP2,
+		CURLE_HTTP2_STREAM,
+		CURLE_SSL_CONNECT_ERROR,
 		CURLE_SEND_FAIL_REWIND, /* a kept connection was dead, and the body had begun */
 	};
 

@@ -339,7 +339,8 @@ static int judge(struct exchange *x, CURLcode code, struct varve_error *err)
 	if (x->own == -VARVE_E_CANCELLED)
 		return varve_error_set(err, x->own, "stopped");
 	if (x->own == -VARVE_E_LIMIT && !x->request->take)
-		return varve_error_set(err, x->own, "the answer is larger than the %zu bytes allowed",
+		return varve_error_set(err, x->own,
+				       "the answer is larger than the %zu bytes allowed",
 				       x->answer->text.len);
 	if (x->own < 0)
 		return x->own;

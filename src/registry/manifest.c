@@ -52,8 +52,9 @@ static int check_kind(const json_t *document, const char *announced, struct varv
 	if (r < 0)
 		return r;
 	if (version == 1)
-		return varve_error_set(err, -VARVE_E_FORMAT,
-				       "is an image of Docker's old schema 1, which is not supported");
+		return varve_error_set(
+			err, -VARVE_E_FORMAT,
+			"is an image of Docker's old schema 1, which is not supported");
 	if (version != 2 || index == image)
 		return varve_error_set(err, -VARVE_E_FORMAT,
 				       "is neither an image manifest nor an index");

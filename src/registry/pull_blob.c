@@ -57,8 +57,7 @@ static bool still_named(int dirfd, const char *name, int fd)
 {
 	struct stat ours, there;
 
-	return fstat(fd, &ours) == 0 &&
-	       fstatat(dirfd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstat(fd, &ours) == 0 && fstatat(dirfd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 

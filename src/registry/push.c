@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "registry/graph.h"
+#include "registry/place_copy.h"
 #include "registry/remote_manifest.h"
 #include "registry/transfer.h"
 
@@ -15,25 +16,8 @@ struct run {
 	struct graph graph;
 	struct transfer *transfers;
 	enum upload_outcome *outcomes; /* of each transfer */
+	struct strv *mounts; /* of each transfer */
 };
-
-static int get_manifest(void *cookie, const struct varve_descriptor *descriptor,
-			struct manifest *ret, struct varve_error *err)
-{
-	const struct push *push = cookie;
-	struct buf bytes = BUF_INIT;
-	char text[VARVE_DIGEST_TEXT];
-	int r = place_read(push->from, descriptor, MANIFEST_LIMIT, &bytes, err);
-
-	if (r == -VARVE_E_NOT_FOUND)
-		varve_error_hint(err, "an index can be pushed only with all that it names");
-	if (r < 0)
-		return r;
-	r = manifest_parse(&bytes, descriptor->media_type, ret, err);
-	if (r < 0)
-		varve_error_prefix(err, "%s", varve_digest_text(&descriptor->digest, text));
-	return r;
-}
 
 /* --- blobs ---------------------------------------------------------------------------------------
  */
@@ -59,14 +43,15 @@ static int send_blob(void *cookie, struct transfer *transfer, struct http_client
 		     struct varve_error *err)
 {
 	struct run *run = cookie;
+	size_t index = (size_t)(transfer - run->transfers);
 	const struct upload_source source = {.blob = transfer->blob,
 					     .open = open_blob,
 					     .cookie = (void *)(uintptr_t)run->push,
 					     .sessions = run->push->sessions,
-					     .mounts = run->push->mounts};
+					     .mounts = &run->mounts[index]};
 
 	return upload_blob(run->push->registry, client, &source, &transfer->done,
-			   &run->outcomes[transfer - run->transfers], err);
+			   &run->outcomes[index], err);
 }
 
 static void count(const struct run *run, struct push_result *ret)
@@ -81,6 +66,18 @@ static void count(const struct run *run, struct push_result *ret)
 	}
 }
 
+static void forget_transfers(struct run *run)
+{
+	for (size_t i = 0; run->mounts && i < run->graph.blob_count; i++)
+		strv_release(&run->mounts[i]);
+	free(run->mounts);
+	free(run->transfers);
+	free(run->outcomes);
+	run->mounts = NULL;
+	run->transfers = NULL;
+	run->outcomes = NULL;
+}
+
 static int send_blobs(struct run *run, struct push_result *ret, struct varve_error *err)
 {
 	size_t blobs = run->graph.blob_count;
@@ -91,12 +88,15 @@ static int send_blobs(struct run *run, struct push_result *ret, struct varve_err
 				      .cookie = run};
 	int r;
 
-	free(run->transfers);
-	free(run->outcomes);
+	forget_transfers(run);
+	run->mounts = xcalloc(blobs + 1, sizeof(*run->mounts));
 	run->transfers = transfers.items = xcalloc(blobs + 1, sizeof(*run->transfers));
 	run->outcomes = xcalloc(blobs + 1, sizeof(*run->outcomes));
-	for (size_t i = 0; i < blobs; i++)
+	for (size_t i = 0; i < blobs; i++) {
 		run->transfers[i].blob = &run->graph.blobs[i];
+		if (run->push->mounts)
+			run->push->mounts(run->push->cookie, &run->graph.blobs[i], &run->mounts[i]);
+	}
 	r = transfers_run(&transfers, err);
 	count(run, ret);
 	return r;
@@ -169,14 +169,13 @@ int push_run(const struct push *push, const struct varve_descriptor *root, const
 	struct run run = {.push = push};
 	int r;
 
-	r = graph_walk(root, get_manifest, (void *)(uintptr_t)push, &run.graph, err);
+	r = graph_walk(root, place_get_manifest, push->from, &run.graph, err);
 	if (r == 0)
 		r = http_client_new(&client, err);
 	run.client = client;
 	if (r == 0)
 		r = push_all(&run, root, tags, ret, err);
+	forget_transfers(&run);
 	graph_release(&run.graph);
-	free(run.transfers);
-	free(run.outcomes);
 	return r;
 }

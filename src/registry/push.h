@@ -15,8 +15,10 @@ struct push {
 	/* Brings a blob that is not in from; NULL: that is an error. In a thread. */
 	int (*fetch)(void *cookie, const struct varve_descriptor *blob, struct http_client *client,
 		     struct varve_error *err);
+	/* Adds other repositories of the registry that may have the blob, best first; NULL: none.
+	 */
+	void (*mounts)(void *cookie, const struct varve_descriptor *blob, struct strv *ret);
 	void *cookie;
-	const struct strv *mounts; /* other repositories there that may have blobs */
 };
 
 struct push_result {

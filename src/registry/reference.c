@@ -76,6 +76,18 @@ int reference_parse(const char *text, struct reference *ret, struct varve_error 
 	return 0;
 }
 
+int reference_check_host(const char *host, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *name = xasprintf("%s/name", host);
+
+	if (!*host || strchr(host, '/') || strchr(host, '@') || !is_host(host, strlen(host)) ||
+	    image_name_check(name, NULL) < 0)
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "\"%.200s\" is no registry: HOST or HOST:PORT is needed",
+				       host);
+	return 0;
+}
+
 char *reference_text(const struct reference *reference)
 {
 	struct buf text = BUF_INIT;

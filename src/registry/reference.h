@@ -22,6 +22,9 @@ struct reference {
 int reference_parse(const char *text, struct reference *ret, struct varve_error *err);
 void reference_release(struct reference *reference);
 
+/* HOST or HOST:PORT alone, for login. */
+int reference_check_host(const char *host, struct varve_error *err);
+
 /* HOST/REPOSITORY[:TAG][@DIGEST]. Caller frees. */
 char *reference_text(const struct reference *reference);
 /* What stands behind "manifests/": the digest where there is one, else the tag, else "latest".

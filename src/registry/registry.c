@@ -163,7 +163,8 @@ int registry_open(const struct registry_settings *settings, const struct referen
 	registry->push = push;
 	registry->host = xstrdup(reference_api_host(reference));
 	registry->repository = xstrdup(reference->repository);
-	registry->name = xasprintf("%s/%s", reference->host, reference->repository);
+	registry->name = xasprintf("%s%s%s", reference->host, *reference->repository ? "/" : "",
+				   reference->repository);
 	r = find_credentials(registry, reference, err);
 	if (r == 0)
 		r = registry_trust_find(settings->cert_dir, registry->host, &registry->trust, err);
@@ -172,12 +173,12 @@ int registry_open(const struct registry_settings *settings, const struct referen
 		r = find_scheme(registry, err);
 	if (r < 0)
 		return r;
-	registry->auth =
-		auth_new(&(struct auth_settings){.origin = registry->origin,
-						 .credentials = &registry->credentials,
-						 .trusted_realms = settings->trusted_realms,
-						 .trust = &registry->trust,
-						 .stall_seconds = registry_stall_seconds(registry)});
+	registry->auth = auth_new(
+		&(struct auth_settings){.origin = registry->origin,
+					.credentials = &registry->credentials,
+					.trusted_realms = settings->trusted_realms,
+					.trust = &registry->trust,
+					.stall_seconds = registry_stall_seconds(registry)});
 	*ret = steal_ptr(&registry);
 	return 0;
 }

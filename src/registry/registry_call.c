@@ -66,8 +66,8 @@ static void begin(struct attempt *a)
 		  a->registry->push ? ",push" : "");
 	if (a->call->mount_from)
 		strv_addf(&a->scopes, "repository:%s:pull", a->call->mount_from);
-	a->deadline = a->call->deadline ? a->call->deadline
-					: registry_now() + (int64_t)stall * 1000;
+	a->deadline =
+		a->call->deadline ? a->call->deadline : registry_now() + (int64_t)stall * 1000;
 }
 
 /* What is for the registry alone stays with it. */
@@ -214,9 +214,10 @@ static int redirected(struct attempt *a, const struct http_answer *answer, struc
 		return varve_error_set(err, -VARVE_E_NETWORK, "%s: more than %d redirections",
 				       a->registry->name, REDIRECTS);
 	if (!http_url_may_redirect(a->url, answer->redirect))
-		return varve_error_set(err, -VARVE_E_NETWORK,
-				       "%s: the registry redirects to %.200s, which is not followed",
-				       a->registry->name, to);
+		return varve_error_set(
+			err, -VARVE_E_NETWORK,
+			"%s: the registry redirects to %.200s, which is not followed",
+			a->registry->name, to);
 	free(a->url);
 	a->url = xstrdup(answer->redirect);
 	return 1;

@@ -16,6 +16,7 @@ struct pool {
 	pthread_mutex_t mutex; /* of all below */
 	pthread_cond_t ended_one;
 	size_t next, ended;
+	int64_t told; /* ms: of progress; the caller's thread alone */
 };
 
 static void run_one(struct pool *pool, struct transfer *transfer, struct http_client *client)
@@ -64,13 +65,15 @@ static void *work(void *cookie)
 	return NULL;
 }
 
-static void tell(const struct transfers *all)
+static void tell(struct pool *pool, bool at_end)
 {
+	const struct transfers *all = pool->transfers;
 	const struct registry_settings *settings = registry_settings(all->registry);
 	uint64_t done = 0, total = 0;
 
-	if (!settings->progress)
+	if (!settings->progress || (!at_end && registry_now() - pool->told < TELL_MS))
 		return;
+	pool->told = registry_now();
 	for (size_t i = 0; i < all->count; i++) {
 		done += atomic_load(&all->items[i].done);
 		total += all->items[i].blob->size;
@@ -91,7 +94,7 @@ static void wait_for_all(struct pool *pool)
 		until.tv_nsec %= 1000000000L;
 		(void)pthread_cond_timedwait(&pool->ended_one, &pool->mutex, &until);
 		(void)pthread_mutex_unlock(&pool->mutex);
-		tell(all);
+		tell(pool, false);
 		if (registry_stopped(all->registry))
 			registry_abandon(all->registry);
 		(void)pthread_mutex_lock(&pool->mutex);
@@ -120,7 +123,7 @@ static int first_failure(const struct transfers *all, struct varve_error *err)
 
 int transfers_run(struct transfers *all, struct varve_error *err)
 {
-	struct pool pool = {.transfers = all};
+	struct pool pool = {.transfers = all, .told = registry_now()};
 	unsigned parallel = registry_settings(all->registry)->parallel;
 	pthread_t threads[THREADS];
 	size_t wanted, started = 0;
@@ -132,8 +135,10 @@ int transfers_run(struct transfers *all, struct varve_error *err)
 	while (started < wanted && started < THREADS &&
 	       pthread_create(&threads[started], NULL, work, &pool) == 0)
 		started++;
-	if (started > 0)
+	if (started > 0) {
 		wait_for_all(&pool);
+		tell(&pool, true);
+	}
 	for (size_t i = 0; i < started; i++)
 		(void)pthread_join(threads[i], NULL);
 	(void)pthread_cond_destroy(&pool.ended_one);

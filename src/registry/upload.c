@@ -46,8 +46,8 @@ static void job_release(struct job *job)
 static const char *method_of(enum upload_action action)
 {
 	static const char *const methods[] = {
-		[UPLOAD_LOOK] = "HEAD", [UPLOAD_MOUNT] = "POST", [UPLOAD_OPEN] = "POST",
-		[UPLOAD_ASK] = "GET",   [UPLOAD_SEND] = "PUT",   [UPLOAD_CHUNK] = "PATCH",
+		[UPLOAD_LOOK] = "HEAD", [UPLOAD_MOUNT] = "POST",   [UPLOAD_OPEN] = "POST",
+		[UPLOAD_ASK] = "GET",   [UPLOAD_SEND] = "PUT",     [UPLOAD_CHUNK] = "PATCH",
 		[UPLOAD_CLOSE] = "PUT", [UPLOAD_CONFIRM] = "HEAD",
 	};
 
@@ -271,8 +271,9 @@ static int take_reply(struct job *job, const struct http_answer *answer, int cod
 static int give_up(const struct job *job, struct varve_error *err)
 {
 	*err = job->trouble;
-	varve_error_hint(err, "given up after %u seconds without progress; the same command goes "
-			      "on where this one stopped",
+	varve_error_hint(err,
+			 "given up after %u seconds without progress; the same command goes "
+			 "on where this one stopped",
 			 registry_stall_seconds(job->registry));
 	return err->code;
 }

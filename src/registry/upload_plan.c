@@ -273,10 +273,10 @@ static void after_confirm(struct upload *u, const struct upload_reply *reply)
 void upload_step(struct upload *u, const struct upload_reply *reply)
 {
 	static void (*const after[])(struct upload *, const struct upload_reply *) = {
-		[UPLOAD_LOOK] = after_look,       [UPLOAD_MOUNT] = after_mount,
-		[UPLOAD_OPEN] = after_open,       [UPLOAD_ASK] = after_ask,
-		[UPLOAD_SEND] = after_send,       [UPLOAD_CHUNK] = after_chunk,
-		[UPLOAD_CLOSE] = after_close,     [UPLOAD_CONFIRM] = after_confirm,
+		[UPLOAD_LOOK] = after_look,   [UPLOAD_MOUNT] = after_mount,
+		[UPLOAD_OPEN] = after_open,   [UPLOAD_ASK] = after_ask,
+		[UPLOAD_SEND] = after_send,   [UPLOAD_CHUNK] = after_chunk,
+		[UPLOAD_CLOSE] = after_close, [UPLOAD_CONFIRM] = after_confirm,
 	};
 
 	u->wait_ms = 0;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The beginning of a copy: where the image is, and which one it is. */
+#ifndef REGISTRY_COPY_SOURCE_H
+#define REGISTRY_COPY_SOURCE_H
+
+#include "registry/copy.h"
+#include "registry/place.h"
+#include "registry/pull.h"
+
+struct copy_source {
+	struct place place; /* where its blobs are */
+	struct varve_descriptor root;
+	struct registry *registry; /* where it came from; NULL: no registry */
+	struct image_layout layout; /* opened for it */
+	bool lazy; /* layers are still at the registry */
+	struct pull_result pulled;
+};
+
+/* landing: where downloads go. lazy: layers of a registry's image stay there. */
+int copy_source_open(const struct copy *copy, const struct endpoint *from, struct place *landing,
+		     bool lazy, struct copy_source *ret, struct varve_error *err);
+void copy_source_release(struct copy_source *source);
+
+#endif
