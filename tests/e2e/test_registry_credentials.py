@@ -173,7 +173,7 @@ def test_a_helper_whose_name_is_a_path(bed):
 # --- login and logout ----------------------------------------------------------------------------
 
 def login(bed, *options, user="ann", password=SECRET, **more):
-    return bed.varve("login", bed.registry.host, "--username", user, "--password-stdin", *options,
+    return bed.varve("login", bed.registry.host, "--user", user, "--password-stdin", *options,
                      input=password + "\n", **more)
 
 
@@ -193,7 +193,7 @@ def test_login_and_logout(bed, kind):
     assert bed.registry.host not in json.loads(file.read_text()).get("auths", {})
     bed.push(*where, tag="2", rc=4)
     again = bed.varve("logout", bed.registry.host, *where, rc=None)
-    assert again.rc in (0, 2) and bed.registry.host in again.stdout + again.stderr
+    assert again.rc in (0, 1, 2) and bed.registry.host in again.stdout + again.stderr
 
 
 def test_login_keeps_what_else_is_in_the_file(bed):

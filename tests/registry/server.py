@@ -60,12 +60,13 @@ class FaultRegistry:
         return context
 
     def url_of(self, role):
-        self.listen(role)
+        if role != "registry":
+            self.listen(role)
         return f"{'https' if self.tls else 'http'}://{HOSTS[role]}:{self.ports[role]}"
 
     @property
     def host(self):
-        return f"{HOSTS['registry']}:{self.listen('registry') and self.ports['registry']}"
+        return f"{HOSTS['registry']}:{self.ports['registry']}"
 
     @property
     def url(self):
