@@ -43,7 +43,7 @@ def test_a_challenge(bed, form):
 def test_a_challenge_that_nobody_can_meet(bed, challenge):
     open_bed(bed, challenges=[challenge.replace("{", "{{")], size=1000)
     result = bed.push(*mine(bed), rc=4)
-    assert_clear(result, "401|challenge|authenticat|WWW-Authenticate|realm|reply|header|answer")
+    assert_clear(result, "401|challenge|authenticat|WWW-Authenticate|token server|header|answer")
     assert len(bed.registry.journal.entries) < 20
 
 
@@ -158,7 +158,7 @@ def test_a_token_server_that_answers_nonsense(bed, body):
 def test_a_token_server_that_is_dead(bed):
     open_bed(bed, realm="http://127.0.0.1:1/token", size=1000)
     result = bed.push(*mine(bed), rc=4, timeout=150)
-    assert_clear(result, "127.0.0.1:1")
+    assert_clear(result, "127.0.0.1(:| port )1")
 
 
 # --- never to another host -----------------------------------------------------------------------

@@ -159,7 +159,7 @@ def test_a_proxy_of_the_environment(bed):
     registry = bed.open("ghcr")  # its Locations are relative, so the name stays
     bed.image([LAYER])
     environment = {"http_proxy": registry.url}
-    bed.varve("copy", bed.source, "docker://registry.example:5000/app:1", "--tls-verify=false", env=environment, timeout=100)
+    bed.varve("copy", bed.source, "docker://registry.example:5000/app:1", "--plain-http", env=environment, timeout=100)
     bed.assert_pushed()
     assert all(entry.header("Host") == "registry.example:5000" for entry in registry.journal.entries
                if entry.status != 404 and entry.operation != "ping")
@@ -230,10 +230,11 @@ def test_an_option_that_is_wrong(bed, option, value):
     assert option in result.stderr and bed.registry.journal.entries == []
 
 
+@pytest.mark.slow
 def test_progress_into_a_pipe(bed):
     """Lines with bytes, rate and time left, at an interval that a log can bear; nothing for a terminal."""
     registry = bed.open()
-    bed.image([4 * MIB])
+    bed.image([16 * MIB])
     for operation in ("upload-put", "upload-patch"):
         registry.fault(operation, "slow", rate=MIB, times=None)
     result = bed.push()
