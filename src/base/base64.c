@@ -15,10 +15,10 @@ void base64_encode(const void *data, size_t len, struct buf *out)
 
 		group |= len > 1 ? (unsigned)at[1] << 8 : 0;
 		group |= len > 2 ? (unsigned)at[2] : 0;
-		buf_addc(out, letters[group >> 18]);
-		buf_addc(out, letters[group >> 12 & 63]);
-		buf_addc(out, len > 1 ? letters[group >> 6 & 63] : '=');
-		buf_addc(out, len > 2 ? letters[group & 63] : '=');
+		buf_add(out, &letters[group >> 18], 1);
+		buf_add(out, &letters[group >> 12 & 63], 1);
+		buf_add(out, len > 1 ? &letters[group >> 6 & 63] : "=", 1);
+		buf_add(out, len > 2 ? &letters[group & 63] : "=", 1);
 	}
 }
 

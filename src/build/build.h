@@ -25,6 +25,14 @@ struct build_secret {
 	char *path; /* file outside that holds it */
 };
 
+/* Records that others keep, for steps that the store does not know. */
+struct build_cache {
+	void *cookie;
+	/* Brings the record of this key and its layer into the store: 1; 0: there is none. Never
+	 * fails a build: what goes wrong is told elsewhere. */
+	int (*find)(void *cookie, const struct varve_digest *key);
+};
+
 struct build_options {
 	struct layer_compression compression;
 	unsigned jobs; /* steps at once; 0: one per core */
@@ -52,6 +60,7 @@ struct build {
 	const struct sandbox_host *host; /* NULL: steps cannot run here (plan, explain) */
 	const struct build_options *options;
 	const struct varve_report *report;
+	const struct build_cache *cache; /* NULL: none */
 	struct plan_known *known; /* plan->step_count each, as the next two */
 	struct build_step *steps;
 	struct plan_status *status;

@@ -82,6 +82,9 @@ int build_look_up(struct build *build, int step, struct varve_error *err)
 	set_input(state, input);
 	build->status[step].key = state->key;
 	r = store_record_read(build->store, &state->key, &record, err);
+	if (r == -VARVE_E_NOT_FOUND && build->cache &&
+	    build->cache->find(build->cache->cookie, &state->key) == 1)
+		r = store_record_read(build->store, &state->key, &record, err);
 	if (r == 0)
 		return adopt_record(build, step, &record);
 	if (r != -VARVE_E_NOT_FOUND)

@@ -17,8 +17,8 @@ struct buf;
 struct cli_values {
 	struct strv set; /* --set and the recipe's own options: NAME=VALUE */
 	struct strv outputs, images, mirrors, secrets, upgrade, environment, mounts;
-	struct strv trust_realms;
-	char *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel;
+	struct strv trust_realms, cache_from, cache_to;
+	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
 		network, all, plain_http, password_stdin, all_platforms, push;

@@ -51,6 +51,14 @@ const struct cli_option cli_build_options[] = {
 	{0},
 };
 
+const struct cli_option cli_cache_options[] = {
+	{"cache-from", 0, CLI_LIST, AT(cache_from), "HOST/NAME",
+	 "take records of steps from this repository (repeatable)"},
+	{"cache-to", 0, CLI_LIST, AT(cache_to), "HOST/NAME",
+	 "send the records of all steps there (repeatable)"},
+	{0},
+};
+
 const struct cli_option cli_plan_options[] = {
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print the plan as JSON"},
 	{"dot", 0, CLI_FLAG, AT(dot), NULL, "print the plan as a graph for dot(1)"},
@@ -96,6 +104,8 @@ const struct cli_option cli_gc_options[] = {
 	{"caches", 0, CLI_FLAG, AT(caches), NULL, "remove all cache directories of steps"},
 	{"logs", 0, CLI_FLAG, AT(logs), NULL, "remove all logs"},
 	{"dry-run", 'n', CLI_FLAG, AT(dry_run), NULL, "say what would be removed, remove nothing"},
+	{"remote", 0, CLI_TEXT, AT(remote), "HOST/NAME",
+	 "prune this shared cache instead of the store: records that no build has sent in --keep days"},
 	{0},
 };
 
@@ -162,9 +172,9 @@ static const struct cli_command build_command = {
 	.summary = "build a recipe's images",
 	.detail = "Prints the digest and the name of each image. The images lie in the store;\n"
 		  "-o writes them out as well.",
-	.options = GROUPS(cli_build_options, cli_recipe_options, cli_source_options,
-			  cli_transfer_options, cli_registry_options, cli_progress_options,
-			  cli_store_options)};
+	.options = GROUPS(cli_build_options, cli_cache_options, cli_recipe_options,
+			  cli_source_options, cli_transfer_options, cli_registry_options,
+			  cli_progress_options, cli_store_options)};
 static const struct cli_command plan_command = {
 	.name = "plan",
 	.arguments = "RECIPE",
@@ -253,7 +263,8 @@ static const struct cli_command gc_command = {
 	.arguments = "",
 	.run = cmd_gc,
 	.summary = "remove what nothing needs any more",
-	.options = GROUPS(cli_gc_options, cli_json_options, cli_store_options)};
+	.options =
+		GROUPS(cli_gc_options, cli_json_options, cli_registry_options, cli_store_options)};
 static const struct cli_command du_command = {.name = "du",
 					      .arguments = "",
 					      .run = cmd_du,
@@ -291,6 +302,15 @@ static const struct cli_command copy_command = {
 		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR.",
 	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
 			  cli_registry_options, cli_progress_options, cli_store_options)};
+static const struct cli_command index_command = {
+	.name = "index",
+	.arguments = "NAME IMAGE...",
+	.minimum = 2,
+	.maximum = -1,
+	.run = cmd_index,
+	.summary = "put images of several platforms under one name",
+	.detail = "The images are in the store; varve push NAME sends the index with all of them.",
+	.options = GROUPS(cli_json_options, cli_store_options)};
 static const struct cli_command login_command = {
 	.name = "login",
 	.arguments = "HOST[:PORT]",
@@ -314,31 +334,19 @@ static const struct cli_command doctor_command = {
 	.summary = "say what this host can do, and how to cure what it cannot",
 	.options = GROUPS(cli_json_options, cli_store_options)};
 
-const struct cli_command *const cli_commands[] = {&build_command,
-						  &plan_command,
-						  &explain_command,
-						  &lock_command,
-						  &fetch_command,
-						  &push_command,
-						  &pull_command,
-						  &copy_command,
-						  &login_command,
-						  &logout_command,
-						  &images_command,
-						  &inspect_command,
-						  &run_command,
-						  &shell_command,
-						  &validate_command,
-						  &gc_command,
-						  &du_command,
-						  &doctor_command,
-						  NULL};
+const struct cli_command *const cli_commands[] = {
+	&build_command,    &plan_command,   &explain_command, &lock_command,   &fetch_command,
+	&push_command,     &pull_command,   &copy_command,    &index_command,  &login_command,
+	&logout_command,   &images_command, &inspect_command, &run_command,    &shell_command,
+	&validate_command, &gc_command,     &du_command,      &doctor_command, NULL};
 
 /* Names of all tables above, for recipes: an option of a recipe must not hide one of varve. A test
  * compares this list with the tables. */
 const char *const cli_reserved_options[] = {"all",
 					    "all-platforms",
 					    "authfile",
+					    "cache-from",
+					    "cache-to",
 					    "caches",
 					    "cert-dir",
 					    "chunk-size",
@@ -366,6 +374,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "progress",
 					    "push",
 					    "registry",
+					    "remote",
 					    "secret",
 					    "set",
 					    "stall-timeout",

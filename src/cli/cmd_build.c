@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "cli/cli_options.h"
 #include "cli/remote.h"
+#include "cli/shared_cache.h"
 
 /* Set by SIGINT, SIGTERM and SIGHUP; the ready loop looks at it. */
 static volatile sig_atomic_t stop;
@@ -136,8 +137,8 @@ static int push_all(struct session *session, struct varve_error *err)
 	return r;
 }
 
-static int build_all(struct session *session, const struct image_target *targets,
-		     struct varve_error *err)
+static int build_all(struct session *session, struct shared_cache *cache,
+		     const struct image_target *targets, struct varve_error *err)
 {
 	CLEANUP(free_ptr)
 	struct varve_descriptor *manifests =
@@ -154,6 +155,8 @@ static int build_all(struct session *session, const struct image_target *targets
 		r = export_all(session, targets, err);
 	if (r == 0 && session->cli->values.push)
 		r = push_all(session, err);
+	if (r == 0)
+		r = shared_cache_save(cache, err);
 	progress_free(session->progress);
 	session->progress = NULL;
 	session->build.report = NULL;
@@ -177,6 +180,7 @@ static int check_host(struct session *session, struct varve_error *err)
 int cmd_build(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(session_release) struct session session = {0};
+	CLEANUP(shared_cache_release) struct shared_cache cache = {.remote = {.uploads = -1}};
 	CLEANUP(free_ptr) struct image_target *targets = NULL;
 	size_t i;
 	int r;
@@ -184,13 +188,17 @@ int cmd_build(struct cli *cli, struct varve_error *err)
 	targets = xcalloc(cli->values.outputs.count + 1, sizeof(*targets));
 	r = parse_targets(&cli->values.outputs, targets, err);
 	if (r == 0)
+		r = shared_cache_init(&cache, &session, cli, err);
+	if (cli->values.cache_from.count > 0)
+		session.cache = &cache.hook;
+	if (r == 0)
 		r = session_open(&session, cli, SESSION_ADD, err);
 	if (r == 0)
 		r = check_push_names(&session, err);
 	if (r == 0)
 		r = check_host(&session, err);
 	if (r == 0)
-		r = build_all(&session, targets, err);
+		r = build_all(&session, &cache, targets, err);
 	for (i = 0; i < cli->values.outputs.count; i++)
 		image_target_release(&targets[i]);
 	return r;

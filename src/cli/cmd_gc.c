@@ -7,8 +7,9 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "cli/cli_options.h"
-#include "cli/session.h"
+#include "cli/remote.h"
 #include "cli/size_text.h"
+#include "registry/remote_cache.h"
 
 enum { GC_DAYS = 14, GC_DAY = 86400 };
 
@@ -83,6 +84,36 @@ static void print_result(const struct cli *cli, const struct store_gc_result *re
 		       (uintmax_t)result->records);
 }
 
+/* --- a shared cache ------------------------------------------------------------------------------
+ */
+
+static int prune(struct cli *cli, unsigned days, struct varve_error *err)
+{
+	CLEANUP(remote_release) struct remote remote = {.uploads = -1};
+	CLEANUP(reference_release) struct reference reference = {0};
+	CLEANUP(remote_cache_close) struct remote_cache cache = {0};
+	struct remote_cache_pruned pruned = {0};
+	int r = reference_parse(cli->values.remote, &reference, err);
+
+	if (r == 0)
+		r = remote_open(&remote, cli, false, err);
+	if (r == 0) {
+		remote_cache_init(&cache, remote.session.store, remote.uploads, NULL);
+		r = remote_cache_open(&cache, &remote.settings, &reference, true, err);
+	}
+	if (r == 0)
+		r = remote_cache_prune(&cache, days, cli->values.dry_run, &pruned, err);
+	if (r < 0)
+		return r;
+	if (cli->values.json)
+		printf("{\"kept\":%zu,\"records\":%zu}\n", pruned.kept, pruned.records);
+	else
+		printf("%s %zu records, %zu stay\n",
+		       cli->values.dry_run ? "would remove" : "removed", pruned.records,
+		       pruned.kept);
+	return 0;
+}
+
 int cmd_gc(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(session_release) struct session session = {0};
@@ -94,6 +125,8 @@ int cmd_gc(struct cli *cli, struct varve_error *err)
 	if (cli->values.keep && !str_to_u64(cli->values.keep, 36500, &days))
 		return varve_error_set(err, -VARVE_E_USAGE, "--keep %s: a number of days is needed",
 				       cli->values.keep);
+	if (cli->values.remote)
+		return prune(cli, (unsigned)days, err);
 	c.options = (struct store_gc_options){
 		.dry_run = cli->values.dry_run,
 		.keep_seconds = days * GC_DAY,

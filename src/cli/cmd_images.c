@@ -7,6 +7,8 @@
 #include "cli/session.h"
 #include "cli/size_text.h"
 
+#define MANIFEST_DOCKER "application/vnd.docker.distribution.manifest.v2+json"
+
 struct row {
 	const char *name;
 	char digest[VARVE_DIGEST_TEXT];
@@ -14,6 +16,15 @@ struct row {
 	size_t layers;
 	uint64_t size;
 };
+
+/* An index: what it names may be here in part only. */
+static int read_other(const json_t *entry, struct row *ret)
+{
+	snprintf(ret->platform, sizeof(ret->platform), "index");
+	ret->size = (uint64_t)json_integer_value(json_object_get(entry, "size"));
+	ret->layers = 0;
+	return 0;
+}
 
 static int read_row(struct session *session, const json_t *entry, struct row *ret,
 		    struct varve_error *err)
@@ -25,6 +36,9 @@ static int read_row(struct session *session, const json_t *entry, struct row *re
 
 	ret->name = json_optional_string(annotations, "org.opencontainers.image.ref.name", "");
 	snprintf(ret->digest, sizeof(ret->digest), "%s", json_optional_string(entry, "digest", ""));
+	if (!str_equal(json_optional_string(entry, "mediaType", ""), VARVE_MEDIA_MANIFEST) &&
+	    !str_equal(json_optional_string(entry, "mediaType", ""), MANIFEST_DOCKER))
+		return read_other(entry, ret);
 	r = image_open(session->store, ret->digest, &image, err);
 	if (r < 0)
 		return r;

@@ -71,10 +71,12 @@ static int get_credentials(const struct cli_values *values, struct credentials *
 		r = read_stdin(&ret->secret, err);
 	else if (r == 0)
 		r = ask("password", true, &ret->secret, err);
-	if (r == 0 && (!*ret->user || strchr(ret->user, ':') || !*ret->secret))
+	if (r < 0)
+		return r;
+	if (!ret->user || !*ret->user || strchr(ret->user, ':') || !ret->secret || !*ret->secret)
 		return varve_error_set(err, -VARVE_E_USAGE,
 				       "a user name (without \":\") and a password are needed");
-	return r;
+	return 0;
 }
 
 /* The registry itself, not a repository: the answer to /v2/ tells whether they are right. */

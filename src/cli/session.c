@@ -179,7 +179,7 @@ int session_open_plain(struct session *session, struct cli *cli, struct varve_er
 {
 	int r;
 
-	*session = (struct session){.cli = cli, .lock = LOCK_INIT};
+	*session = (struct session){.cli = cli, .lock = LOCK_INIT, .cache = session->cache};
 	r = settings_read(&session->config, err);
 	if (r == 0)
 		r = open_store(session, err);
@@ -380,6 +380,7 @@ static int begin_build(struct session *session, struct varve_error *err)
 	build_begin(session->plan, session->store, &session->sources, &session->build);
 	session->build.host = session->has_host ? &session->host : NULL;
 	session->build.options = &session->options;
+	session->build.cache = session->cache;
 	session->build.report = progress_report(session->progress);
 	return build_assess(&session->build, err);
 }

@@ -35,6 +35,7 @@ struct session {
 	struct build_options options;
 	struct build_secret *secrets;
 	struct progress *progress;
+	const struct build_cache *cache; /* of others; set before session_open; may be NULL */
 	struct build build;
 };
 

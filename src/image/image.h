@@ -63,6 +63,11 @@ int image_open_manifest(struct varve_store *store, const struct varve_descriptor
 void image_print(const struct image *image, const char *name, struct buf *out);
 json_t *image_inspect_json(const struct image *image, const char *name);
 
+/* Writes an index over images of the store (names or digests), each of another platform, and enters
+ * it under name. */
+int image_write_index(struct varve_store *store, const char *name, const char *const *images,
+		      size_t count, struct varve_descriptor *ret, struct varve_error *err);
+
 /* "oci:DIR[:name]", "oci-archive:FILE[:name]", "docker-archive:FILE[:name]", "dir:DIR". */
 enum image_transport { IMAGE_OCI, IMAGE_OCI_ARCHIVE, IMAGE_DOCKER_ARCHIVE, IMAGE_DIR };
 struct image_target {

@@ -49,7 +49,7 @@ static int take_children(struct varve_store *store, int dirfd, const json_t *man
 			 struct varve_error *err)
 {
 	struct varve_descriptor blob;
-	json_t *config, *layers, *layer;
+	json_t *config = NULL, *layers = NULL, *layer;
 	size_t i;
 	int r = json_get_object(manifest, "config", &config, err);
 

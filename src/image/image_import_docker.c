@@ -77,7 +77,7 @@ static int add_layer(const struct image_members *members, const json_t *name, co
 static int add_layers(const struct image_members *members, const json_t *entry,
 		      const json_t *config, json_t *layers, struct varve_error *err)
 {
-	json_t *names, *rootfs, *diff_ids, *name;
+	json_t *names = NULL, *rootfs = NULL, *diff_ids = NULL, *name;
 	size_t i;
 	int r = json_get_array(entry, "Layers", &names, err);
 
@@ -122,8 +122,8 @@ int image_import_docker(struct varve_store *store, const struct image_members *m
 	CLEANUP(json_decrefp) json_t *config = NULL;
 	CLEANUP(json_decrefp) json_t *layers = json_array();
 	const struct image_member *member;
-	const json_t *entry;
-	const char *config_name;
+	const json_t *entry = NULL;
+	const char *config_name = NULL;
 	int r = image_members_json(store, members, "manifest.json", &manifest, err);
 
 	if (r == 0)

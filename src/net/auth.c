@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 #include "base/base64.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -18,7 +19,9 @@ enum {
 	TOKEN_SECONDS = 60, /* a token that does not say how long it lives */
 	TOKEN_LIMIT = 1 << 20,
 	EARLY_SECONDS = 30, /* refreshed so long before its end, or a tenth of its life */
-	TOKEN_TRIES = 3,
+	TOKEN_TRIES = 4,
+	WAIT_MS = 250, /* before the second try; doubles */
+	WAIT_LIMIT_MS = 60000, /* that a server may ask for */
 };
 
 struct token {
@@ -222,24 +225,40 @@ static int request_token(struct auth *auth, struct http_client *client, const st
 	return r;
 }
 
+/* 1: another try may help, and has been waited for. */
+static int try_token(struct auth *auth, struct http_client *client, const struct strv *scopes,
+		     unsigned tries, char **ret, int64_t *ret_seconds, struct varve_error *err)
+{
+	CLEANUP(http_answer_release) struct http_answer answer = {0};
+	CLEANUP(free_ptr) char *shown = http_url_display(auth->realm);
+	int r = request_token(auth, client, scopes, &answer, err);
+	bool again = answer.status == 429 || answer.status == 408 || answer.status / 100 == 5 ||
+		     (answer.broken && !answer.refused);
+	int64_t wait = answer.retry_after > 0 ? answer.retry_after * 1000 : WAIT_MS;
+
+	if (r == -VARVE_E_LIMIT) /* of what a server says, not of what we were given */
+		r = varve_error_set(err, -VARVE_E_NETWORK, "its answer is too large");
+	if (r < 0 && answer.status == 0 && (answer.broken || answer.refused))
+		varve_error_prefix(err, "token server %.300s", shown);
+	if (r == 0)
+		r = judge_status(auth, &answer, err);
+	if (r == 0)
+		r = read_token(&answer.text, ret, ret_seconds, err);
+	if (r == 0 || r == -EACCES || !again || tries >= TOKEN_TRIES || wait > WAIT_LIMIT_MS)
+		return r;
+	(void)usleep((useconds_t)(wait << (tries - 1)) * 1000);
+	return 1;
+}
+
 static int fetch_token(struct auth *auth, struct http_client *client, const struct strv *scopes,
 		       struct token *into, struct varve_error *err)
 {
 	int64_t seconds = 0, early;
 	char *text = NULL;
-	int r = -1;
+	int r = 1;
 
-	for (unsigned tries = 0; tries < TOKEN_TRIES && r < 0; tries++) {
-		CLEANUP(http_answer_release) struct http_answer answer = {0};
-
-		r = request_token(auth, client, scopes, &answer, err);
-		if (r == 0)
-			r = judge_status(auth, &answer, err);
-		if (r == 0)
-			r = read_token(&answer.text, &text, &seconds, err);
-		if (r < 0 && !answer.broken && answer.status / 100 != 5)
-			break;
-	}
+	for (unsigned tries = 1; r == 1; tries++)
+		r = try_token(auth, client, scopes, tries, &text, &seconds, err);
 	if (r < 0)
 		return r;
 	early = seconds / 10 > EARLY_SECONDS ? EARLY_SECONDS : seconds / 10;

@@ -6,9 +6,12 @@
 #include <string.h>
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "registry/registry.h"
+#include "registry/registry_state.h"
 
-enum { SHOWN = 300 /* characters of a server's text */ };
+enum {
+	SHOWN = 300, /* characters of a server's text */
+	SECRET_MINIMUM = 4, /* shorter ones are found by chance */
+};
 
 static json_t *errors_of(const struct http_answer *answer)
 {
@@ -65,6 +68,36 @@ static void add_reason(struct buf *out, const struct http_answer *answer)
 	}
 }
 
+static void blank(struct buf *text, const char *secret)
+{
+	size_t len = secret ? strlen(secret) : 0;
+	char *at;
+
+	if (len < SECRET_MINIMUM || text->len == 0)
+		return;
+	while ((at = memmem(text->data, text->len, secret, len)))
+		memset(at, '*', len);
+}
+
+/* A server may repeat what it was sent. */
+static void blank_secrets(struct buf *text, const struct credentials *c)
+{
+	static const char *const schemes[] = {"Basic ", "Bearer "};
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes) && text->data; i++) {
+		char *at = strcasestr(text->data, schemes[i]);
+
+		for (; at; at = strcasestr(at + 1, schemes[i])) {
+			char *token = at + strlen(schemes[i]);
+
+			memset(token, '*', strcspn(token, " ,;)\""));
+		}
+	}
+	blank(text, c->secret);
+	blank(text, c->identity_token);
+	blank(text, c->registry_token);
+}
+
 static void add_hint(const struct http_answer *answer, struct varve_error *err)
 {
 	if (answer->status == 413)
@@ -86,6 +119,7 @@ int registry_complain(const struct registry *registry, const struct http_answer 
 	buf_addv(&text, what, args);
 	va_end(args);
 	add_reason(&reason, answer);
+	blank_secrets(&reason, &registry->credentials);
 	varve_error_set(err, code, "%s: %s: HTTP status %ld%s%s%s", registry_name(registry),
 			buf_text(&text), answer->status, reason.len ? " (" : "", buf_text(&reason),
 			reason.len ? ")" : "");

@@ -51,7 +51,7 @@ static const char *method_of(enum upload_action action)
 		[UPLOAD_CLOSE] = "PUT", [UPLOAD_CONFIRM] = "HEAD",
 	};
 
-	return methods[action];
+	return action < ARRAY_SIZE(methods) ? methods[action] : "GET";
 }
 
 static const char *mount_of(const struct job *job)
@@ -283,6 +283,18 @@ static bool is_break(const struct job *job, const struct http_answer *answer)
 	return answer->broken && (has_body(job) || job->plan.next == UPLOAD_CLOSE);
 }
 
+/* Wherever the registry sends an upload: what is for it alone stays with it. */
+static int refused_elsewhere(const struct job *job, const struct http_answer *answer,
+			     struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *to = http_url_origin(job->plan.location);
+
+	registry_complain(job->registry, answer, err, "upload of blob %s", job->digest);
+	varve_error_hint(
+		err, "the registry's Location sends it to %.200s, which gets no credentials", to);
+	return -VARVE_E_NETWORK;
+}
+
 /* After one failed body everything else fails for the same reason, and the first is the better
  * one to show. */
 static int one_step(struct job *job, struct varve_error *err)
@@ -298,6 +310,10 @@ static int one_step(struct job *job, struct varve_error *err)
 		return upload_body_complain(&job->body, err);
 	if (r < 0 && !is_break(job, &answer))
 		return job->failing_since && answer.broken ? give_up(job, err) : r;
+	if (r == 0 && (answer.status == 401 || answer.status == 403) && job->plan.location &&
+	    (has_body(job) || job->plan.next == UPLOAD_CLOSE) &&
+	    !registry_is_own(job->registry, job->plan.location))
+		return refused_elsewhere(job, &answer, err);
 	r = take_reply(job, &answer, r, err);
 	if (r == 0)
 		upload_session_save(&job->session, job->registry, job->plan.location);

@@ -66,6 +66,11 @@ int store_record_read(struct varve_store *store, const struct varve_digest *key,
 		      struct store_record *ret, struct varve_error *err);
 int store_record_write(struct varve_store *store, const struct store_record *record,
 		       struct varve_error *err);
+/* The document as it lies in steps/, for those who carry records elsewhere. */
+json_t *store_record_to_json(const struct store_record *record);
+/* The key is that of the input: the caller compares it with the one that it wanted.
+ * -VARVE_E_FORMAT without a text. */
+int store_record_from_json(const json_t *object, struct store_record *ret);
 /* Finds another blob of the same diff id and compression (facts/blob/DIFFID.NAME). */
 int store_blob_of_layer(struct varve_store *store, const struct varve_digest *diff_id,
 			const char *compression, struct varve_layer *ret);

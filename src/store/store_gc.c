@@ -165,8 +165,8 @@ static void visit_cache(struct gc *gc, const char *dir, const char *name)
 		(void)drop(gc, dir, name);
 }
 
-/* A download that broke off: another try goes on where it stopped, for as long as one may come. One
- * that is not named by a digest is never taken up again. What else lies here is not a download. */
+/* A download or push that broke off: another try goes on where it stopped, for as long as one may
+ * come. A download that is not named by a digest is never taken up again. */
 static void visit_upload(struct gc *gc, const char *dir, const char *name)
 {
 	struct varve_digest digest;
@@ -174,6 +174,15 @@ static void visit_upload(struct gc *gc, const char *dir, const char *name)
 	if (str_starts(name, "fetch-") &&
 	    (varve_digest_parse_hex(name + strlen("fetch-"), &digest) < 0 ||
 	     is_older(gc, dir, name)))
+		(void)drop(gc, dir, name);
+	if (str_starts(name, "push-") && is_older(gc, dir, name))
+		(void)drop(gc, dir, name);
+}
+
+/* facts/seen: where a blob was seen long ago is not worth a try. */
+static void visit_seen(struct gc *gc, const char *dir, const char *name)
+{
+	if (is_older(gc, dir, name))
 		(void)drop(gc, dir, name);
 }
 
@@ -192,7 +201,7 @@ static const struct {
 	{"steps", visit_record},  {"roots", visit_root},           {"blobs/sha256", visit_blob},
 	{"trees", visit_mode},    {"facts/blob", visit_blob_fact}, {"logs", visit_log},
 	{"failed", visit_failed}, {"caches", visit_cache},         {"uploads", visit_upload},
-	{"lock", visit_lock},
+	{"lock", visit_lock},     {"facts/seen", visit_seen},
 };
 
 /* --- the whole ---------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ static int copy_member(const json_t *object, const char *key, char *ret, size_t 
 }
 
 /* input is borrowed from the object until the end, where it gets a reference of its own. */
-static int from_json(const json_t *object, struct store_record *ret)
+int store_record_from_json(const json_t *object, struct store_record *ret)
 {
 	struct store_record record = {0};
 	json_t *layer = NULL, *input = NULL;
@@ -110,7 +110,7 @@ int store_record_read(struct varve_store *store, const struct varve_digest *key,
 	if (r < 0)
 		return r;
 	if (json_parse(buf_text(&text), text.len, name, &object, &unused) < 0 ||
-	    from_json(object, &record) < 0 || !varve_digest_equal(&record.key, key) ||
+	    store_record_from_json(object, &record) < 0 || !varve_digest_equal(&record.key, key) ||
 	    !has_layer(store, &record.layer))
 		return -VARVE_E_NOT_FOUND;
 	*ret = record;
@@ -121,7 +121,7 @@ int store_record_read(struct varve_store *store, const struct varve_digest *key,
 /* --- writing -----------------------------------------------------------------------------------
  */
 
-static json_t *to_json(const struct store_record *record)
+json_t *store_record_to_json(const struct store_record *record)
 {
 	json_t *object = json_object();
 
@@ -137,7 +137,7 @@ static json_t *to_json(const struct store_record *record)
 int store_record_write(struct varve_store *store, const struct store_record *record,
 		       struct varve_error *err)
 {
-	CLEANUP(json_decrefp) json_t *object = to_json(record);
+	CLEANUP(json_decrefp) json_t *object = store_record_to_json(record);
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	char name[RECORD_NAME];
 	struct store_file file = {.dir = "steps", .name = name, .sync = true};

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/remote_cache_document.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "base/descriptor.h"
+
+#define TAG_PREFIX "step-"
+#define CREATED "org.opencontainers.image.created"
+
+enum { DAY_SECONDS = 86400 };
+
+const char *remote_cache_tag(const struct varve_digest *key, char buffer[REMOTE_CACHE_TAG])
+{
+	char hex[VARVE_DIGEST_HEX];
+
+	(void)snprintf(buffer, REMOTE_CACHE_TAG, TAG_PREFIX "%s", varve_digest_hex(key, hex));
+	return buffer;
+}
+
+bool remote_cache_is_tag(const char *tag)
+{
+	struct varve_digest unused;
+
+	return str_starts(tag, TAG_PREFIX) &&
+	       varve_digest_parse_hex(tag + strlen(TAG_PREFIX), &unused) == 0;
+}
+
+json_t *remote_cache_manifest(const struct varve_descriptor *config,
+			      const struct varve_descriptor *layer, time_t when)
+{
+	json_t *manifest = json_object(), *layers = json_array(), *annotations = json_object();
+	char created[IMAGE_TIME];
+
+	json_append(layers, descriptor_to_json(layer));
+	json_set(annotations, CREATED,
+		 json_text(image_time((int64_t)when / DAY_SECONDS * DAY_SECONDS, created)));
+	json_set(manifest, "schemaVersion", json_integer(2));
+	json_set(manifest, "mediaType", json_text(VARVE_MEDIA_MANIFEST));
+	json_set(manifest, "artifactType", json_text(REMOTE_CACHE_TYPE));
+	json_set(manifest, "config", descriptor_to_json(config));
+	json_set(manifest, "layers", layers);
+	json_set(manifest, "annotations", annotations);
+	return manifest;
+}
+
+static bool is_record(const struct manifest *manifest)
+{
+	return !manifest->is_index && manifest->child_count == 2 &&
+	       str_equal(manifest->children[0].media_type, REMOTE_CACHE_TYPE);
+}
+
+const char *remote_cache_read(const struct manifest *manifest, const struct buf *text,
+			      const struct varve_digest *key, struct store_record *ret)
+{
+	CLEANUP(json_decrefp) json_t *document = NULL;
+	CLEANUP(store_record_release) struct store_record record = {0};
+	const struct varve_descriptor *blob = &record.layer.blob;
+	struct varve_error unused;
+
+	if (!is_record(manifest))
+		return "it is none";
+	if (json_parse(buf_text(text), text->len, "record", &document, &unused) < 0 ||
+	    store_record_from_json(document, &record) < 0)
+		return "its document is malformed";
+	if (!varve_digest_equal(&record.key, key))
+		return "it is of another step";
+	if (record.layer.entry_count > 0 &&
+	    (!varve_digest_equal(&blob->digest, &manifest->children[1].digest) ||
+	     blob->size != manifest->children[1].size))
+		return "it names another layer than its manifest";
+	*ret = record;
+	record.input = NULL;
+	return NULL;
+}
+
+long remote_cache_age(const struct manifest *manifest, time_t now)
+{
+	const json_t *annotations = json_object_get(manifest->document, "annotations");
+	const char *created = json_optional_string(annotations, CREATED, "");
+	struct tm day = {0};
+
+	if (!is_record(manifest) || !strptime(created, "%Y-%m-%dT", &day))
+		return -1;
+	return (long)((now - timegm(&day)) / DAY_SECONDS);
+}

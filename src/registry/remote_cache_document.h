@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The documents of a shared cache, pure. */
+#ifndef REGISTRY_REMOTE_CACHE_DOCUMENT_H
+#define REGISTRY_REMOTE_CACHE_DOCUMENT_H
+
+#include <time.h>
+#include "registry/manifest.h"
+#include "registry/remote_cache.h"
+
+#define REMOTE_CACHE_EMPTY "application/vnd.oci.empty.v1+json"
+enum { REMOTE_CACHE_TAG = 80 };
+
+/* "step-HEX"; returns the buffer. */
+const char *remote_cache_tag(const struct varve_digest *key, char buffer[REMOTE_CACHE_TAG]);
+bool remote_cache_is_tag(const char *tag);
+/* when: of its last use; only the day counts. */
+json_t *remote_cache_manifest(const struct varve_descriptor *config,
+			      const struct varve_descriptor *layer, time_t when);
+/* NULL, or why the record is refused. text: the config's bytes. */
+const char *remote_cache_read(const struct manifest *manifest, const struct buf *text,
+			      const struct varve_digest *key, struct store_record *ret);
+/* Days from the manifest's day until now; -1: it is no record, or tells no day. */
+long remote_cache_age(const struct manifest *manifest, time_t now);
+
+#endif
