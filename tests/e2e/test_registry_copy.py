@@ -322,7 +322,7 @@ def test_inspect_does_not_pull(bed):  # noqa: F811
     assert registry.journal.downloaded() <= 5000, registry.journal
     document = bed.varve("inspect", bed.target(), "--json").json()
     assert bed.digest in json.dumps(document)
-    assert not any(any(bed.varve.store.rglob(digest.split(":")[1])) for digest in bed.blobs()[1:])
+    assert not any((bed.varve.store / "blobs" / digest.replace(":", "/")).exists() for digest in bed.blobs()[1:])
 
 
 @pytest.mark.parametrize("platform, number", [("linux/amd64", 0), ("linux/arm64", 1)])
