@@ -238,7 +238,7 @@ static int try_token(struct auth *auth, struct http_client *client, const struct
 
 	if (r == -VARVE_E_LIMIT) /* of what a server says, not of what we were given */
 		r = varve_error_set(err, -VARVE_E_NETWORK, "its answer is too large");
-	if (r < 0 && answer.status == 0 && (answer.broken || answer.refused))
+	if (r < 0 && (answer.broken || answer.refused || answer.status == 200))
 		varve_error_prefix(err, "token server %.300s", shown);
 	if (r == 0)
 		r = judge_status(auth, &answer, err);

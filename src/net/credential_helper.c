@@ -78,13 +78,17 @@ static int run(const char *name, const char *verb, const char *input, struct buf
 	if (in < 0 || out < 0)
 		return varve_error_set(err, in < 0 ? in : out, "talk to %s", program);
 	r = process_start(&spec, &pid, err);
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		varve_error_hint(err, "the file with the credentials names this helper");
+		if (err)
+			err->code = -VARVE_E_HOST;
+		return -VARVE_E_HOST;
+	}
 	r = wait_limited(pid);
 	if (r < 0)
 		return varve_error_set(err, r, "%s %s", program, verb);
 	if (lseek(out, 0, SEEK_SET) < 0 || fd_read_all(out, ANSWER_LIMIT, output) < 0)
-		return varve_error_set(err, -VARVE_E_FORMAT, "%s %s: its answer cannot be read",
+		return varve_error_set(err, -VARVE_E_HOST, "%s %s: its answer cannot be read",
 				       program, verb);
 	return r;
 }
@@ -110,7 +114,7 @@ static int read_answer(const char *name, const struct buf *output, struct creden
 	    json_get_string(answer, "Username", &user, &unused) < 0 ||
 	    json_get_string(answer, "Secret", &secret, &unused) < 0)
 		/* The parser's own message could show a part of the secret. */
-		return varve_error_set(err, -VARVE_E_FORMAT,
+		return varve_error_set(err, -VARVE_E_HOST,
 				       "docker-credential-%s get: not the answer of a credential "
 				       "helper",
 				       name);

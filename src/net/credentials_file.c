@@ -77,7 +77,7 @@ int credentials_file_read(const char *path, json_t **ret, struct varve_error *er
 		file = json_object();
 	else if (json_parse(buf_text(&text), text.len, path, &file, &why) < 0 ||
 		 !json_is_object(file))
-		r = varve_error_set(err, -VARVE_E_FORMAT, "%s is no JSON object with credentials",
+		r = varve_error_set(err, -VARVE_E_USAGE, "%s is no JSON object with credentials",
 				    path);
 	if (text.data)
 		explicit_bzero(text.data, text.len);

@@ -36,8 +36,10 @@ struct exchange {
 	uint64_t taken; /* bytes of the answer */
 	int64_t moved_at; /* ms: when a byte last went or came */
 	uint64_t moved; /* bytes in both directions until then */
+	bool loopback;
 	bool begun;
 	bool stalled;
+	bool proxy_refused; /* the proxy wants no connection to there */
 	int own; /* why we broke off; 0: we did not */
 	char text[CURL_ERROR_SIZE];
 };
@@ -288,6 +290,8 @@ static CURLcode set_options(struct exchange *x)
 	(void)set(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
 	(void)set(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	(void)set(easy, CURLOPT_PATH_AS_IS, 1L);
+	if (x->loopback) /* no proxy leads back here */
+		(void)set(easy, CURLOPT_PROXY, "");
 	if (x->request->fresh)
 		(void)set(easy, CURLOPT_FRESH_CONNECT, 1L);
 	set_method(x);
@@ -308,10 +312,13 @@ static void read_answer(struct exchange *x)
 	const struct curl_door *curl = &x->client->curl;
 	curl_off_t wait = 0;
 	char *redirect = NULL;
+	long proxy = 0;
 
 	(void)curl->easy_getinfo(x->client->easy, CURLINFO_RESPONSE_CODE, &x->answer->status);
 	(void)curl->easy_getinfo(x->client->easy, CURLINFO_RETRY_AFTER, &wait);
 	(void)curl->easy_getinfo(x->client->easy, CURLINFO_REDIRECT_URL, &redirect);
+	(void)curl->easy_getinfo(x->client->easy, CURLINFO_HTTP_CONNECTCODE, &proxy);
+	x->proxy_refused = proxy / 100 == 4;
 	x->answer->retry_after = wait;
 	if (redirect)
 		x->answer->redirect = xstrdup(redirect);
@@ -327,7 +334,9 @@ static int fail(const struct exchange *x, CURLcode code, struct varve_error *err
 				       "the connection was silent for %u seconds", stall);
 	varve_error_set(err, -VARVE_E_NETWORK, "%s",
 			x->text[0] ? x->text : curl->easy_strerror(code));
-	if (http_cause_hint(code))
+	if (x->proxy_refused)
+		varve_error_hint(err, "that was the proxy's answer (https_proxy)");
+	else if (http_cause_hint(code))
 		varve_error_hint(err, "%s", http_cause_hint(code));
 	return -VARVE_E_NETWORK;
 }
@@ -352,6 +361,7 @@ static int judge(struct exchange *x, CURLcode code, struct varve_error *err)
 			  code == CURLE_COULDNT_RESOLVE_PROXY;
 	answer->broken = x->stalled || answer->refused || http_cause_is_break(code) ||
 			 code == CURLE_OPERATION_TIMEDOUT;
+	answer->broken = answer->broken && !x->proxy_refused;
 	answer->status = 0;
 	return fail(x, code, err);
 }
@@ -360,11 +370,13 @@ int http_exchange(struct http_client *client, const struct http_request *request
 		  struct http_answer *ret, struct varve_error *err)
 {
 	struct exchange x = {.client = client, .request = request, .answer = ret};
+	CLEANUP(free_ptr) char *host = http_url_host(request->url);
 	CURLcode code;
 	int r;
 
 	*ret = (struct http_answer){0};
 	x.moved_at = now_ms();
+	x.loopback = http_host_is_loopback(host);
 	/* A library that is older than the headers may not know the option. */
 	if (set_options(&x) != CURLE_OK)
 		r = varve_error_set(err, -VARVE_E_HOST,

@@ -50,8 +50,10 @@ static int fetch_layer(void *cookie, const struct varve_descriptor *blob,
 {
 	struct run *run = cookie;
 	_Atomic uint64_t unused = 0;
+	int r;
 
-	return pull_blob(run->source.registry, client, &run->source.place, blob, &unused, err);
+	r = pull_blob(run->source.registry, client, &run->source.place, blob, &unused, err);
+	return r == -VARVE_E_DIGEST ? -VARVE_E_NETWORK : r;
 }
 
 static bool same_repository(const struct endpoint *a, const struct endpoint *b)

@@ -41,8 +41,10 @@ static int open_registry(const struct copy *copy, const struct endpoint *from,
 		return r;
 	pull.registry = ret->registry;
 	r = pull_run(&pull, reference_target(&from->reference, target), &ret->pulled, err);
-	if (r == -VARVE_E_NOT_FOUND) /* the registry has it not: not a matter of the store */
-		return err->code = -VARVE_E_NETWORK;
+	/* What the registry has not, or has wrongly, is no matter of this host. */
+	if (r == -VARVE_E_NOT_FOUND || r == -VARVE_E_DIGEST || r == -VARVE_E_FORMAT ||
+	    r == -VARVE_E_LIMIT)
+		return -VARVE_E_NETWORK;
 	if (r < 0)
 		return r;
 	ret->root = ret->pulled.root;

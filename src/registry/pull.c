@@ -29,6 +29,26 @@ static int get_manifest(void *cookie, const struct varve_descriptor *descriptor,
 				   varve_digest_text(&descriptor->digest, digest), ret, err);
 }
 
+/* 0: chosen, 1: nothing in it fits; then err says what there is. */
+static int choose(struct run *run, const struct manifest *index, int depth,
+		  struct varve_descriptor *ret, struct varve_error *err)
+{
+	int r = manifest_choose(index, run->pull->platform, ret, err);
+
+	/* Of a platform that an index stands for itself, go on inside. */
+	for (size_t i = 0; i < index->child_count && (r == -VARVE_E_NOT_FOUND || r == 1); i++) {
+		CLEANUP(manifest_release) struct manifest inner = {0};
+
+		if (!manifest_type_is_index(index->children[i].media_type) ||
+		    depth >= MANIFEST_DEPTH)
+			continue;
+		r = get_manifest(run, &index->children[i], &inner, err);
+		if (r == 0)
+			r = choose(run, &inner, depth + 1, ret, err);
+	}
+	return r == -VARVE_E_NOT_FOUND ? 1 : r;
+}
+
 /* The descriptor of target, or of the image that is chosen from it. */
 static int find_root(struct run *run, const char *target, struct varve_descriptor *ret,
 		     struct varve_error *err)
@@ -43,19 +63,15 @@ static int find_root(struct run *run, const char *target, struct varve_descripto
 		r = get_manifest(run, ret, &m, err);
 	else
 		r = remote_manifest_get(pull->registry, run->client, target, &m, err);
-	/* An index of indexes is chosen from level by level. */
-	for (int depth = 0; r == 0; depth++) {
-		struct varve_descriptor chosen;
-
-		*ret = m.self;
-		if (!m.is_index || !pull->platform || depth > MANIFEST_DEPTH)
-			return place_put(pull->into, &m.bytes, &m.self.digest, err);
-		r = manifest_choose(&m, pull->platform, &chosen, err);
-		if (r < 0)
-			varve_error_prefix(err, "%s", registry_name(pull->registry));
-		manifest_release(&m);
-		if (r == 0)
-			r = get_manifest(run, &chosen, &m, err);
+	if (r < 0)
+		return r;
+	*ret = m.self;
+	if (!m.is_index || !pull->platform)
+		return place_put(pull->into, &m.bytes, &m.self.digest, err);
+	r = choose(run, &m, 0, ret, err);
+	if (r == 1) {
+		varve_error_prefix(err, "%s", registry_name(pull->registry));
+		r = -VARVE_E_NOT_FOUND;
 	}
 	return r;
 }

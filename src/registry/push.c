@@ -153,13 +153,17 @@ static int push_all(struct run *run, const struct varve_descriptor *root, const 
 			return r;
 	}
 	r = send_blobs(run, ret, err);
-	if (r == 0)
-		r = put_all(run, tags, err);
+	if (r < 0)
+		return r;
+	r = put_all(run, tags, err);
 	if (r != -VARVE_E_NOT_FOUND)
 		return r;
 	/* Blobs that were there a moment ago are gone: a registry that collects its garbage. */
 	r = send_blobs(run, ret, err);
-	return r < 0 ? r : put_all(run, tags, err);
+	if (r < 0)
+		return r;
+	r = put_all(run, tags, err);
+	return r == -VARVE_E_NOT_FOUND ? -VARVE_E_NETWORK : r;
 }
 
 int push_run(const struct push *push, const struct varve_descriptor *root, const struct strv *tags,

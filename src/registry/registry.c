@@ -128,8 +128,8 @@ static int find_scheme(struct registry *registry, struct varve_error *err)
 	CLEANUP(http_answer_release) struct http_answer answer = {0};
 	const struct registry_settings *s = registry->settings;
 	bool loopback = http_host_is_loopback(host);
-	const char *first = loopback ? "http" : "https";
-	int r;
+	const char *first = loopback ? "http" : "https", *second = loopback ? "https" : "http";
+	int refused = 0, r;
 
 	set_origin(registry, s->plain_http ? "http" : "https");
 	if (s->plain_http || (!loopback && !s->insecure) || registry->trust.certificate)
@@ -137,18 +137,25 @@ static int find_scheme(struct registry *registry, struct varve_error *err)
 	r = http_client_new(&client, err);
 	if (r < 0)
 		return r;
-	r = ping(registry, client, first, &answer, err);
-	if (r == -VARVE_E_CANCELLED)
-		return r;
-	if (r < 0 && answer.refused) {
+	for (int i = 0; i < 2; i++) {
+		http_answer_release(&answer);
+		r = ping(registry, client, i == 0 ? first : second, &answer, err);
+		if (r == -VARVE_E_CANCELLED)
+			return r;
+		if (r == 0 && !(i == 0 && loopback && answer.status == 400)) {
+			registry->reached = true;
+			set_origin(registry, i == 0 ? first : second);
+			return 0;
+		}
+		refused += r < 0 && answer.refused;
+	}
+	if (refused == 2) {
 		varve_error_prefix(err, "%s", registry->name);
 		return r;
 	}
-	registry->reached = r == 0;
-	if (r == 0 && !(loopback && answer.status == 400))
-		set_origin(registry, first);
-	else
-		set_origin(registry, loopback ? "https" : "http");
+	/* It is there, but falters; the requests that follow have more patience. */
+	registry->reached = true;
+	set_origin(registry, first);
 	return 0;
 }
 

@@ -69,8 +69,8 @@ int registry_call(struct registry *registry, struct http_client *client,
 		  const struct registry_call *call, struct http_answer *ret,
 		  struct varve_error *err);
 
-/* Makes an error of an answer: "WHAT: HTTP status 400 (MANIFEST_INVALID: text)". Returns
- * -VARVE_E_NETWORK, or -VARVE_E_NOT_FOUND for 404. */
+/* Makes an error of an answer: "WHAT: HTTP status 400 (MANIFEST_INVALID: text)", without secrets
+ * that the server repeats. Returns -VARVE_E_NETWORK. */
 int registry_complain(const struct registry *registry, const struct http_answer *answer,
 		      struct varve_error *err, const char *what, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -112,7 +112,6 @@ int registry_complain(const struct registry *registry, const struct http_answer 
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	CLEANUP(buf_release) struct buf reason = BUF_INIT;
-	int code = answer->status == 404 ? -VARVE_E_NOT_FOUND : -VARVE_E_NETWORK;
 	va_list args;
 
 	va_start(args, what);
@@ -120,9 +119,9 @@ int registry_complain(const struct registry *registry, const struct http_answer 
 	va_end(args);
 	add_reason(&reason, answer);
 	blank_secrets(&reason, &registry->credentials);
-	varve_error_set(err, code, "%s: %s: HTTP status %ld%s%s%s", registry_name(registry),
-			buf_text(&text), answer->status, reason.len ? " (" : "", buf_text(&reason),
-			reason.len ? ")" : "");
+	varve_error_set(err, -VARVE_E_NETWORK, "%s: %s: HTTP status %ld%s%s%s",
+			registry_name(registry), buf_text(&text), answer->status,
+			reason.len ? " (" : "", buf_text(&reason), reason.len ? ")" : "");
 	add_hint(answer, err);
-	return code;
+	return -VARVE_E_NETWORK;
 }

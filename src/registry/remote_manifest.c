@@ -147,9 +147,11 @@ int remote_manifest_put(struct registry *registry, struct http_client *client, c
 	}
 	if (ret_subject)
 		*ret_subject = http_header(&answer.headers, "OCI-Subject") != NULL;
-	return check_digest(registry, &manifest->self.digest,
-			    http_header(&answer.headers, "Docker-Content-Digest"), "the registry",
-			    err);
+	r = check_digest(registry, &manifest->self.digest,
+			 http_header(&answer.headers, "Docker-Content-Digest"), "the registry",
+			 err);
+	/* The registry's mistake, not one of bytes that came from it. */
+	return r < 0 ? -VARVE_E_NETWORK : 0;
 }
 
 int remote_manifest_delete(struct registry *registry, struct http_client *client,

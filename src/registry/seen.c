@@ -12,7 +12,7 @@ static const char *fact_name(const struct varve_digest *digest, char name[SEEN_N
 {
 	char hex[VARVE_DIGEST_HEX];
 
-	(void)snprintf(name, SEEN_NAME, "seen/%s", varve_digest_hex(digest, hex));
+	(void)snprintf(name, SEEN_NAME, "seen/%s.at", varve_digest_hex(digest, hex));
 	return name;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where blobs were seen: facts/seen/HEX, a line HOST/REPOSITORY for each repository that had it,
+ * Where blobs were seen: facts/seen/HEX.at, a line HOST/REPOSITORY for each repository that had it,
  * newest first. Only a hint, for mounts across repositories. */
 #ifndef REGISTRY_SEEN_H
 #define REGISTRY_SEEN_H

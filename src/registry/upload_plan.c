@@ -5,7 +5,8 @@
 #include "base/buf.h"
 
 enum {
-	PROGRESS = 1 << 20, /* so much more is progress */
+	PROGRESS = 1 << 20, /* so much more in a session makes it worth another */
+	STEP = 64 << 10, /* so much more is no failure in a row */
 	ASK_MS = 150, /* between two reports */
 	ASK_AGREE = 2, /* reports that must say the same, after the first */
 	WAIT_MS = 250, /* after a failure; doubles */
@@ -78,7 +79,7 @@ static void reached(struct upload *u, uint64_t offset)
 	u->offset = offset;
 	if (offset > 0)
 		u->used = true;
-	if (offset >= u->best + PROGRESS || offset == u->size)
+	if (offset >= u->best + STEP || offset == u->size)
 		u->failures = 0;
 	if (offset > u->best)
 		u->best = offset;

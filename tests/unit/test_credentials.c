@@ -107,7 +107,7 @@ static void shows_nothing_of_a_broken_file(void **state)
 
 	scratch_write(s, "auth.json", "{\"auths\":{\"h\":{\"auth\": SENTINEL");
 	assert_int_equal(credentials_find(authfile, "h.io", "a", &c, &looked_at, &err),
-			 -VARVE_E_FORMAT);
+			 -VARVE_E_USAGE);
 	assert_non_null(strstr(err.text, authfile));
 	assert_null(strstr(err.text, "SENTINEL"));
 }
@@ -137,7 +137,7 @@ static const struct {
 	{"#!/bin/sh\necho credentials not found in native keychain; exit 1\n", 0, NULL, NULL, NULL},
 	{"#!/bin/sh\necho the keychain is locked; exit 1\n", -VARVE_E_HOST, NULL, NULL,
 	 "the keychain is locked"},
-	{"#!/bin/sh\necho SENTINEL\n", -VARVE_E_FORMAT, NULL, NULL, "not the answer"},
+	{"#!/bin/sh\necho SENTINEL\n", -VARVE_E_HOST, NULL, NULL, "not the answer"},
 };
 
 static void asks_helpers(void **state)
