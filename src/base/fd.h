@@ -31,5 +31,10 @@ int fd_mkdir_p(int dirfd, const char *path, mode_t mode);
  * own; absent is success. */
 int fd_remove_tree(int dirfd, const char *path);
 int fd_sync_dir(int dirfd);
+/* Hands a descriptor to the process at the other end of a Unix socket; only system calls: may
+ * follow a fork. */
+int fd_send(int socket, int fd);
+/* Returns the descriptor, close-on-exec. -ENOMSG: the other end closed, or sent none. */
+int fd_receive(int socket);
 
 #endif

@@ -80,7 +80,8 @@ static void run_child(struct launch *l)
 {
 	int failure;
 
-	if (prepare_child(l) == 0)
+	if (prepare_child(l) == 0 &&
+	    (!l->spec->before_exec || l->spec->before_exec(l->spec->cookie) == 0))
 		(void)execve(l->program, (char *const *)(uintptr_t)l->spec->argv, l->env);
 	failure = errno;
 	(void)fd_write_all(l->error_fd, &failure, sizeof(failure));

@@ -18,6 +18,9 @@ struct process_spec {
 	int stdin_fd; /* -1: /dev/null; borrowed, as the next two */
 	int stdout_fd, stderr_fd; /* -1: inherited */
 	const int *keep_fds; /* descriptors that stay open in the child, ends with -1; or NULL */
+	int (*before_exec)(void *cookie); /* last thing in the child; returns 0 or -1 with errno;
+					     only async-signal-safe calls; or NULL */
+	void *cookie;
 };
 
 /* Starts it with default signal dispositions; the caller waits for the pid. An exec that fails is

@@ -72,6 +72,8 @@ void build_release(struct build *build);
 
 /* Looks each step up in the store, in plan order: fills known, steps and status. Runs nothing. */
 int build_assess(struct build *build, struct varve_error *err);
+/* What of owners gets lost when this step runs on this host. */
+enum sandbox_loss build_loss(const struct build *build, const struct plan_step *step);
 /* Tries to make one more step known (key, record). Returns 1 when it is, 0 when not. */
 int build_look_up(struct build *build, int step, struct varve_error *err);
 

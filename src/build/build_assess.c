@@ -62,6 +62,31 @@ static void set_input(struct build_step *state, json_t *take_input)
 	json_digest(take_input, &state->key);
 }
 
+enum sandbox_loss build_loss(const struct build *build, const struct plan_step *step)
+{
+	if (!build->host || step->action == ACTION_COPY)
+		return SANDBOX_LOSES_NOTHING;
+	return sandbox_loss(build->host, step->ownership_fast);
+}
+
+/* Where owners get lost the layer may be another one, under a key of its own. An exact one, made
+ * elsewhere, is as good. */
+static int look_up_lossy(struct build *build, int step, struct store_record *ret,
+			 struct varve_error *err)
+{
+	static const char *const names[] = {
+		[SANDBOX_HIDES_OWNERS] = "fast", [SANDBOX_LOSES_OWNERS] = "flat"};
+	enum sandbox_loss loss = build_loss(build, &build->plan->steps[step]);
+	struct build_step *state = &build->steps[step];
+
+	if (loss == SANDBOX_LOSES_NOTHING)
+		return -VARVE_E_NOT_FOUND;
+	json_set(state->input, "owners", json_text(names[loss]));
+	json_digest(state->input, &state->key);
+	build->status[step].key = state->key;
+	return store_record_read(build->store, &state->key, ret, err);
+}
+
 int build_look_up(struct build *build, int step, struct varve_error *err)
 {
 	CLEANUP(store_record_release) struct store_record record = {0};
@@ -85,6 +110,8 @@ int build_look_up(struct build *build, int step, struct varve_error *err)
 	if (r == -VARVE_E_NOT_FOUND && build->cache &&
 	    build->cache->find(build->cache->cookie, &state->key) == 1)
 		r = store_record_read(build->store, &state->key, &record, err);
+	if (r == -VARVE_E_NOT_FOUND)
+		r = look_up_lossy(build, step, &record, err);
 	if (r == 0)
 		return adopt_record(build, step, &record);
 	if (r != -VARVE_E_NOT_FOUND)

@@ -331,6 +331,28 @@ static int refuse_misses(struct build *build, struct varve_error *err)
 	return 0;
 }
 
+/* Before anything is fetched. */
+static int refuse_losses(struct build *build, struct varve_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < build->plan->step_count; i++) {
+		const struct plan_step *step = &build->plan->steps[i];
+		CLEANUP(free_ptr) char *name = plan_step_name(build->plan, (int)i);
+
+		if (build->known[i].known || !step->ownership_strict ||
+		    build_loss(build, step) == SANDBOX_LOSES_NOTHING)
+			continue;
+		varve_error_set(err, -VARVE_E_HOST,
+				"step %s wants exact owners (ownership: strict), which cannot be "
+				"kept here: there is one id and no seccomp listener",
+				name);
+		varve_error_hint(err, "varve doctor tells what the host lacks");
+		return -VARVE_E_HOST;
+	}
+	return 0;
+}
+
 static void tell_plan(struct build *build, bool *ret_complete)
 {
 	uint64_t known = 0;
@@ -370,6 +392,8 @@ int build_run(struct build *build, struct varve_error *err)
 		return 0;
 	if (build->options->expect_cached)
 		return refuse_misses(build, err);
+	if (refuse_losses(build, err) < 0)
+		return -VARVE_E_HOST;
 	run.sources = xcalloc(build->plan->sources.count + 1, sizeof(*run.sources));
 	run.busy = xcalloc(build->plan->step_count, sizeof(*run.busy));
 	run.limit = limit_of(build);

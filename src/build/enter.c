@@ -53,7 +53,7 @@ static int open_stack(struct visit *visit, struct step_stack *ret, struct varve_
 	ret->trees[ret->count].tree = open(enter->failed, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (ret->trees[ret->count].tree < 0)
 		return varve_error_set(err, -errno, "open %s", enter->failed);
-	ret->trees[ret->count].implied = &ret->implied[ret->count];
+	ret->trees[ret->count].implied = &ret->lists[ret->count].implied;
 	ret->count++;
 	return 0;
 }
@@ -72,7 +72,7 @@ static int mount_view(struct visit *visit, struct step *step, struct varve_error
 	work = openat(step->job.dirfd, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = open_stack(visit, &stack, err);
 	if (r == 0)
-		r = step_stack_mount(&stack, visit->build->host->owner, step->job.path,
+		r = step_stack_mount(&stack, &visit->build->host->owners, step->job.path,
 				     &(struct step_place){"root", upper, work}, err);
 	if (r < 0)
 		return r;

@@ -26,13 +26,15 @@ struct step {
 /* The directory stack of a chain of layers, opened. */
 struct step_stack {
 	struct layer_stacked *trees; /* bottom first */
-	struct strv *implied; /* count lists that trees point to */
+	struct store_tree_lists *lists; /* count of them; trees point into them */
 	size_t count;
 };
 /* Opens the trees of layers (bottom first), unpacking those that are not there. */
 int step_stack_open(struct build *build, const struct varve_layer *layers, size_t count,
 		    struct step_stack *ret, struct varve_error *err);
 void step_stack_release(struct step_stack *stack);
+/* The owners that the inodes of a tree cannot hold, for the list beside it. */
+int step_links_list(const struct build *build, int tree, struct strv *ret, struct varve_error *err);
 /* The layers of a chain that ends in step (PLAN_NONE: none), bottom first; empty ones left out. */
 size_t step_chain_layers(const struct build *build, int step, struct varve_layer *ret);
 /* Where a view is mounted, and what takes its changes. */
@@ -42,8 +44,8 @@ struct step_place {
 };
 /* Mounts the stack as one view at job_path/NAME; job_path/NAME.fixup is used where parents need it.
  */
-int step_stack_mount(const struct step_stack *stack, enum owner_mode owner, const char *job_path,
-		     const struct step_place *place, struct varve_error *err);
+int step_stack_mount(const struct step_stack *stack, const struct owners *owners,
+		     const char *job_path, const struct step_place *place, struct varve_error *err);
 /* The chain that ends in step number top, opened and mounted in the work directory. ret_stack (may
  * be NULL) keeps the opened trees. */
 int step_view(struct step *step, int top, const struct step_place *place,
@@ -73,7 +75,8 @@ int step_make(struct build *build, int index, int output, struct step_result *re
 /* Copies a file or a directory with owners, modes, times, xattrs and hard links. to_name ".": the
  * content of the directory goes into to_dir, whose own attributes stay. exclude: patterns relative
  * to the top, as in layer_ownership; one without "/" matches at any depth. */
-int tree_copy(int from_dir, const char *from_name, int to_dir, const char *to_name,
-	      const struct strv *exclude, struct varve_error *err);
+/* NOLINTNEXTLINE(readability-function-size): two places, of two values each */
+int tree_copy(const struct owners *owners, int from_dir, const char *from_name, int to_dir,
+	      const char *to_name, const struct strv *exclude, struct varve_error *err);
 
 #endif

@@ -90,6 +90,6 @@ int step_copy(struct step *step, struct varve_error *err)
 	parents = make_parents(step, place.parents, err);
 	if (parents < 0)
 		return parents;
-	return tree_copy(AT_FDCWD, content, parents, *place.name ? place.name : ".", &plan->exclude,
-			 err);
+	return tree_copy(&step->build->host->owners, AT_FDCWD, content, parents,
+			 *place.name ? place.name : ".", &plan->exclude, err);
 }

@@ -88,7 +88,7 @@ static int lay_out(struct step *step, const struct lock_artifact *artifact, stru
 
 	r = varve_store_open_blob(step->build->store, &artifact->sha256, &deb, err);
 	if (r == 0)
-		r = deb_unpack(deb, step->upper, err);
+		r = deb_unpack(deb, step->upper, &step->build->host->owners, err);
 	if (r < 0)
 		varve_error_prefix(err, "package %s", artifact->name);
 	return r;

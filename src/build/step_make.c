@@ -78,6 +78,19 @@ static int open_lower(struct step *step, int *ret, struct varve_error *err)
 	return 0;
 }
 
+/* A copy gives owners itself. */
+static enum layer_trust trust_in(const struct step *step)
+{
+	static const enum layer_trust trust[] = {
+		[SANDBOX_LOSES_NOTHING] = LAYER_EXACT,
+		[SANDBOX_HIDES_OWNERS] = LAYER_UNSEEN,
+		[SANDBOX_LOSES_OWNERS] = LAYER_LOST,
+	};
+
+	return step->plan->action == ACTION_COPY ? LAYER_EXACT
+						 : trust[build_loss(step->build, step->plan)];
+}
+
 static int normalise(struct step *step, struct strv *ret_implied, struct varve_error *err)
 {
 	const struct plan_step *plan = step->plan;
@@ -97,7 +110,8 @@ static int normalise(struct step *step, struct strv *ret_implied, struct varve_e
 			.mode = plan->ownership[i].mode,
 		};
 	rules = (struct layer_rules){
-		.owner = step->build->host->owner,
+		.owners = &step->build->host->owners,
+		.trust = trust_in(step),
 		.epoch = plan->epoch,
 		.scrub = (const char *const *)plan->scrub.items,
 		.mounts = (const char *const *)step->mounts.items,
@@ -123,7 +137,7 @@ static int pack(struct step *step, const struct strv *implied, struct varve_laye
 	r = store_blob_begin(step->build->store, &writer, err);
 	if (r < 0)
 		return r;
-	r = layer_pack(step->upper, implied, step->build->host->owner,
+	r = layer_pack(step->upper, implied, &step->build->host->owners,
 		       &step->build->options->compression, &writer.sink, ret, err);
 	if (r < 0 || ret->entry_count == 0)
 		return r;
@@ -152,15 +166,18 @@ static int write_record(struct step *step, const struct varve_layer *layer, stru
 
 static int finish(struct step *step, struct varve_layer *ret, struct varve_error *err)
 {
-	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists lists = STORE_TREE_LISTS_INIT;
 	int r;
 
-	r = normalise(step, &implied, err);
+	r = normalise(step, &lists.implied, err);
 	if (r == 0)
-		r = pack(step, &implied, ret, err);
+		r = pack(step, &lists.implied, ret, err);
+	if (r == 0)
+		r = step_links_list(step->build, step->upper, &lists.links, err);
 	if (r == 0 && ret->entry_count > 0)
-		r = store_tree_adopt(step->build->store, step->build->host->owner, &ret->diff_id,
-				     step->job.dirfd, "upper", &implied, err);
+		r = store_tree_adopt(step->build->store, step->build->host->owners.mode,
+				     &ret->diff_id, step->job.dirfd, "upper", &lists, err);
 	if (r == 0)
 		r = write_record(step, ret, err);
 	return r;
@@ -205,6 +222,9 @@ static int made_meanwhile(struct build *build, int index, struct step_result *re
 	return 1;
 }
 
+static const char lost_notice[] =
+	"changes of owners are lost: all its files are root's (no seccomp listener here: varve doctor)";
+
 static int lock_step(struct build *build, int index, const char *name, int *ret,
 		     struct varve_error *err)
 {
@@ -240,6 +260,8 @@ int step_make(struct build *build, int index, int output, struct step_result *re
 		return r;
 	if (!made_meanwhile(build, index, ret)) {
 		layer_compression_name(&build->options->compression, ret->compression);
+		if (trust_in(&step) == LAYER_LOST)
+			strv_add(&step.notices, lost_notice);
 		r = prepare(&step, err);
 		if (r == 0 && (r = act(&step, err)) == -VARVE_E_STEP)
 			keep_failed(&step);

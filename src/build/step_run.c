@@ -88,6 +88,7 @@ int step_command(struct step *step, const struct sandbox_spec *spec, struct varv
 	r = user_find(step->root, step->plan->user, &user, err);
 	if (r == 0) {
 		full.root = step->root;
+		full.fast = step->plan->ownership_fast;
 		full.temporary = temporary;
 		full.uid = user.uid;
 		full.gid = user.gid;

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/owner_links.h"
 #include "base/path.h"
 
 void step_stack_release(struct step_stack *stack)
@@ -21,10 +22,10 @@ void step_stack_release(struct step_stack *stack)
 
 	for (i = 0; i < stack->count; i++) {
 		fd_close(&stack->trees[i].tree);
-		strv_release(&stack->implied[i]);
+		store_tree_lists_release(&stack->lists[i]);
 	}
 	free(stack->trees);
-	free(stack->implied);
+	free(stack->lists);
 	*stack = (struct step_stack){0};
 }
 
@@ -45,10 +46,28 @@ size_t step_chain_layers(const struct build *build, int step, struct varve_layer
 	return count;
 }
 
+int step_links_list(const struct build *build, int tree, struct strv *ret, struct varve_error *err)
+{
+	struct owner_links *links = build->host->owners.links;
+	int r = links ? owner_links_list(links, tree, ret) : 0;
+
+	return r < 0 ? varve_error_set(err, r, "list the owners of links") : 0;
+}
+
+static int load_links(const struct build *build, int tree, const struct strv *list,
+		      struct varve_error *err)
+{
+	struct owner_links *links = build->host->owners.links;
+	int r = links ? owner_links_load(links, tree, list) : 0;
+
+	return r < 0 ? varve_error_set(err, r, "the owners of links beside a tree") : 0;
+}
+
 static int unpack(struct build *build, const struct varve_layer *layer, struct varve_error *err)
 {
 	struct store_job job = STORE_JOB_INIT;
-	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists lists = STORE_TREE_LISTS_INIT;
 	CLEANUP(fd_close) int blob = -1;
 	CLEANUP(fd_close) int tree = -1;
 	int r;
@@ -62,23 +81,25 @@ static int unpack(struct build *build, const struct varve_layer *layer, struct v
 	if (r == 0 && (tree = openat(job.dirfd, "fs", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		r = varve_error_set(err, -errno, "open %s/fs", job.path);
 	if (r == 0)
-		r = layer_apply(blob, layer, tree, build->host->owner, &implied, err);
+		r = layer_apply(blob, layer, tree, &build->host->owners, &lists.implied, err);
 	if (r == 0)
-		r = store_tree_adopt(build->store, build->host->owner, &layer->diff_id, job.dirfd,
-				     "fs", &implied, err);
+		r = step_links_list(build, tree, &lists.links, err);
+	if (r == 0)
+		r = store_tree_adopt(build->store, build->host->owners.mode, &layer->diff_id,
+				     job.dirfd, "fs", &lists, err);
 	(void)store_job_remove(build->store, &job);
 	return r;
 }
 
 /* Opens a tree; where it is missing one process unpacks it, the others wait for that one. */
 static int open_tree(struct build *build, const struct varve_layer *layer, int *ret,
-		     struct strv *ret_implied, struct varve_error *err)
+		     struct store_tree_lists *ret_lists, struct varve_error *err)
 {
 	CLEANUP(fd_close) int lock = -1;
 	char name[80], hex[VARVE_DIGEST_HEX];
 	int r;
 
-	r = store_tree_open(build->store, build->host->owner, &layer->diff_id, ret, ret_implied,
+	r = store_tree_open(build->store, build->host->owners.mode, &layer->diff_id, ret, ret_lists,
 			    err);
 	if (r != -VARVE_E_NOT_FOUND)
 		return r;
@@ -86,15 +107,15 @@ static int open_tree(struct build *build, const struct varve_layer *layer, int *
 	r = store_lock(build->store, name, true, true, &lock, err);
 	if (r < 0)
 		return r;
-	r = store_tree_open(build->store, build->host->owner, &layer->diff_id, ret, ret_implied,
+	r = store_tree_open(build->store, build->host->owners.mode, &layer->diff_id, ret, ret_lists,
 			    err);
 	if (r != -VARVE_E_NOT_FOUND)
 		return r;
 	r = unpack(build, layer, err);
 	if (r < 0)
 		return r;
-	return store_tree_open(build->store, build->host->owner, &layer->diff_id, ret, ret_implied,
-			       err);
+	return store_tree_open(build->store, build->host->owners.mode, &layer->diff_id, ret,
+			       ret_lists, err);
 }
 
 int step_stack_open(struct build *build, const struct varve_layer *layers, size_t count,
@@ -105,15 +126,17 @@ int step_stack_open(struct build *build, const struct varve_layer *layers, size_
 
 	*ret = (struct step_stack){
 		.trees = xcalloc(count + 1, sizeof(*ret->trees)),
-		.implied = xcalloc(count + 1, sizeof(*ret->implied)),
+		.lists = xcalloc(count + 1, sizeof(*ret->lists)),
 	};
 	for (i = 0; i < count; i++) {
-		r = open_tree(build, &layers[i], &ret->trees[i].tree, &ret->implied[i], err);
+		r = open_tree(build, &layers[i], &ret->trees[i].tree, &ret->lists[i], err);
+		if (r == 0)
+			r = load_links(build, ret->trees[i].tree, &ret->lists[i].links, err);
 		if (r < 0) {
 			step_stack_release(ret);
 			return r;
 		}
-		ret->trees[i].implied = &ret->implied[i];
+		ret->trees[i].implied = &ret->lists[i].implied;
 		ret->count++;
 	}
 	return 0;
@@ -121,7 +144,7 @@ int step_stack_open(struct build *build, const struct varve_layer *layers, size_
 
 /* The directories that the overlay would show wrongly, as one more tree on top. Returns its
  * descriptor, or -1 with *ret_error 0 where none is needed. */
-static int open_fixup(const struct step_stack *stack, enum owner_mode owner, const char *path,
+static int open_fixup(const struct step_stack *stack, const struct owners *owners, const char *path,
 		      int *ret_error, struct varve_error *err)
 {
 	CLEANUP(fd_close) int fixup = -1;
@@ -134,14 +157,14 @@ static int open_fixup(const struct step_stack *stack, enum owner_mode owner, con
 		*ret_error = varve_error_set(err, -errno, "make %s", path);
 		return -1;
 	}
-	r = layer_parents(stack->trees, stack->count, owner, fixup, err);
+	r = layer_parents(stack->trees, stack->count, owners, fixup, err);
 	if (r < 0)
 		*ret_error = r;
 	return r > 0 ? steal_fd(&fixup) : -1;
 }
 
-int step_stack_mount(const struct step_stack *stack, enum owner_mode owner, const char *job_path,
-		     const struct step_place *place, struct varve_error *err)
+int step_stack_mount(const struct step_stack *stack, const struct owners *owners,
+		     const char *job_path, const struct step_place *place, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *target = path_join(job_path, place->name);
 	CLEANUP(free_ptr) char *fixup_path = xasprintf("%s.fixup", target);
@@ -152,7 +175,7 @@ int step_stack_mount(const struct step_stack *stack, enum owner_mode owner, cons
 
 	if (mkdir(target, 0755) < 0)
 		return varve_error_set(err, -errno, "make %s", target);
-	fixup = open_fixup(stack, owner, fixup_path, &r, err);
+	fixup = open_fixup(stack, owners, fixup_path, &r, err);
 	if (r < 0)
 		return r;
 	if (fixup >= 0)
@@ -174,7 +197,8 @@ int step_view(struct step *step, int top, const struct step_place *place,
 	count = step_chain_layers(step->build, top, layers);
 	r = step_stack_open(step->build, layers, count, &stack, err);
 	if (r == 0)
-		r = step_stack_mount(&stack, step->build->host->owner, step->job.path, place, err);
+		r = step_stack_mount(&stack, &step->build->host->owners, step->job.path, place,
+				     err);
 	if (r < 0)
 		return r;
 	strv_take(&step->views, path_join(step->job.path, place->name));

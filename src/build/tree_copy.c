@@ -28,6 +28,7 @@ struct linked {
 };
 
 struct copy {
+	const struct owners *owners;
 	const struct strv *exclude;
 	int top; /* of the copy; link targets are relative to it */
 	struct linked *links;
@@ -73,11 +74,11 @@ static bool is_excluded(const struct copy *copy, const char *path)
 	return false;
 }
 
-/* Overlay's own attributes are the kernel's business, not content. */
+/* Overlay's own attributes are the kernel's business, and owners are given on their own. */
 static bool is_content_xattr(const char *name)
 {
 	return !str_starts(name, "user.overlay.") && !str_starts(name, "trusted.") &&
-	       strcmp(name, "security.selinux") != 0;
+	       strcmp(name, "security.selinux") != 0 && strcmp(name, OWNER_XATTR) != 0;
 }
 
 static int copy_xattrs(int from, int to)
@@ -98,18 +99,23 @@ static int copy_xattrs(int from, int to)
 	return 0;
 }
 
-/* Owner before mode: chown clears the set-id bits. Times last. */
-static int copy_attributes(const struct stat *st, int to)
+/* Owner first: chown clears set-id bits and capabilities. Times last. */
+static int copy_attributes(const struct copy *copy, const struct item *item, const struct stat *st,
+			   int from, int to)
 {
 	const struct timespec times[2] = {st->st_mtim, st->st_mtim};
+	int r = owner_write(copy->owners, item->to, item->to_name, st->st_uid, st->st_gid);
 
-	if (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0 ||
-	    futimens(to, times) < 0)
-		return -errno;
-	return 0;
+	if (r == 0 && fchmod(to, st->st_mode & 07777) < 0)
+		r = -errno;
+	if (r == 0)
+		r = copy_xattrs(from, to);
+	if (r == 0 && futimens(to, times) < 0)
+		r = -errno;
+	return r;
 }
 
-static int copy_file(const struct item *item, const struct stat *st)
+static int copy_file(const struct copy *copy, const struct item *item, const struct stat *st)
 {
 	CLEANUP(fd_close)
 	int in = openat(item->from, item->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -123,34 +129,48 @@ static int copy_file(const struct item *item, const struct stat *st)
 	if (out < 0)
 		return -errno;
 	r = fd_copy(in, out, (uint64_t)st->st_size);
-	if (r == 0)
-		r = copy_xattrs(in, out);
-	return r < 0 ? r : copy_attributes(st, out);
+	return r < 0 ? r : copy_attributes(copy, item, st, in, out);
 }
 
-static int copy_other(const struct item *item, const struct stat *st)
+static int copy_symlink(const struct item *item)
+{
+	char target[4096];
+	ssize_t len = readlinkat(item->from, item->name, target, sizeof(target) - 1);
+
+	if (len < 0)
+		return -errno;
+	target[len] = '\0';
+	return symlinkat(target, item->to, item->to_name) < 0 ? -errno : 0;
+}
+
+static int make_other(const struct item *item, const struct stat *st)
+{
+	switch (st->st_mode & S_IFMT) {
+	case S_IFLNK:
+		return copy_symlink(item);
+	case S_IFIFO:
+		return mkfifoat(item->to, item->to_name, 0600) < 0 ? -errno : 0;
+	default:
+		return owner_make_device(item->to, item->to_name, st->st_mode, st->st_rdev);
+	}
+}
+
+static int copy_other(const struct copy *copy, const struct item *item, const struct stat *st)
 {
 	const struct timespec times[2] = {st->st_mtim, st->st_mtim};
-	char target[4096];
-	ssize_t len;
+	int r;
 
-	if (S_ISLNK(st->st_mode)) {
-		len = readlinkat(item->from, item->name, target, sizeof(target) - 1);
-		if (len < 0)
-			return -errno;
-		target[len] = '\0';
-		if (symlinkat(target, item->to, item->to_name) < 0)
-			return -errno;
-	} else if (S_ISFIFO(st->st_mode)) {
-		if (mkfifoat(item->to, item->to_name, st->st_mode & 07777) < 0)
-			return -errno;
-	} else {
-		return 0; /* sockets and devices are no content of a layer */
-	}
-	if (fchownat(item->to, item->to_name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    utimensat(item->to, item->to_name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	return 0;
+	if (S_ISSOCK(st->st_mode))
+		return 0; /* no content of a layer */
+	r = make_other(item, st);
+	if (r == 0)
+		r = owner_write(copy->owners, item->to, item->to_name, st->st_uid, st->st_gid);
+	if (r == 0 && !S_ISLNK(st->st_mode) &&
+	    fchmodat(item->to, item->to_name, st->st_mode & 07777, 0) < 0)
+		r = -errno;
+	if (r == 0 && utimensat(item->to, item->to_name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		r = -errno;
+	return r;
 }
 
 static int not_dot(const struct dirent *entry)
@@ -199,9 +219,7 @@ static int copy_directory(struct copy *copy, const struct item *item, const stru
 	if (out < 0)
 		return -errno;
 	r = copy_content(copy, in, out, item->path);
-	if (r == 0)
-		r = copy_xattrs(in, out);
-	return r < 0 ? r : copy_attributes(st, out);
+	return r < 0 ? r : copy_attributes(copy, item, st, in, out);
 }
 
 /* 1: the file is another name of one that was copied, and is linked now. */
@@ -231,12 +249,15 @@ static int copy_entry(struct copy *copy, const struct item *item)
 	struct stat st;
 	int r;
 
-	if (fstatat(item->from, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		r = -errno;
+	r = fstatat(item->from, item->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (r == 0)
+		r = owner_read(copy->owners, item->from, item->name, &st);
+	if (r < 0)
+		; /* told below */
 	else if (S_ISDIR(st.st_mode))
 		return copy_directory(copy, item, &st);
 	else if ((r = copy_link(copy, item, &st)) == 0)
-		r = S_ISREG(st.st_mode) ? copy_file(item, &st) : copy_other(item, &st);
+		r = S_ISREG(st.st_mode) ? copy_file(copy, item, &st) : copy_other(copy, item, &st);
 	if (r < 0 && copy->err && copy->err->code == 0)
 		return varve_error_set(copy->err, r, "copy %s", item->path);
 	return r < 0 ? r : 0;
@@ -249,16 +270,20 @@ static int copy_into(struct copy *copy, int from_dir, const char *from_name)
 	return in < 0 ? -errno : copy_content(copy, in, copy->top, "");
 }
 
-int tree_copy(int from_dir, const char *from_name, int to_dir, const char *to_name,
-	      const struct strv *exclude, struct varve_error *err)
+int tree_copy(const struct owners *owners, int from_dir, const char *from_name, int to_dir,
+	      const char *to_name, const struct strv *exclude, struct varve_error *err)
 {
-	CLEANUP(copy_release) struct copy copy = {.exclude = exclude, .top = -1, .err = err};
+	CLEANUP(copy_release)
+	struct copy copy = {.owners = owners, .exclude = exclude, .top = -1, .err = err};
 	struct item item = {from_dir, to_dir, from_name, to_name, to_name};
 	struct stat st;
 	int r;
 
 	if (fstatat(from_dir, from_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return varve_error_set(err, -errno, "copy %s", from_name);
+	r = owner_read(owners, from_dir, from_name, &st);
+	if (r < 0)
+		return varve_error_set(err, r, "read owner of %s", from_name);
 	if (!S_ISDIR(st.st_mode)) {
 		copy.top = dup(to_dir);
 		return copy_entry(&copy, &item);

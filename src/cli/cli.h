@@ -21,7 +21,7 @@ struct cli_values {
 	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
-		network, all, plain_http, password_stdin, all_platforms, push;
+		network, all, apparmor_profile, plain_http, password_stdin, all_platforms, push;
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };

@@ -153,6 +153,14 @@ const struct cli_option cli_logout_options[] = {
 	{0},
 };
 
+const struct cli_option cli_doctor_options[] = {
+	{"mirror", 0, CLI_LIST, AT(mirrors), "NAME=URL", "also ask this mirror (repeatable)"},
+	{"offline", 0, CLI_FLAG, AT(offline), NULL, "ask no mirror"},
+	{"apparmor-profile", 0, CLI_FLAG, AT(apparmor_profile), NULL,
+	 "print a profile that lets varve make user namespaces"},
+	{0},
+};
+
 const struct cli_option cli_help_options[] = {
 	{"help", 'h', CLI_FLAG, AT(help), NULL, "print this help"},
 	{0},
@@ -332,7 +340,8 @@ static const struct cli_command doctor_command = {
 	.arguments = "",
 	.run = cmd_doctor,
 	.summary = "say what this host can do, and how to cure what it cannot",
-	.options = GROUPS(cli_json_options, cli_store_options)};
+	.detail = "Exits 3 when commands cannot run here at all.",
+	.options = GROUPS(cli_doctor_options, cli_json_options, cli_store_options)};
 
 const struct cli_command *const cli_commands[] = {
 	&build_command,    &plan_command,   &explain_command, &lock_command,   &fetch_command,
@@ -344,6 +353,7 @@ const struct cli_command *const cli_commands[] = {
  * compares this list with the tables. */
 const char *const cli_reserved_options[] = {"all",
 					    "all-platforms",
+					    "apparmor-profile",
 					    "authfile",
 					    "cache-from",
 					    "cache-to",

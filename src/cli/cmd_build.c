@@ -90,6 +90,21 @@ static int export_all(struct session *session, const struct image_target *target
 	return r;
 }
 
+/* What this host can do may have changed since it was tried. */
+static int run(struct session *session, struct varve_error *err)
+{
+	struct varve_error first = {0};
+	int r = build_run(&session->build, &first);
+
+	if (r == -VARVE_E_HOST && session_doubt_host(session)) {
+		r = session_need_host(session, err);
+		return r < 0 ? r : build_run(&session->build, err);
+	}
+	if (r < 0 && err)
+		*err = first;
+	return r;
+}
+
 /* --- push ----------------------------------------------------------------------------------------
  */
 
@@ -134,6 +149,7 @@ static int push_all(struct session *session, struct varve_error *err)
 	for (size_t i = 0; i < session->plan->image_count && r == 0; i++)
 		r = push_one(&remote.copy, session->plan->images[i].name, err);
 	fd_close(&remote.uploads);
+	strv_release(&remote.warned);
 	return r;
 }
 
@@ -148,7 +164,7 @@ static int build_all(struct session *session, struct shared_cache *cache,
 
 	session->options.stop = &stop;
 	catch_signals();
-	r = build_run(&session->build, err);
+	r = run(session, err);
 	for (i = 0; i < session->plan->image_count && r == 0; i++)
 		r = build_image(&session->build, i, &manifests[i], err);
 	if (r == 0 && session->cli->values.outputs.count > 0)
@@ -165,15 +181,19 @@ static int build_all(struct session *session, struct shared_cache *cache,
 	return r;
 }
 
-/* A host that cannot run steps is told so before anything is resolved or downloaded, unless
- * everything is cached. */
+/* A host that cannot run commands is told so before anything is downloaded, unless all that is left
+ * to do needs none. */
 static int check_host(struct session *session, struct varve_error *err)
 {
 	size_t i;
 
-	for (i = 0; i < session->plan->step_count; i++)
-		if (!session->build.known[i].known && !session->options.expect_cached)
+	for (i = 0; i < session->plan->step_count; i++) {
+		if (session->build.known[i].known || session->options.expect_cached)
+			continue;
+		session_find_host(session);
+		if (session->plan->steps[i].action != ACTION_COPY)
 			return session_need_host(session, err);
+	}
 	return 0;
 }
 
@@ -192,7 +212,7 @@ int cmd_build(struct cli *cli, struct varve_error *err)
 	if (cli->values.cache_from.count > 0)
 		session.cache = &cache.hook;
 	if (r == 0)
-		r = session_open(&session, cli, SESSION_ADD, err);
+		r = session_open(&session, cli, SESSION_BUILD, err);
 	if (r == 0)
 		r = check_push_names(&session, err);
 	if (r == 0)

@@ -27,14 +27,19 @@ struct outcome {
 	struct varve_error err;
 };
 
-static int collect(void *cookie)
+static void collect(struct collection *c, struct outcome *ret)
+{
+	if (store_needs_sweep(c->session->store) && !c->options.dry_run)
+		(void)store_sweep(c->session->store, NULL);
+	ret->code = store_gc(c->session->store, &c->options, &ret->result, &ret->err);
+}
+
+static int collect_inside(void *cookie)
 {
 	struct collection *c = cookie;
 	struct outcome outcome = {0};
 
-	if (store_needs_sweep(c->session->store) && !c->options.dry_run)
-		(void)store_sweep(c->session->store, NULL);
-	outcome.code = store_gc(c->session->store, &c->options, &outcome.result, &outcome.err);
+	collect(c, &outcome);
 	return fd_write_all(c->result_fd, &outcome, sizeof(outcome)) < 0;
 }
 
@@ -50,7 +55,7 @@ static int collect_as_owner(struct collection *c, struct outcome *ret, struct va
 		return varve_error_set(err, -1, "make a pipe");
 	reader = pipes[0];
 	c->result_fd = pipes[1];
-	r = sandbox_spawn(&c->session->host, collect, c, -1, &pid, err);
+	r = sandbox_spawn(&c->session->host, collect_inside, c, -1, &pid, err);
 	close(pipes[1]);
 	if (r < 0)
 		return r;
@@ -63,9 +68,10 @@ static int collect_as_owner(struct collection *c, struct outcome *ret, struct va
 
 static int run_collection(struct collection *c, struct outcome *ret, struct varve_error *err)
 {
-	if (c->session->has_host)
+	session_find_host(c->session);
+	if (c->session->host.owners.mode == OWNER_SUBUID)
 		return collect_as_owner(c, ret, err);
-	ret->code = store_gc(c->session->store, &c->options, &ret->result, &ret->err);
+	collect(c, ret);
 	return 0;
 }
 

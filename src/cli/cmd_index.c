@@ -18,7 +18,7 @@ int cmd_index(struct cli *cli, struct varve_error *err)
 	int r = image_name_check(name, err);
 
 	if (r == 0)
-		r = session_open_plain(&session, cli, err);
+		r = session_open_store(&session, cli, err);
 	if (r == 0)
 		r = image_write_index(session.store, name,
 				      (const char *const *)cli->arguments.items + 1,

@@ -53,7 +53,7 @@ int cmd_inspect(struct cli *cli, struct varve_error *err)
 	if (str_starts(name, "docker://")) {
 		r = open_remote(&remote, cli, &image, err);
 	} else {
-		r = session_open_plain(&remote.session, cli, err);
+		r = session_open_store(&remote.session, cli, err);
 		if (r == 0)
 			r = image_open(remote.session.store, name, &image, err);
 	}

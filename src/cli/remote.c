@@ -105,6 +105,20 @@ static void tell_progress(void *cookie, const char *what, uint64_t done, uint64_
 				      .total = total});
 }
 
+static void tell_notice(void *cookie, const char *text)
+{
+	struct remote *remote = cookie;
+	const struct varve_report *report;
+
+	if (!remote->session.progress || strv_contains(&remote->warned, text))
+		return;
+	strv_add(&remote->warned, text);
+	report = progress_report(remote->session.progress);
+	report->event(report->cookie, &(struct varve_event){.kind = VARVE_EVENT_NOTICE,
+							    .step = "registry",
+							    .text = text});
+}
+
 /* --- opening -------------------------------------------------------------------------------------
  */
 
@@ -119,6 +133,7 @@ int remote_begin(struct remote *remote, struct cli *cli, struct varve_store *sto
 		return r;
 	remote->pushes = pushes;
 	remote->settings.progress = tell_progress;
+	remote->settings.notice = tell_notice;
 	remote->settings.cookie = remote;
 	remote->copy = (struct copy){.settings = &remote->settings,
 				     .store = store,
@@ -132,7 +147,7 @@ int remote_open(struct remote *remote, struct cli *cli, bool pushes, struct varv
 	int r;
 
 	*remote = (struct remote){.uploads = -1};
-	r = session_open_plain(&remote->session, cli, err);
+	r = session_open_store(&remote->session, cli, err);
 	return r < 0 ? r : remote_begin(remote, cli, remote->session.store, pushes, err);
 }
 
@@ -156,6 +171,7 @@ int remote_platform(struct remote *remote, struct cli *cli, struct varve_error *
 void remote_release(struct remote *remote)
 {
 	fd_close(&remote->uploads);
+	strv_release(&remote->warned);
 	session_release(&remote->session);
 }
 

@@ -11,6 +11,7 @@ struct remote {
 	struct registry_settings settings;
 	struct copy copy;
 	int uploads; /* directory of the store */
+	struct strv warned; /* what registries warned of, each once */
 	bool pushes; /* progress is told as that of a push */
 };
 

@@ -175,7 +175,7 @@ static int open_store(struct session *session, struct varve_error *err)
 	return r < 0 ? r : varve_store_open(path, &session->store, err);
 }
 
-int session_open_plain(struct session *session, struct cli *cli, struct varve_error *err)
+int session_open_store(struct session *session, struct cli *cli, struct varve_error *err)
 {
 	int r;
 
@@ -186,25 +186,6 @@ int session_open_plain(struct session *session, struct cli *cli, struct varve_er
 	if (r == 0)
 		r = progress_new(cli->values.progress, &session->progress, err);
 	return r;
-}
-
-int session_open_store(struct session *session, struct cli *cli, struct varve_error *err)
-{
-	int r = session_open_plain(session, cli, err);
-
-	if (r < 0)
-		return r;
-	session->has_host = sandbox_detect(&session->host, &session->host_error) == 0;
-	return 0;
-}
-
-int session_need_host(struct session *session, struct varve_error *err)
-{
-	if (session->has_host)
-		return 0;
-	if (err)
-		*err = session->host_error;
-	return session->host_error.code;
 }
 
 /* --- plan --------------------------------------------------------------------------------------
@@ -260,49 +241,6 @@ static int make_scope(struct session *session, struct varve_error *err)
 	return recipe_scope_new(session->cli->recipe, &all, &session->scope, err);
 }
 
-/* DEBIAN_SECURITY=URL -> "debian-security=URL". Caller frees. */
-static char *mirror_of_variable(const char *text)
-{
-	char *mirror = xstrdup(text), *c;
-
-	for (c = mirror; *c && *c != '='; c++) {
-		if (*c == '_')
-			*c = '-';
-		else if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c - 'A' + 'a');
-	}
-	return mirror;
-}
-
-/* VARVE_MIRROR_NAME=URL, in an order that does not depend on the environment's. */
-static void mirrors_of_environment(struct strv *ret)
-{
-	static const char prefix[] = "VARVE_MIRROR_";
-	CLEANUP(strv_release) struct strv found = STRV_INIT;
-	char **variable;
-
-	for (variable = environ; *variable; variable++)
-		if (str_starts(*variable, prefix))
-			strv_take(&found, mirror_of_variable(*variable + sizeof(prefix) - 1));
-	strv_sort(&found);
-	strv_extend(ret, &found);
-}
-
-static int check_mirrors(const struct strv *mirrors, struct varve_error *err)
-{
-	size_t i;
-
-	for (i = 0; i < mirrors->count; i++) {
-		const char *equals = strchr(mirrors->items[i], '=');
-
-		if (!equals || equals == mirrors->items[i] || !strstr(equals, "://"))
-			return varve_error_set(err, -VARVE_E_USAGE,
-					       "--mirror %s: NAME=URL is needed",
-					       mirrors->items[i]);
-	}
-	return 0;
-}
-
 bool session_is_platform(const char *text)
 {
 	const char *at;
@@ -320,23 +258,22 @@ bool session_is_platform(const char *text)
 	return slashes == 1 || slashes == 2;
 }
 
-static int check_sources(const struct cli_values *values, struct varve_error *err)
+static int check_platform(const struct cli_values *values, struct varve_error *err)
 {
-	int r = check_mirrors(&values->mirrors, err);
-
-	if (r == 0 && values->platform && !session_is_platform(values->platform))
-		r = varve_error_set(err, -VARVE_E_USAGE, "--platform %s: OS/ARCH is needed, as %s",
-				    values->platform, session_host_platform());
-	return r;
+	if (values->platform && !session_is_platform(values->platform))
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "--platform %s: OS/ARCH is needed, as %s", values->platform,
+				       session_host_platform());
+	return 0;
 }
 
 static int set_sources(struct session *session, struct varve_error *err)
 {
 	const struct cli_values *values = &session->cli->values;
+	int r = session_read_mirrors(session, err);
 
-	settings_pairs(session->config, "mirrors", &session->mirrors);
-	mirrors_of_environment(&session->mirrors);
-	strv_extend(&session->mirrors, &values->mirrors);
+	if (r < 0)
+		return r;
 	session->sources = (struct source_context){
 		.store = session->store,
 		.mirrors = &session->mirrors,
@@ -367,6 +304,28 @@ static int check_names(const struct plan *plan, struct varve_error *err)
 	return r;
 }
 
+/* A copy whose destination goes by the trees below, which lie where the host keeps them. */
+static bool looks_at_trees(const struct build *build)
+{
+	size_t i;
+
+	for (i = 0; i < build->plan->step_count; i++)
+		if (!build->known[i].known && build->status[i].verdict == PLAN_DEPENDS &&
+		    build->status[i].depends_on == (int)i)
+			return true;
+	return false;
+}
+
+static int assess(struct session *session, struct varve_error *err)
+{
+	int r = build_assess(&session->build, err);
+
+	if (r < 0 || !looks_at_trees(&session->build))
+		return r;
+	session_find_host(session);
+	return build_assess(&session->build, err);
+}
+
 static int begin_build(struct session *session, struct varve_error *err)
 {
 	int r;
@@ -378,11 +337,11 @@ static int begin_build(struct session *session, struct varve_error *err)
 	if (r < 0)
 		return r;
 	build_begin(session->plan, session->store, &session->sources, &session->build);
-	session->build.host = session->has_host ? &session->host : NULL;
+	session->build.host = session->has_host ? &session->host : NULL; /* of a check before */
 	session->build.options = &session->options;
 	session->build.cache = session->cache;
 	session->build.report = progress_report(session->progress);
-	return build_assess(&session->build, err);
+	return assess(session, err);
 }
 
 int session_open(struct session *session, struct cli *cli, enum session_locking locking,
@@ -396,7 +355,7 @@ int session_open(struct session *session, struct cli *cli, enum session_locking 
 	set_paths(session);
 	r = read_options(session, err);
 	if (r == 0)
-		r = check_sources(&cli->values, err);
+		r = check_platform(&cli->values, err);
 	if (r == 0)
 		r = make_scope(session, err);
 	if (r == 0)

@@ -11,6 +11,7 @@
 
 enum session_locking {
 	SESSION_ADD, /* sources that are not locked are resolved, and the lock is written */
+	SESSION_BUILD, /* the same, but not on a host where the plan's commands cannot run */
 	SESSION_PREVIEW, /* resolved, but nothing is written (plan) */
 	SESSION_REFRESH, /* those named by --upgrade are resolved anew, and the lock is written
 			    (lock) */
@@ -29,9 +30,9 @@ struct session {
 	struct source_context sources;
 	struct plan_options plan_options;
 	struct plan *plan;
-	struct sandbox_host host;
+	struct sandbox_host host; /* set, as build.host, by session_find_host */
 	bool has_host;
-	struct varve_error host_error; /* why not, where has_host is false */
+	bool host_remembered; /* as it was found by an earlier process */
 	struct build_options options;
 	struct build_secret *secrets;
 	struct progress *progress;
@@ -41,17 +42,27 @@ struct session {
 
 void session_release(struct session *session);
 
-/* Settings, store and progress alone: for commands that run nothing in an image. */
-int session_open_plain(struct session *session, struct cli *cli, struct varve_error *err);
 const char *session_host_platform(void); /* "linux/amd64"; static */
 bool session_is_platform(const char *text); /* OS/ARCH or OS/ARCH/VARIANT */
-/* The same, and what this host can run: for commands without a recipe. */
+/* Settings, store and progress: for commands without a recipe. */
 int session_open_store(struct session *session, struct cli *cli, struct varve_error *err);
+/* Fills mirrors from the settings, the environment and the command line. */
+int session_read_mirrors(struct session *session, struct varve_error *err);
 /* All of it, up to an assessed build. */
 int session_open(struct session *session, struct cli *cli, enum session_locking locking,
 		 struct varve_error *err);
-/* Fails with the host's reason when steps cannot run here. */
+/* Finds out, once, what this host can do: from the store's facts, else by trying. A build of which
+ * everything is cached has no need to know. */
+void session_find_host(struct session *session);
+/* The same, and fails with the host's reason where commands cannot run. What an earlier process
+ * found is not believed then, but tried anew. */
 int session_need_host(struct session *session, struct varve_error *err);
+/* Tries anew in any case, and keeps what came out. */
+struct sandbox_tried;
+void session_probe_host(struct session *session, struct sandbox_tried *ret);
+/* After a failure for the host's sake: tries anew what was only remembered. true: now the host is
+ * another one. */
+bool session_doubt_host(struct session *session);
 
 /* Reads the recipe with its includes; used by cli_parse. */
 int session_load_recipe(const char *path, struct recipe **ret, struct varve_error *err);

@@ -104,7 +104,10 @@ static int complete(struct session *session, const struct plan_sources *wanted,
 			continue;
 		if (values->locked || values->offline)
 			return refuse(session, source, err);
-		r = resolve(session, source, err);
+		r = locking == SESSION_BUILD && wanted->commands ? session_need_host(session, err)
+								 : 0;
+		if (r == 0)
+			r = resolve(session, source, err);
 		if (r < 0)
 			return r;
 	}

@@ -167,4 +167,5 @@ void shared_cache_release(struct shared_cache *cache)
 	free(cache->from);
 	digest_set_release(&cache->absent);
 	fd_close(&cache->remote.uploads);
+	strv_release(&cache->remote.warned);
 }

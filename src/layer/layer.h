@@ -12,8 +12,8 @@
  *(layer_parents). Paths are relative to the root, clean, without "./". One total order everywhere:
  *a directory before its content; in a directory whiteouts first, then names bytewise. The root
  *itself is 0755 0:0 with time 0 in every tree, has no entry and is in no list; entries for it in
- *foreign layers are passed over, as are their devices. All functions work on the view of one user
- *namespace: ids are those of the image. */
+ *foreign layers are passed over. Devices are records (base/owner.h). All functions work on the view
+ *of one user namespace: ids are those of the image. */
 #ifndef LAYER_LAYER_H
 #define LAYER_LAYER_H
 
@@ -29,7 +29,7 @@ struct sink;
 struct strv;
 
 /* The version of the rules below, a member of every key: bytes of layers change only with it. */
-enum { LAYER_RULES_VERSION = 1 };
+enum { LAYER_RULES_VERSION = 2 };
 
 /* What the recipe says about the owner of a path. Members that are -1 stay as they are. */
 struct layer_ownership {
@@ -38,8 +38,18 @@ struct layer_ownership {
 	int64_t uid, gid, mode;
 };
 
+/* How far the owners in an upper are to be trusted. */
+enum layer_trust {
+	LAYER_EXACT,
+	LAYER_UNSEEN, /* all changes are there, but commands saw 0:0 only: a file of another owner
+			 below that was made anew may have lost him, which is told as a notice */
+	LAYER_LOST, /* no change is there: all is 0:0. A regular file that gains a set-id bit is
+		       refused, unless the rules of ownership state its mode */
+};
+
 struct layer_rules {
-	enum owner_mode owner;
+	const struct owners *owners;
+	enum layer_trust trust;
 	int64_t epoch; /* seconds; later mtimes are set to it */
 	const char *const *scrub; /* patterns as in layer_ownership: matching non-directories that
 				     the step made are removed; ends with NULL; may be NULL */
@@ -55,10 +65,10 @@ struct layer_notices {
 };
 
 /* Turns an overlay's upper directory into the tree of its layer, in place: scrubs, drops what
- * equals the lower view (content compared byte by byte where type, owner, mode, xattrs and size
+ * equals the lower view (content compared byte by byte where type, owners, mode, xattrs and size
  * agree), makes opaque directories explicit whiteouts, drops whiteouts of nothing, strips overlay's
  * and our xattrs, applies ownership, clamps times to whole seconds <= epoch, patches the source
- * time in mtime-based .pyc files, removes sockets and devices with a notice. Inodes are changed in
+ * time in mtime-based .pyc files, removes sockets with a notice. Inodes are changed in
  * place: an upper must share none (hard links) with other trees. lower is a directory descriptor of
  * the merged view below, or -1 where there is none. An entry named ".wh.*" is -VARVE_E_FORMAT.
  * ret_implied: sorted; caller releases. */
@@ -68,8 +78,8 @@ int layer_normalise(int upper, int lower, const struct layer_rules *rules,
 
 /* Writes the tree as a deterministic tar (ustar; pax records only where needed) into out, which is
  * closed. ret_entries counts tar entries. Files are read once. */
-int layer_write(int tree, const struct strv *implied, enum owner_mode owner, struct sink *take_out,
-		uint64_t *ret_entries, struct varve_error *err);
+int layer_write(int tree, const struct strv *implied, const struct owners *owners,
+		struct sink *take_out, uint64_t *ret_entries, struct varve_error *err);
 
 /* How a blob is compressed. Bytes depend on kind, level and library version, never on threads. */
 enum layer_compression_kind { LAYER_PLAIN, LAYER_GZIP, LAYER_ZSTD };
@@ -95,7 +105,7 @@ void layer_compressor_free(struct sink *compressor); /* after sink_close */
 /* tree -> tar -> diff id -> compressed -> digest -> blob, in one pass. blob takes the compressed
  * bytes and is closed. A tree without entries gives ret->entry_count 0 (the blob is then to be
  * dropped). */
-int layer_pack(int tree, const struct strv *implied, enum owner_mode owner,
+int layer_pack(int tree, const struct strv *implied, const struct owners *owners,
 	       const struct layer_compression *c, struct sink *take_blob, struct varve_layer *ret,
 	       struct varve_error *err);
 
@@ -108,7 +118,7 @@ int layer_unpack_stream(int fd, const struct varve_descriptor *blob, struct sink
  * same pass. Nothing is ever written outside: names with "..", absolute names, links through
  * symlinks are refused (-VARVE_E_FORMAT) or resolved inside. limits: 64 GiB, 4 million entries,
  * path 4096 bytes. */
-int layer_apply(int blob_fd, const struct varve_layer *layer, int tree, enum owner_mode owner,
+int layer_apply(int blob_fd, const struct varve_layer *layer, int tree, const struct owners *owners,
 		struct strv *ret_implied, struct varve_error *err);
 
 /* Unpacks a plain tree archive (tar, tar.gz, tar.xz, tar.zst, zip) of a url source: owners become
@@ -124,8 +134,8 @@ struct layer_stacked {
 /* Fills the empty directory fixup with those directories whose attributes the overlay of the stack
  * would show wrongly, because the topmost tree that has them holds them as implied only. Returns
  * the number of directories made (0: no fixup needed), or a negative code. */
-int layer_parents(const struct layer_stacked *stack, size_t count, enum owner_mode owner, int fixup,
-		  struct varve_error *err);
+int layer_parents(const struct layer_stacked *stack, size_t count, const struct owners *owners,
+		  int fixup, struct varve_error *err);
 
 /* Resolves path in the merged view of the stack, symlinks of all components but the last followed
  * inside the root; also the last where follow_last. Missing components stay as written. Caller

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -90,6 +92,19 @@ static int apply_symlink(struct apply *a, const struct tar_item *item, const cha
 	return layer_place_symlink(a->place, path, item->link, attributes, a->err);
 }
 
+/* 0:0 would be a whiteout to overlayfs, and there is no such device. */
+static int apply_device(struct apply *a, const struct tar_item *item, const char *path,
+			const struct place_attributes *attributes)
+{
+	if (item->major > UINT32_MAX || item->minor > UINT32_MAX)
+		return refuse(a, path, "a device of too large a number");
+	if (item->major == 0 && item->minor == 0)
+		return 0;
+	return layer_place_device(a->place, path, item->type == TAR_CHARACTER ? S_IFCHR : S_IFBLK,
+				  makedev((unsigned)item->major, (unsigned)item->minor), attributes,
+				  a->err);
+}
+
 /* ".wh.NAME" hides NAME of the layers below; other ".wh..wh." names are notes of aufs to itself. */
 static int apply_mark(struct apply *a, const char *path)
 {
@@ -131,8 +146,8 @@ static int apply_at(struct apply *a, const struct tar_item *item, const char *pa
 		return layer_place_fifo(a->place, path, &attributes, a->err);
 	case TAR_CHARACTER:
 	case TAR_BLOCK_DEVICE:
+		return apply_device(a, item, path, &attributes);
 	default:
-		/* No user namespace can make them, and every host shall see the same tree. */
 		return 0;
 	}
 }
@@ -192,7 +207,7 @@ static int check_diff_id(struct apply *a, const struct varve_layer *layer)
 			       varve_digest_text(&layer->diff_id, wanted));
 }
 
-int layer_apply(int blob_fd, const struct varve_layer *layer, int tree, enum owner_mode owner,
+int layer_apply(int blob_fd, const struct varve_layer *layer, int tree, const struct owners *owners,
 		struct strv *ret_implied, struct varve_error *err)
 {
 	CLEANUP(layer_stream_freep) struct layer_stream *stream = NULL;
@@ -202,7 +217,7 @@ int layer_apply(int blob_fd, const struct varve_layer *layer, int tree, enum own
 	if (r < 0)
 		return r;
 	a.tar = tar_reader_new(read_stream, stream);
-	a.place = layer_place_new(tree, owner, true);
+	a.place = layer_place_new(tree, owners, true);
 	r = apply_items(&a);
 	if (r == 0)
 		r = check_diff_id(&a, layer);

@@ -218,7 +218,7 @@ int layer_unpack_archive(int archive_fd, int directory, unsigned strip, struct v
 	if (!utf8)
 		return varve_error_set(err, -VARVE_E_HOST, "there is no locale C.UTF-8");
 	before = uselocale(utf8);
-	u.place = layer_place_new(directory, OWNER_ROOT, false);
+	u.place = layer_place_new(directory, NULL, false);
 	r = unpack(&u, archive_fd);
 	(void)uselocale(before);
 	freelocale(utf8);

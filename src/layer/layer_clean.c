@@ -159,11 +159,11 @@ static int change_owner(const struct clean *c, const struct walk_entry *e, uid_t
 	int r;
 
 	if (!S_ISREG(e->st.st_mode))
-		return owner_write(c->upper->rules->owner, e->dirfd, e->name, uid, gid);
+		return owner_write(c->upper->rules->owners, e->dirfd, e->name, uid, gid);
 	fd = openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	r = fd < 0 ? -errno : layer_xattrs_read(fd, LAYER_XATTR_TREE, &xattrs);
 	if (r == 0)
-		r = owner_write(c->upper->rules->owner, e->dirfd, e->name, uid, gid);
+		r = owner_write(c->upper->rules->owners, e->dirfd, e->name, uid, gid);
 	if (r == 0 && fchmod(fd, e->st.st_mode & 07777) < 0)
 		r = -errno;
 	return r == 0 ? layer_xattrs_write(fd, &xattrs) : r;
@@ -186,11 +186,20 @@ static int apply_ownership(struct clean *c, const struct walk_entry *e)
 	return 0;
 }
 
+/* Real ones can only come from outside the sandbox: those that a step makes are records. */
+static bool is_real_device(const struct walk_entry *e)
+{
+	struct stat st;
+
+	return (S_ISCHR(e->st.st_mode) || S_ISBLK(e->st.st_mode)) &&
+	       (fstatat(e->dirfd, e->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode));
+}
+
 static int clean_other(struct clean *c, const struct walk_entry *e)
 {
 	if (S_ISSOCK(e->st.st_mode))
 		return replace(c, e, "a socket");
-	if (S_ISCHR(e->st.st_mode) || S_ISBLK(e->st.st_mode))
+	if (is_real_device(e))
 		return replace(c, e, "a device");
 	if (layer_match_any(c->upper->rules->scrub, e->path)) {
 		c->levels[e->depth].touched = true;
@@ -239,7 +248,7 @@ int upper_clean(struct layer_upper *upper)
 	int r;
 
 	c.levels = array_grow(NULL, 0, &c.alloc, sizeof(*c.levels));
-	r = layer_walk_new(upper->root, upper->rules->owner, &walk, upper->err);
+	r = layer_walk_new(upper->root, upper->rules->owners, &walk, upper->err);
 	if (r < 0)
 		return r;
 	while ((r = layer_walk_next(walk, &e, upper->err)) > 0) {

@@ -14,9 +14,9 @@
 
 enum { CHUNK = 256 << 10 };
 
-void layer_lower_init(struct layer_lower *lower, int root, enum owner_mode owner)
+void layer_lower_init(struct layer_lower *lower, int root, const struct owners *owners)
 {
-	*lower = (struct layer_lower){.root = root, .owner = owner, .fd = -1};
+	*lower = (struct layer_lower){.root = root, .owners = owners, .fd = -1};
 }
 
 void layer_lower_release(struct layer_lower *lower)
@@ -86,7 +86,7 @@ int layer_lower_find(struct layer_lower *lower, const char *path, struct stat *r
 	}
 	if (layer_is_whiteout(&st))
 		return 0;
-	r = owner_read(lower->owner, lower->fd, path_base(path), &st);
+	r = owner_read(lower->owners, lower->fd, path_base(path), &st);
 	if (r < 0)
 		return varve_error_set(err, r, "read owner of %s below", path);
 	*ret_st = st;
@@ -169,7 +169,8 @@ static int same_target(const struct pair *p)
 static bool same_stat(const struct stat *a, const struct stat *b)
 {
 	return a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid &&
-	       (!S_ISREG(a->st_mode) || a->st_size == b->st_size);
+	       (!S_ISREG(a->st_mode) || a->st_size == b->st_size) &&
+	       (!(S_ISCHR(a->st_mode) || S_ISBLK(a->st_mode)) || a->st_rdev == b->st_rdev);
 }
 
 static int same_inode(struct layer_lower *lower, struct pair *p, const struct stat *st)
@@ -179,7 +180,7 @@ static int same_inode(struct layer_lower *lower, struct pair *p, const struct st
 	if (S_ISLNK(st->st_mode))
 		return same_target(p);
 	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
-		return S_ISFIFO(st->st_mode);
+		return 1;
 	r = pair_open(p, S_ISDIR(st->st_mode) ? O_DIRECTORY : 0);
 	if (r < 0)
 		return r;

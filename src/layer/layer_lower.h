@@ -11,7 +11,7 @@
 
 struct layer_lower {
 	int root; /* borrowed; -1: there is nothing below */
-	enum owner_mode owner;
+	const struct owners *owners;
 	struct buf directory; /* the last one asked for, and its descriptor; -1: not a directory
 				 there */
 	int fd;
@@ -19,7 +19,7 @@ struct layer_lower {
 	unsigned char *buffer; /* for comparing contents; made when needed */
 };
 
-void layer_lower_init(struct layer_lower *lower, int root, enum owner_mode owner);
+void layer_lower_init(struct layer_lower *lower, int root, const struct owners *owners);
 void layer_lower_release(struct layer_lower *lower);
 /* What is at path, no symlink on the way followed. 1: something, 0: nothing (or a whiteout).
  * ret_dirfd: its directory; borrowed, valid until the next call; may be NULL. */

@@ -77,7 +77,7 @@ int upper_find(struct layer_upper *upper, const char *path, struct stat *ret_st,
 		return errno == ENOENT ? 0 : varve_error_set(upper->err, -errno, "stat %s", path);
 	if (layer_is_whiteout(ret_st))
 		return 0;
-	r = owner_read(upper->rules->owner, fd, path_base(path), ret_st);
+	r = owner_read(upper->rules->owners, fd, path_base(path), ret_st);
 	if (r < 0)
 		return varve_error_set(upper->err, r, "read owner of %s", path);
 	*ret_dirfd = steal_fd(&fd);
@@ -103,13 +103,13 @@ static int normalise_root(struct layer_upper *upper)
 	int r = fstat(upper->root, &st) < 0 ? -errno : 0;
 
 	if (r == 0)
-		r = owner_read(upper->rules->owner, upper->root, ".", &st);
+		r = owner_read(upper->rules->owners, upper->root, ".", &st);
 	if (r == 0 && ((st.st_mode & 07777) != 0755 || st.st_uid != 0 || st.st_gid != 0))
 		upper_notice(upper, "/: owner and mode of the root stay 0:0 and 0755");
 	if (r == 0)
 		r = layer_xattrs_strip(upper->root);
 	if (r == 0)
-		r = owner_write(upper->rules->owner, upper->root, ".", 0, 0);
+		r = owner_write(upper->rules->owners, upper->root, ".", 0, 0);
 	if (r == 0 && fchmod(upper->root, 0755) < 0)
 		r = -errno;
 	if (r < 0)
@@ -126,7 +126,7 @@ int layer_normalise(int upper, int lower, const struct layer_rules *rules,
 	CLEANUP(upper_release)
 	struct layer_upper u = {.root = upper, .rules = rules, .notices = notices, .err = err};
 
-	layer_lower_init(&u.lower, lower, rules->owner);
+	layer_lower_init(&u.lower, lower, rules->owners);
 	for (size_t i = 0; i < ARRAY_SIZE(passes); i++) {
 		int r = passes[i](&u);
 

@@ -7,7 +7,7 @@
 
 /* The contract has seven parameters: all of them are needed, and named alike everywhere. */
 /* NOLINTNEXTLINE(readability-function-size) */
-int layer_pack(int tree, const struct strv *implied, enum owner_mode owner,
+int layer_pack(int tree, const struct strv *implied, const struct owners *owners,
 	       const struct layer_compression *c, struct sink *take_blob, struct varve_layer *ret,
 	       struct varve_error *err)
 {
@@ -23,7 +23,7 @@ int layer_pack(int tree, const struct strv *implied, enum owner_mode owner,
 		return r;
 	}
 	sink_hash_init(&tar, compressor);
-	r = layer_write(tree, implied, owner, &tar.sink, &layer.entry_count, err);
+	r = layer_write(tree, implied, owners, &tar.sink, &layer.entry_count, err);
 	if (r == 0) {
 		layer.diff_id = tar.digest;
 		layer.tar_size = tar.written;

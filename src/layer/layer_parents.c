@@ -17,7 +17,7 @@
 struct parents {
 	const struct layer_stacked *stack;
 	size_t count;
-	enum owner_mode owner;
+	const struct owners *owners;
 	int fixup;
 	struct made *made;
 	size_t made_count, made_alloc;
@@ -55,7 +55,7 @@ static int read_attributes(const struct parents *p, size_t i, const char *path,
 	fd = openat(p->stack[i].tree, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &ret->st) < 0)
 		return -errno;
-	r = owner_read(p->owner, p->stack[i].tree, path, &ret->st);
+	r = owner_read(p->owners, p->stack[i].tree, path, &ret->st);
 	return r < 0 ? r : layer_xattrs_read(fd, LAYER_XATTR_TREE, &ret->xattrs);
 }
 
@@ -89,7 +89,7 @@ static size_t provider(const struct parents *p, const struct stack_found *found,
 static int set_attributes(const struct parents *p, const char *path, const struct attributes *a)
 {
 	CLEANUP(fd_close) int fd = -1;
-	int r = owner_write(p->owner, p->fixup, path, a->st.st_uid, a->st.st_gid);
+	int r = owner_write(p->owners, p->fixup, path, a->st.st_uid, a->st.st_gid);
 
 	if (r < 0)
 		return r;
@@ -195,7 +195,7 @@ static int finish(struct parents *p)
 		if (r < 0)
 			return r;
 	}
-	r = owner_write(p->owner, p->fixup, ".", 0, 0);
+	r = owner_write(p->owners, p->fixup, ".", 0, 0);
 	if (r < 0)
 		return r;
 	if (fchmod(p->fixup, 0755) < 0)
@@ -203,11 +203,11 @@ static int finish(struct parents *p)
 	return set_time(p->fixup, ".", (struct timespec){0});
 }
 
-int layer_parents(const struct layer_stacked *stack, size_t count, enum owner_mode owner, int fixup,
-		  struct varve_error *err)
+int layer_parents(const struct layer_stacked *stack, size_t count, const struct owners *owners,
+		  int fixup, struct varve_error *err)
 {
 	CLEANUP(parents_release)
-	struct parents p = {.stack = stack, .count = count, .owner = owner, .fixup = fixup};
+	struct parents p = {.stack = stack, .count = count, .owners = owners, .fixup = fixup};
 	int r;
 
 	for (size_t i = 0; i < count; i++) {

@@ -20,11 +20,11 @@ struct layer_place {
 	struct place_parent parent; /* of the entry at hand */
 };
 
-struct layer_place *layer_place_new(int root, enum owner_mode owner, bool owned)
+struct layer_place *layer_place_new(int root, const struct owners *owners, bool owned)
 {
 	struct layer_place *p = xcalloc(1, sizeof(*p));
 
-	p->parent = (struct place_parent){.root = root, .owner = owner, .owned = owned, .fd = -1};
+	p->parent = (struct place_parent){.root = root, .owners = owners, .owned = owned, .fd = -1};
 	return p;
 }
 
@@ -80,9 +80,9 @@ static int prepare(struct layer_place *p, const char *path, struct varve_error *
 
 static int set_owner(struct layer_place *p, const char *path, const struct place_attributes *a)
 {
-	return a->owned
-		       ? owner_write(p->parent.owner, p->parent.fd, path_base(path), a->uid, a->gid)
-		       : 0;
+	return a->owned ? owner_write(p->parent.owners, p->parent.fd, path_base(path), a->uid,
+				      a->gid)
+			: 0;
 }
 
 static int attributes_failed(struct varve_error *err, int r, const char *path,
@@ -216,6 +216,22 @@ int layer_place_fifo(struct layer_place *p, const char *path, const struct place
 	return r;
 }
 
+int layer_place_device(struct layer_place *p, const char *path, mode_t type, dev_t rdev,
+		       const struct place_attributes *a, struct varve_error *err)
+{
+	int r = prepare(p, path, err);
+
+	if (r < 0)
+		return r;
+	r = owner_make_device(p->parent.fd, path_base(path), type | 0600, rdev);
+	if (r < 0)
+		return varve_error_set(err, r, "make device %s", path);
+	r = set_by_name(p, path, a, err);
+	if (r == 0 && fchmodat(p->parent.fd, path_base(path), a->mode, 0) < 0)
+		r = varve_error_set(err, -errno, "set mode of %s", path);
+	return r;
+}
+
 /* The target's place is kept open while the new name's is found. */
 static int open_target(struct layer_place *p, const char *path, const char *target, int *ret_fd,
 		       struct varve_error *err)
@@ -316,7 +332,7 @@ static int finish_directory(void *cookie, const struct place_dir *dir)
 static int finish_root(struct layer_place *p, struct varve_error *err)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {0}};
-	int r = p->parent.owned ? owner_write(p->parent.owner, p->parent.root, ".", 0, 0) : 0;
+	int r = p->parent.owned ? owner_write(p->parent.owners, p->parent.root, ".", 0, 0) : 0;
 
 	if (r == 0 && (fchmod(p->parent.root, 0755) < 0 || futimens(p->parent.root, times) < 0))
 		r = -errno;

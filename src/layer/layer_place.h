@@ -25,8 +25,8 @@ struct place_attributes {
 	const struct layer_xattrs *xattrs; /* NULL: none */
 };
 
-/* root is borrowed. owned: parents are given to 0:0. */
-struct layer_place *layer_place_new(int root, enum owner_mode owner, bool owned);
+/* root is borrowed. owned: parents are given to 0:0; else owners is not used and may be NULL. */
+struct layer_place *layer_place_new(int root, const struct owners *owners, bool owned);
 int layer_place_directory(struct layer_place *p, const char *path, const struct place_attributes *a,
 			  struct varve_error *err);
 /* An empty file, open for writing; then its content; then layer_place_attributes. */
@@ -37,6 +37,9 @@ int layer_place_symlink(struct layer_place *p, const char *path, const char *tar
 			const struct place_attributes *a, struct varve_error *err);
 int layer_place_fifo(struct layer_place *p, const char *path, const struct place_attributes *a,
 		     struct varve_error *err);
+/* type: S_IFCHR or S_IFBLK. */
+int layer_place_device(struct layer_place *p, const char *path, mode_t type, dev_t rdev,
+		       const struct place_attributes *a, struct varve_error *err);
 /* target: an entry that came before. */
 int layer_place_link(struct layer_place *p, const char *path, const char *target,
 		     struct varve_error *err);

@@ -47,7 +47,7 @@ static int make_parent(struct place_parent *p, int dirfd, const char *name, cons
 		return -ENOTDIR;
 	if ((opaque && unlinkat(dirfd, name, 0) < 0) || mkdirat(dirfd, name, 0755) < 0)
 		return -errno;
-	r = p->owned ? owner_write(p->owner, dirfd, name, 0, 0) : 0;
+	r = p->owned ? owner_write(p->owners, dirfd, name, 0, 0) : 0;
 	if (r < 0)
 		return r;
 	fd = place_open_child(dirfd, name);

@@ -11,7 +11,7 @@
 
 struct place_parent {
 	int root; /* borrowed */
-	enum owner_mode owner;
+	const struct owners *owners;
 	bool owned; /* what is made is given to 0:0 */
 	struct place_dirs dirs; /* what was made, here or by others */
 	char *asked; /* the directory as written; NULL: none is open */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "layer/layer_match.h"
 #include "layer/layer_walk.h"
 
 /* A directory that the walk is in. */
@@ -96,6 +97,57 @@ static int is_void(struct reduce *c, const struct walk_entry *e)
 	       is_mount(c->upper->rules, e->path, false);
 }
 
+static bool mode_is_stated(const struct layer_rules *rules, const char *path)
+{
+	for (size_t i = 0; i < rules->ownership_count; i++)
+		if (rules->ownership[i].mode >= 0 && layer_match(rules->ownership[i].path, path))
+			return true;
+	return false;
+}
+
+/* Whom it was given to is lost: with the bit it would be a gift of root's rights to everybody. */
+static int refuse_gift(struct reduce *c, const struct walk_entry *e, const struct stat *below)
+{
+	mode_t gained = e->st.st_mode & (S_ISUID | S_ISGID);
+
+	if (below)
+		gained &= ~below->st_mode;
+	if (!S_ISREG(e->st.st_mode) || gained == 0 || mode_is_stated(c->upper->rules, e->path))
+		return 0;
+	(void)varve_error_set(
+		c->upper->err, -VARVE_E_STEP,
+		"/%s is %s now, and its owner could not be recorded here: it would be "
+		"root's",
+		e->path, gained & S_ISUID ? "setuid" : "setgid");
+	varve_error_hint(
+		c->upper->err,
+		"state what is meant in the step: ownership: [{path: /%s, uid: .., gid: .., "
+		"mode: \"%o\"}]",
+		e->path, e->st.st_mode & 07777);
+	return -VARVE_E_STEP;
+}
+
+/* What stays in spite of owners that nobody saw. */
+static int doubt(struct reduce *c, const struct walk_entry *e)
+{
+	struct stat below;
+	int r;
+
+	if (c->upper->rules->trust == LAYER_EXACT || e->whiteout)
+		return 0;
+	r = layer_lower_find(&c->upper->lower, e->path, &below, NULL, c->upper->err);
+	if (r < 0)
+		return r;
+	if (c->upper->rules->trust == LAYER_LOST)
+		return refuse_gift(c, e, r > 0 ? &below : NULL);
+	if (r > 0 && (below.st_uid != e->st.st_uid || below.st_gid != e->st.st_gid))
+		upper_notice(c->upper,
+			     "/%s: %u:%u below, %u:%u now: meant so? (ownership: fast hides owners "
+			     "from commands)",
+			     e->path, below.st_uid, below.st_gid, e->st.st_uid, e->st.st_gid);
+	return 0;
+}
+
 static int reduce_other(struct reduce *c, const struct walk_entry *e)
 {
 	int r = is_void(c, e);
@@ -104,6 +156,9 @@ static int reduce_other(struct reduce *c, const struct walk_entry *e)
 		return r;
 	if (r > 0)
 		return upper_unlink(c->upper, e->dirfd, e->path, 0);
+	r = doubt(c, e);
+	if (r < 0)
+		return r;
 	c->levels[e->depth].kept++;
 	if (e->whiteout)
 		return 0;
@@ -125,7 +180,7 @@ int upper_reduce(struct layer_upper *upper)
 	int r;
 
 	c.levels = array_grow(NULL, 0, &c.alloc, sizeof(*c.levels));
-	r = layer_walk_new(upper->root, upper->rules->owner, &walk, upper->err);
+	r = layer_walk_new(upper->root, upper->rules->owners, &walk, upper->err);
 	if (r < 0)
 		return r;
 	while ((r = layer_walk_next(walk, &e, upper->err)) > 0) {

@@ -80,8 +80,8 @@ static void put_numbers(struct ustar *h, const struct tar_entry *e)
 	put_octal(h->size, sizeof(h->size), e->size <= SIZE_MAX_OCTAL ? e->size : 0);
 	put_octal(h->mtime, sizeof(h->mtime),
 		  (uint64_t)e->mtime <= SIZE_MAX_OCTAL ? (uint64_t)e->mtime : 0);
-	put_octal(h->major, sizeof(h->major), 0);
-	put_octal(h->minor, sizeof(h->minor), 0);
+	put_octal(h->major, sizeof(h->major), e->major);
+	put_octal(h->minor, sizeof(h->minor), e->minor);
 	h->type = (char)e->type;
 	memcpy(h->magic, "ustar", sizeof(h->magic));
 	memcpy(h->version, "00", sizeof(h->version));

@@ -14,7 +14,8 @@
  * - pax "linkpath" for a link target over 100 bytes ("linkname" has its first 100); "size" from 8
  *GiB, "uid", "gid" over 07777777, "mtime" outside 0..077777777777 (the field is then 0);
  *SCHILY.xattr.NAME.
- * - Numbers are octal with leading zeros and a NUL; no user or group names; device numbers 0.
+ * - Numbers are octal with leading zeros and a NUL; no user or group names; device numbers
+ * up to 07777777, those of all but devices 0.
  * - A whiteout is an empty file ".wh.NAME", mode, ids and time 0; likewise ".wh..wh..opq".
  * - A hard link repeats the attributes of its target, without extended ones. */
 #ifndef LAYER_LAYER_TAR_H
@@ -26,13 +27,13 @@
 struct buf;
 struct layer_xattrs;
 
-enum { TAR_BLOCK = 512, TAR_END = 2 * TAR_BLOCK };
+enum { TAR_BLOCK = 512, TAR_END = 2 * TAR_BLOCK, TAR_DEVICE_MAX = 07777777 };
 
 enum tar_type {
 	TAR_FILE = '0',
 	TAR_LINK = '1',
 	TAR_SYMLINK = '2',
-	TAR_CHARACTER = '3', /* read only; we write no devices */
+	TAR_CHARACTER = '3',
 	TAR_BLOCK_DEVICE = '4',
 	TAR_DIRECTORY = '5',
 	TAR_FIFO = '6',
@@ -46,6 +47,7 @@ struct tar_entry {
 	uint64_t uid, gid;
 	uint64_t size; /* 0 for everything but files */
 	int64_t mtime;
+	unsigned major, minor; /* of a device; 0 for all others */
 	const struct layer_xattrs *xattrs; /* sorted; NULL: none */
 };
 

@@ -18,7 +18,8 @@ struct field {
 };
 static const struct field NAME = {0, 100}, MODE = {100, 8}, UID = {108, 8}, GID = {116, 8},
 			  SIZE = {124, 12}, MTIME = {136, 12}, CHECKSUM = {148, 8},
-			  LINK = {157, 100}, PREFIX = {345, 155}, STAR_PREFIX = {345, 131};
+			  LINK = {157, 100}, MAJOR = {329, 8}, MINOR = {337, 8},
+			  PREFIX = {345, 155}, STAR_PREFIX = {345, 131};
 enum { TYPE_AT = 156, MAGIC_AT = 257, STAR_AT = 508 };
 
 struct tar_reader {
@@ -231,6 +232,9 @@ static bool get_numbers(const struct tar_reader *t, const unsigned char *block,
 	if (!get_number(block, MODE, &mode) || !get_number(block, UID, &item->uid) ||
 	    !get_number(block, GID, &item->gid) || !get_number(block, SIZE, &item->size) ||
 	    (!before_1970 && !get_number(block, MTIME, &mtime)))
+		return false;
+	if ((item->type == TAR_CHARACTER || item->type == TAR_BLOCK_DEVICE) &&
+	    (!get_number(block, MAJOR, &item->major) || !get_number(block, MINOR, &item->minor)))
 		return false;
 	item->mode = (unsigned)(mode & 07777);
 	item->mtime = (struct timespec){.tv_sec = (time_t)mtime};

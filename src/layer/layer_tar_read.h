@@ -29,6 +29,7 @@ struct tar_item {
 	uint64_t uid, gid;
 	uint64_t size; /* 0 for all but files */
 	struct timespec mtime;
+	uint64_t major, minor; /* of a device; 0 for all others */
 	const struct layer_xattrs *xattrs;
 };
 

@@ -32,7 +32,7 @@ struct frame {
 
 struct layer_walk {
 	int root;
-	enum owner_mode owner;
+	const struct owners *owners;
 	struct buf path;
 	struct frame *frames;
 	size_t count, alloc;
@@ -146,14 +146,14 @@ static int walk_push(struct layer_walk *w, struct varve_error *err)
 	return 0;
 }
 
-int layer_walk_new(int root, enum owner_mode owner, struct layer_walk **ret,
+int layer_walk_new(int root, const struct owners *owners, struct layer_walk **ret,
 		   struct varve_error *err)
 {
 	CLEANUP(layer_walk_freep) struct layer_walk *w = xcalloc(1, sizeof(*w));
 	int r;
 
 	w->root = root;
-	w->owner = owner;
+	w->owners = owners;
 	r = walk_push(w, err);
 	if (r < 0)
 		return r;
@@ -214,7 +214,7 @@ static int walk_entry(struct layer_walk *w, struct frame *f, struct walk_entry *
 	fill_names(w, f, ret);
 	if (fstatat(f->fd, n->text, &ret->st, AT_SYMLINK_NOFOLLOW) < 0)
 		return varve_error_set(err, -errno, "stat %s", w->path.data);
-	r = owner_read(w->owner, f->fd, n->text, &ret->st);
+	r = owner_read(w->owners, f->fd, n->text, &ret->st);
 	if (r < 0)
 		return varve_error_set(err, r, "read owner of %s", w->path.data);
 	ret->whiteout = layer_is_whiteout(&ret->st);

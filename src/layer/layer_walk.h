@@ -27,7 +27,7 @@ struct walk_entry {
 enum { LAYER_PATH_MAX = 4096 }; /* longest path in a layer, with its NUL */
 
 /* root is borrowed. */
-int layer_walk_new(int root, enum owner_mode owner, struct layer_walk **ret,
+int layer_walk_new(int root, const struct owners *owners, struct layer_walk **ret,
 		   struct varve_error *err);
 /* 1: an entry; 0: the end. */
 int layer_walk_next(struct layer_walk *walk, struct walk_entry *ret, struct varve_error *err);

@@ -8,6 +8,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -314,6 +315,18 @@ static int write_fifo(struct writer *w, const struct walk_entry *e)
 	return put_header(w, &t);
 }
 
+static int write_device(struct writer *w, const struct walk_entry *e)
+{
+	struct tar_entry t = entry_of(e, S_ISCHR(e->st.st_mode) ? TAR_CHARACTER : TAR_BLOCK_DEVICE);
+
+	t.major = major(e->st.st_rdev);
+	t.minor = minor(e->st.st_rdev);
+	if (t.major > TAR_DEVICE_MAX || t.minor > TAR_DEVICE_MAX)
+		return varve_error_set(w->err, -VARVE_E_LIMIT, "%s: a device of number %u:%u",
+				       e->path, t.major, t.minor);
+	return put_header(w, &t);
+}
+
 static int write_entry(struct writer *w, const struct walk_entry *e)
 {
 	size_t parent = (size_t)(e->name - e->path);
@@ -332,19 +345,22 @@ static int write_entry(struct writer *w, const struct walk_entry *e)
 		return write_symlink(w, e);
 	case S_IFIFO:
 		return write_fifo(w, e);
+	case S_IFCHR:
+	case S_IFBLK:
+		return write_device(w, e);
 	default:
-		return varve_error_set(w->err, -VARVE_E_FORMAT,
-				       "%s: a layer holds no sockets and devices", e->path);
+		return varve_error_set(w->err, -VARVE_E_FORMAT, "%s: a layer holds no sockets",
+				       e->path);
 	}
 }
 
-static int write_tree(struct writer *w, int tree, enum owner_mode owner)
+static int write_tree(struct writer *w, int tree, const struct owners *owners)
 {
 	CLEANUP(layer_walk_freep) struct layer_walk *walk = NULL;
 	struct walk_entry e;
 	int r;
 
-	r = layer_walk_new(tree, owner, &walk, w->err);
+	r = layer_walk_new(tree, owners, &walk, w->err);
 	if (r < 0)
 		return r;
 	while ((r = layer_walk_next(walk, &e, w->err)) > 0) {
@@ -357,15 +373,15 @@ static int write_tree(struct writer *w, int tree, enum owner_mode owner)
 	return r == 0 && w->fill > 0 ? flush(w) : r;
 }
 
-int layer_write(int tree, const struct strv *implied, enum owner_mode owner, struct sink *take_out,
-		uint64_t *ret_entries, struct varve_error *err)
+int layer_write(int tree, const struct strv *implied, const struct owners *owners,
+		struct sink *take_out, uint64_t *ret_entries, struct varve_error *err)
 {
 	CLEANUP(writer_release) struct writer w = {.out = take_out, .implied = implied, .err = err};
 	struct varve_error ignored;
 	int r, failed;
 
 	w.buffer = xmalloc(BUFFER_SIZE);
-	r = write_tree(&w, tree, owner);
+	r = write_tree(&w, tree, owners);
 	failed = take_out->error;
 	/* A failure of the sink is told by the sink; any other one was set where it happened. */
 	if (r < 0 && !failed) {

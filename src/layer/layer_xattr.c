@@ -9,6 +9,7 @@
 #include <linux/limits.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/owner.h"
 
 #define OVERLAY "user.overlay."
 #define ESCAPED "user.overlay.overlay."
@@ -177,7 +178,7 @@ int layer_xattrs_strip(int fd)
 	for (size_t at = 0; at < names.len; at += strlen(names.data + at) + 1) {
 		const char *name = names.data + at;
 
-		if (name_in_image(name, LAYER_XATTR_TREE))
+		if (name_in_image(name, LAYER_XATTR_TREE) || str_equal(name, OWNER_XATTR))
 			continue;
 		/* Labels of the host's security modules may not be ours to remove; they are never
 		 * written. */

@@ -40,7 +40,7 @@ bool layer_xattrs_equal(const struct layer_xattrs *a, const struct layer_xattrs 
 /* fd: an open file or directory (no O_PATH). Functions return -errno. */
 int layer_xattrs_read(int fd, enum layer_xattr_form form, struct layer_xattrs *ret);
 int layer_xattrs_write(int fd, const struct layer_xattrs *x); /* into a tree */
-/* Removes from an upper's inode what a layer does not keep. */
+/* Removes from an upper's inode what a layer does not keep, but for the record of its owner. */
 int layer_xattrs_strip(int fd);
 /* 1: the directory is opaque; 0: it is not. */
 int layer_xattr_opaque(int fd);

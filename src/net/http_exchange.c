@@ -357,6 +357,9 @@ static int judge(struct exchange *x, CURLcode code, struct varve_error *err)
 	 * wants no more of a body. */
 	if (code == CURLE_OK || (answer->status >= 400 && code != CURLE_OK))
 		return 0;
+	answer->untrusted = code == CURLE_PEER_FAILED_VERIFICATION ||
+			    code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE ||
+			    code == CURLE_SSL_ISSUER_ERROR;
 	answer->refused = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
 			  code == CURLE_COULDNT_RESOLVE_PROXY;
 	answer->broken = x->stalled || answer->refused || http_cause_is_break(code) ||

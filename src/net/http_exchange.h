@@ -59,6 +59,7 @@ struct http_answer {
 	uint64_t given; /* bytes of the request's body that went to the connection */
 	int64_t retry_after; /* seconds, 0: not told */
 	bool refused; /* no connection at all: dead port, unknown host */
+	bool untrusted; /* TLS is spoken, but the certificate (ours or theirs) will not do */
 	bool broken; /* the connection broke, another may hold */
 };
 

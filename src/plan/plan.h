@@ -20,7 +20,7 @@
 enum { PLAN_FORMAT = 1, PLAN_NONE = -1 };
 /* A member of keys. src/build asserts that it equals LAYER_RULES_VERSION, which this directory may
  * not include. */
-enum { PLAN_LAYER_RULES = 1 };
+enum { PLAN_LAYER_RULES = 2 };
 #define PLAN_EPOCH_DEFAULT INT64_C(315532800) /* 1980-01-01, the oldest date that zip can hold */
 
 /* A source that the chosen images need, resolved to a spec (source/source.h has the members). A
@@ -40,6 +40,7 @@ struct plan_source {
 struct plan_sources {
 	struct plan_source *items; /* in an order in which they can be resolved */
 	size_t count, alloc;
+	bool commands; /* plan_collect_sources: there are steps that run commands */
 };
 
 struct plan_options {
@@ -90,7 +91,9 @@ struct plan_step {
 	int64_t jobs; /* 0: not said */
 	struct plan_ownership *ownership;
 	size_t ownership_count, ownership_alloc;
-	bool ownership_strict;
+	bool ownership_strict; /* a host that cannot keep owners exactly refuses */
+	bool ownership_fast; /* the command need not see owners: not in the key, where it alters
+				bytes the host's way of doing it is (build_look_up) */
 	struct strv scrub; /* patterns, built-in sets already replaced */
 	int64_t epoch;
 };

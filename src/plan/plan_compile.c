@@ -180,6 +180,16 @@ int plan_compile(const struct recipe *recipe, const struct recipe_scope *scope,
 	return 0;
 }
 
+static bool has_commands(const struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->step_count; i++)
+		if (plan->steps[i].action != ACTION_COPY)
+			return true;
+	return false;
+}
+
 int plan_collect_sources(const struct recipe *recipe, const struct recipe_scope *scope,
 			 const struct plan_options *options, struct plan_sources *ret,
 			 struct varve_error *err)
@@ -193,5 +203,6 @@ int plan_collect_sources(const struct recipe *recipe, const struct recipe_scope 
 		return r;
 	*ret = plan->sources;
 	plan->sources = (struct plan_sources){0};
+	ret->commands = has_commands(plan);
 	return 0;
 }

@@ -62,6 +62,7 @@ int compile_ownership(struct compiler *c, const struct recipe_step *from, struct
 	int r = 0;
 
 	ret->ownership_strict = from->ownership_strict;
+	ret->ownership_fast = from->ownership_fast;
 	for (i = 0; r == 0 && i < from->ownership_count; i++) {
 		ret->ownership = array_grow(ret->ownership, ret->ownership_count,
 					    &ret->ownership_alloc, sizeof(*ret->ownership));

@@ -126,7 +126,8 @@ struct recipe_step {
 		jobs; /* value for ${jobs}... and the environment variables MAKEFLAGS etc. */
 	struct recipe_ownership *ownership;
 	size_t ownership_count, ownership_alloc;
-	bool ownership_strict; /* ownership: strict */
+	bool ownership_strict; /* ownership: strict, or an entry of the list */
+	bool ownership_fast; /* likewise */
 	struct recipe_values scrub; /* patterns, or names of built-in sets */
 	struct recipe_value split; /* reserved: refused with a message by this version */
 };

@@ -166,6 +166,15 @@ int check_step(const struct recipe_step *step, struct varve_error *err)
 		r = check_run(step, err);
 	if (r == 0)
 		r = grammar_check_literal(GRAMMAR_ABSOLUTE, &step->to, "a destination", err);
+	if (r == 0 && step->ownership_strict && step->ownership_fast)
+		r = recipe_error(&step->at, err,
+				 "step \"%s\": ownership cannot be both \"strict\" and \"fast\"",
+				 step->name.text);
+	if (r == 0 && step->ownership_fast && step->action == ACTION_COPY)
+		r = recipe_error(
+			&step->at, err,
+			"step \"%s\": \"ownership: fast\" is about commands, and a copy runs none",
+			step->name.text);
 	for (size_t i = 0; r == 0 && i < step->ownership_count; i++)
 		r = check_owner(&step->ownership[i], err);
 	for (size_t i = 0; r == 0 && i < step->scrub.count; i++)

@@ -109,6 +109,20 @@ static int read_argument(const struct node *node, const struct schema_subject *s
 	return schema_value(node, what, &step->argument, err);
 }
 
+/* A word about the step as a whole; false: it is none. */
+static bool read_ownership_word(const struct node *node, struct recipe_step *step)
+{
+	if (node->type != NODE_SCALAR)
+		return false;
+	if (str_equal(node->text, "strict"))
+		step->ownership_strict = true;
+	else if (str_equal(node->text, "fast"))
+		step->ownership_fast = true;
+	else
+		return false;
+	return true;
+}
+
 static int read_ownership(const struct node *node, const struct schema_subject *subject,
 			  void *object, struct varve_error *err)
 {
@@ -117,15 +131,16 @@ static int read_ownership(const struct node *node, const struct schema_subject *
 	const struct schema_subject entry = {label, 0};
 	int r = 0;
 
-	if (node->type == NODE_SCALAR && str_equal(node->text, "strict")) {
-		step->ownership_strict = true;
+	if (read_ownership_word(node, step))
 		return 0;
-	}
 	if (node->type != NODE_LIST)
 		return recipe_error(&node->at, err,
-				    "%s must be \"strict\" or a list of {path, uid, gid, mode}",
+				    "%s must be \"strict\", \"fast\" or a list of {path, uid, gid, "
+				    "mode}",
 				    label);
 	for (size_t i = 0; r == 0 && i < node->count; i++) {
+		if (read_ownership_word(node->members[i].value, step))
+			continue;
 		step->ownership = array_grow(step->ownership, step->ownership_count,
 					     &step->ownership_alloc, sizeof(*step->ownership));
 		r = schema_read(&schema_ownership, &entry, node->members[i].value,

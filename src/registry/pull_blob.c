@@ -40,6 +40,7 @@ struct landing {
 	unsigned whole_answers; /* to requests for a part */
 	unsigned failures; /* in a row */
 	uint64_t best; /* offset at the last failure */
+	int64_t failing_since; /* ms: nothing has come since then */
 	bool pieced; /* the file holds bytes of an earlier process */
 	struct varve_error error; /* why we broke off */
 };
@@ -170,9 +171,11 @@ static int take(void *cookie, const void *data, size_t len)
 				       "the registry sends more than the %" PRIu64
 				       " bytes of the manifest",
 				       l->blob->size);
-	r = len > 0 && pwrite(l->fd, bytes, len, (off_t)l->offset) != (ssize_t)len ? -EIO : 0;
+	if (lseek(l->fd, (off_t)l->offset, SEEK_SET) < 0)
+		return varve_error_set(&l->error, -errno, "write the download");
+	r = fd_write_all(l->fd, bytes, len);
 	if (r < 0)
-		return varve_error_set(&l->error, errno ? -errno : -EIO, "write the download");
+		return varve_error_set(&l->error, r, "write the download");
 	hasher_update(l->hasher, bytes, len);
 	l->offset += len;
 	if (l->offset / WRITEBACK_EVERY != before)
@@ -211,12 +214,16 @@ static bool is_transient(long status)
 /* Waits; false when it has failed too often without getting further. */
 static bool again(struct landing *l, int64_t retry_after)
 {
+	int64_t now = registry_now();
 	unsigned wait;
 
-	if (l->offset >= l->best + PROGRESS)
+	if (l->offset >= l->best + PROGRESS || l->failures == 0) {
 		l->failures = 0;
+		l->failing_since = now;
+	}
 	l->best = l->offset > l->best ? l->offset : l->best;
-	if (++l->failures > FAILURES)
+	if (++l->failures > FAILURES ||
+	    now - l->failing_since >= (int64_t)registry_stall_seconds(l->registry) * 1000)
 		return false;
 	wait = WAIT_MS << (l->failures < 5 ? l->failures - 1 : 4);
 	if (retry_after > 0)
@@ -312,8 +319,9 @@ int pull_blob(struct registry *registry, struct http_client *client, struct plac
 		r = fetch(&l, client, err);
 	if (r == 0)
 		r = place_land(into, l.fd, l.name, &blob->digest, err);
-	atomic_store(done, blob->size);
-	if (r < 0)
+	if (r >= 0)
+		atomic_store(done, blob->size);
+	else
 		varve_error_prefix(err, "blob %s", varve_digest_text(&blob->digest, digest));
 	return r < 0 ? r : 0;
 }

@@ -24,6 +24,15 @@ static bool is_host(const char *text, size_t len)
 	       (len == 9 && strncmp(text, "localhost", 9) == 0);
 }
 
+static bool port_is_possible(const char *name)
+{
+	CLEANUP(free_ptr) char *host = xstrndup(name, strcspn(name, "/"));
+	const char *colon = strrchr(host, ':');
+	unsigned long long port;
+
+	return !colon || strchr(colon, ']') || (str_to_u64(colon + 1, 65535, &port) && port > 0);
+}
+
 static int no_host(const char *text, const char *name, struct varve_error *err)
 {
 	varve_error_set(err, -VARVE_E_USAGE, "\"%.200s\" names no registry: HOST/PATH is needed",
@@ -69,6 +78,8 @@ int reference_parse(const char *text, struct reference *ret, struct varve_error 
 	r = image_name_check(name, err);
 	if (r < 0)
 		return r;
+	if (slash && is_host(name, (size_t)(slash - name)) && !port_is_possible(name))
+		return varve_error_set(err, -VARVE_E_USAGE, "\"%.200s\": ports end at 65535", text);
 	if (!slash || !is_host(name, (size_t)(slash - name)))
 		return no_host(text, name, err);
 	split(name, &reference);

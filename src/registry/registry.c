@@ -149,7 +149,7 @@ static int find_scheme(struct registry *registry, struct varve_error *err)
 		}
 		refused += r < 0 && answer.refused;
 	}
-	if (refused == 2) {
+	if (refused == 2 || answer.untrusted) {
 		varve_error_prefix(err, "%s", registry->name);
 		return r;
 	}
@@ -194,6 +194,9 @@ void registry_close(struct registry *registry)
 {
 	if (!registry)
 		return;
+	for (size_t i = 0; i < registry->warnings.count && registry->settings->notice; i++)
+		registry->settings->notice(registry->settings->cookie, registry->warnings.items[i]);
+	strv_release(&registry->warnings);
 	auth_free(registry->auth);
 	credentials_release(&registry->credentials);
 	http_trust_release(&registry->trust);

@@ -28,7 +28,8 @@ struct registry_settings {
 	unsigned parallel; /* blobs at once per registry; 0: 4 */
 	uint64_t chunk; /* bytes of a piece of an upload; 0: in one body */
 	const volatile sig_atomic_t *stop; /* set: everything ends soon; may be NULL */
-	/* Told from the calling thread only. done and total in bytes. Both may be NULL. */
+	/* Told from the calling thread only. done and total in bytes; notices: warnings that a
+	 * registry sent. Both may be NULL. */
 	void (*progress)(void *cookie, const char *what, uint64_t done, uint64_t total);
 	void (*notice)(void *cookie, const char *text);
 	void *cookie;

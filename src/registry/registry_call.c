@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One request until it has an answer that means something to the caller. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 enum {
 	REDIRECTS = 10,
+	WARNINGS = 16, /* of a registry that are told */
 	RENEWALS = 2, /* of the authorization, for one request */
 	WAIT_MS = 250, /* before the second try; doubles */
 	WAIT_LIMIT_MS = 8000,
@@ -125,6 +127,24 @@ static bool note_reached(struct registry *registry, bool now)
 	registry->reached |= now;
 	(void)pthread_mutex_unlock(&registry->mutex);
 	return before;
+}
+
+/* Warning: 299 - "text" is for people (distribution-spec, "Warnings"). */
+static void keep_warnings(struct registry *registry, const struct http_answer *answer)
+{
+	const char *warning = http_header(&answer->headers, "Warning");
+	CLEANUP(free_ptr) char *text = NULL;
+
+	if (!warning || !str_starts(warning, "299 - \""))
+		return;
+	warning += strlen("299 - \"");
+	text = xstrndup(warning, strcspn(warning, "\""));
+	for (char *c = text; *c; c++)
+		*c = iscntrl((unsigned char)*c) ? ' ' : *c;
+	(void)pthread_mutex_lock(&registry->mutex);
+	if (registry->warnings.count < WARNINGS && !strv_contains(&registry->warnings, text))
+		strv_take(&registry->warnings, steal_ptr(&text));
+	(void)pthread_mutex_unlock(&registry->mutex);
 }
 
 static void keep_pause(const struct attempt *a)
@@ -276,6 +296,7 @@ static int judge(struct attempt *a, const struct http_answer *answer, struct var
 	long status = answer->status;
 
 	(void)note_reached(a->registry, true);
+	keep_warnings(a->registry, answer);
 	if (status == 401 && registry_is_own(a->registry, a->url))
 		return renew(a, answer, err);
 	if (status / 100 == 3 && reading && answer->redirect)

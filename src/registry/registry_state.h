@@ -18,6 +18,7 @@ struct registry {
 	volatile sig_atomic_t abandoned;
 	pthread_mutex_t mutex; /* of what follows */
 	bool reached; /* it has answered once */
+	struct strv warnings; /* it sent, each once; told when it is closed */
 	int64_t paused_until; /* ms: it asked for a pause */
 };
 

@@ -22,35 +22,35 @@ struct sandbox_range {
 	uint32_t count; /* number of ids; id 1 + n inside is first + n outside (0 inside is ours) */
 };
 
+/* What surrounds a command. */
+enum sandbox_isolation {
+	SANDBOX_BWRAP, /* own namespaces of every kind: the only one that is chosen by itself */
+	SANDBOX_CHROOT, /* chroot(2) and a ban on sockets; only asked for by name, only for root */
+	SANDBOX_NONE, /* commands cannot run here: cause says why. Steps without one can. */
+};
+
 struct sandbox_host {
-	enum owner_mode owner; /* how owners are kept here */
+	struct owners
+		owners; /* how owners are kept here; its table is ours, and each worker's a copy */
+	enum sandbox_isolation isolation;
+	bool overlay; /* trees are mounted; false: they are merged by copying (layer_merge) */
+	bool listener; /* commands can be supervised (sandbox_supervise.h) */
 	uid_t uid; /* effective ids outside */
 	gid_t gid;
 	struct sandbox_range uids, gids; /* OWNER_SUBUID only */
-	char *bwrap; /* absolute path */
+	char *bwrap; /* absolute path; SANDBOX_BWRAP only */
 	char *newuidmap, *newgidmap; /* absolute paths; OWNER_SUBUID only */
+	struct varve_error cause; /* why not more than this: of SANDBOX_NONE */
 };
 
-/* Finds out, without forking, how steps can run here: real root -> OWNER_ROOT; newuidmap, newgidmap
- * and
- * >= 65535 ids in /etc/subuid and /etc/subgid (by name or number) -> OWNER_SUBUID; else
- * -VARVE_E_HOST with what is missing and the command that cures it. */
-int sandbox_detect(struct sandbox_host *ret, struct varve_error *err);
+/* Finds out by trying, in children, how commands can run here with a store in the directory
+ * store_dirfd (sandbox_probe.h tells how, and what to keep of it). Never fails: a host where none
+ * can is SANDBOX_NONE. */
+void sandbox_detect(int store_dirfd, struct sandbox_host *ret);
 void sandbox_host_release(struct sandbox_host *host);
-
-/* One row of `varve doctor`. */
-enum sandbox_verdict { SANDBOX_OK, SANDBOX_DEGRADED, SANDBOX_MISSING };
-struct sandbox_finding {
-	char name[32]; /* "user namespaces", "overlay", ... */
-	enum sandbox_verdict verdict;
-	char detail[256]; /* what was found, or what is missing */
-	char cure[256]; /* command or setting; "" when ok */
-};
-enum { SANDBOX_FINDINGS = 16 };
-/* Tries each capability for real on the file system of store_dirfd (unshare, id maps, overlay with
- * whiteout and opaque directory, bubblewrap, listener, free space, user xattrs). Returns the number
- * of rows; never fails. sandbox.md section 6 gives causes and texts. */
-size_t sandbox_examine(int store_dirfd, struct sandbox_finding findings[SANDBOX_FINDINGS]);
+/* What is lost of owners when a command runs here; fast: and it need not see them. */
+enum sandbox_loss { SANDBOX_LOSES_NOTHING, SANDBOX_HIDES_OWNERS, SANDBOX_LOSES_OWNERS };
+enum sandbox_loss sandbox_loss(const struct sandbox_host *host, bool fast);
 
 /* Forks a process that runs fn(cookie) as id 0 of a new user namespace (OWNER_ROOT: of none) and in
  * an own mount namespace with private propagation; its exit status is fn's result (0..255).
@@ -85,6 +85,9 @@ struct sandbox_spec {
 	const char *temporary; /* directory on disk that becomes /tmp; NULL: a tmpfs */
 	bool network; /* true: the host's network, with its resolv.conf */
 	bool terminal; /* keep the controlling terminal (varve run, shell) */
+	bool fast; /* with one id: owners are recorded but not shown (ownership: fast) */
+	bool devices; /* with more ids: devices of layers look like devices, at a cost for each look
+			 at a file; with one they do anyway */
 	uint32_t uid, gid; /* user of the command, inside */
 	const struct strv *groups; /* further group ids as decimal text; may be NULL */
 	const struct strv *argv;
@@ -100,8 +103,9 @@ void sandbox_arguments(const struct sandbox_spec *spec, struct strv *ret_argv);
  * working directory is missing); its message is on stderr_fd. With network the host's
  * /etc/resolv.conf and /etc/hosts are mounted, on empty files that bwrap makes where there are
  * none. Makes the calling process a reaper of orphans and, but for a terminal, the leader of a
- * session. mknod of devices succeeds without effect; capabilities are those of a container, no
- * more. */
+ * session. Capabilities are those of a container, no more. Owners and devices are as with real
+ * root, whatever the host keeps, where it has a listener; without one, devices cannot be made, and
+ * with one id changes of owners are lost. */
 int sandbox_run(const struct sandbox_host *host, const struct sandbox_spec *spec, int stdin_fd,
 		int stdout_fd, int stderr_fd, int *ret_status, struct varve_error *err);
 

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/sandbox_detect.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/fd.h"
-#include "base/process.h"
-#include "sandbox/sandbox.h"
+#include "base/owner_links.h"
+#include "sandbox/sandbox_probe.h"
+#include "sandbox/sandbox_tried.h"
 
-enum { ID_TABLE = 8 << 20 }; /* bytes of /etc/subuid that we read */
+enum { FIRST_FREE = 100000 };
 
 static bool is_owner(const char *owner, const char *name, uid_t uid)
 {
@@ -54,19 +51,6 @@ bool sandbox_subid_find(const char *text, const char *name, uid_t uid, struct sa
 	return true;
 }
 
-uint64_t sandbox_map_size(const char *text)
-{
-	unsigned long inside, outside, count;
-	uint64_t sum = 0;
-
-	for (; text && *text; text = strchr(text, '\n'), text += text ? 1 : 0) {
-		// NOLINTNEXTLINE(cert-err34-c): the kernel wrote it
-		if (sscanf(text, "%lu %lu %lu", &inside, &outside, &count) == 3)
-			sum += count;
-	}
-	return sum;
-}
-
 char *sandbox_user_name(void)
 {
 	const struct passwd *user = getpwuid(geteuid());
@@ -74,107 +58,40 @@ char *sandbox_user_name(void)
 	return user ? xstrdup(user->pw_name) : xasprintf("%u", geteuid());
 }
 
-char *sandbox_subid_cure(const char *name)
+uint32_t sandbox_subid_free(const char *text)
 {
-	return xasprintf("sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s",
-			 name);
+	CLEANUP(free_ptr) char *copy = xstrdup(text);
+	char *rest = copy, *line, *fields[3];
+	unsigned long long first, count, end = FIRST_FREE;
+
+	while ((line = strsep(&rest, "\n")))
+		if (split_line(line, fields) && str_to_u64(fields[1], UINT32_MAX, &first) &&
+		    str_to_u64(fields[2], UINT32_MAX - first, &count) && first + count > end)
+			end = first + count;
+	return (uint32_t)end;
 }
 
-static int find_program(const char *name, const char *package, char **ret, struct varve_error *err)
+char *sandbox_subid_cure(const char *name, uint32_t first)
 {
-	char *path = process_find(name);
+	unsigned long long last = first + 65535ULL;
 
-	if (path) {
-		*ret = path;
-		return 0;
-	}
-	(void)varve_error_set(err, -VARVE_E_HOST,
-			      "%s is not installed; steps cannot run without it", name);
-	varve_error_hint(err, "try: sudo apt-get install %s", package);
-	return -VARVE_E_HOST;
+	return xasprintf("sudo usermod --add-subuids %u-%llu --add-subgids %u-%llu %s", first, last,
+			 first, last, name);
 }
 
-static int find_range(const char *path, const char *name, struct sandbox_range *ret,
-		      struct varve_error *err)
+void sandbox_detect(int store_dirfd, struct sandbox_host *ret)
 {
-	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	CLEANUP(free_ptr) char *cure = NULL;
-	struct sandbox_range range = {0, 0};
-	int r;
+	struct sandbox_tried tried;
 
-	r = fd_read_file(AT_FDCWD, path, ID_TABLE, &text, err);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (sandbox_subid_find(buf_text(&text), name, geteuid(), &range) &&
-	    range.count >= SANDBOX_IDS) {
-		*ret = range;
-		return 0;
-	}
-	cure = sandbox_subid_cure(name);
-	(void)varve_error_set(
-		err, -VARVE_E_HOST,
-		"%s gives %s %u ids; files of an image need %d (this version of varve "
-		"cannot do without)",
-		path, name, range.count, SANDBOX_IDS);
-	varve_error_hint(err, "try: %s", cure);
-	return -VARVE_E_HOST;
-}
-
-/* uid 0 may be that of a namespace with hardly any ids. */
-static int check_root_ids(struct varve_error *err)
-{
-	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	uint64_t size;
-
-	if (fd_read_file(AT_FDCWD, "/proc/self/uid_map", ID_TABLE, &text, NULL) < 0)
-		return 0; /* without /proc later steps say so */
-	size = sandbox_map_size(buf_text(&text));
-	if (size > SANDBOX_IDS)
-		return 0;
-	return varve_error_set(
-		err, -VARVE_E_HOST,
-		"root here is root of a user namespace with %llu ids; files of an image "
-		"need %d\nrun varve outside of it, or map a range of ids into it",
-		(unsigned long long)size, SANDBOX_IDS + 1);
-}
-
-static int detect_subuid(struct sandbox_host *host, struct varve_error *err)
-{
-	CLEANUP(free_ptr) char *name = sandbox_user_name();
-	int r;
-
-	r = find_program("newuidmap", "uidmap", &host->newuidmap, err);
-	if (r == 0)
-		r = find_program("newgidmap", "uidmap", &host->newgidmap, err);
-	if (r == 0)
-		r = find_range("/etc/subuid", name, &host->uids, err);
-	if (r == 0)
-		r = find_range("/etc/subgid", name, &host->gids, err);
-	return r;
-}
-
-int sandbox_detect(struct sandbox_host *ret, struct varve_error *err)
-{
-	struct sandbox_host host = {.owner = OWNER_SUBUID, .uid = geteuid(), .gid = getegid()};
-	int r;
-
-	if (host.uid == 0)
-		host.owner = OWNER_ROOT;
-	r = find_program("bwrap", "bubblewrap", &host.bwrap, err);
-	if (r == 0)
-		r = host.owner == OWNER_ROOT ? check_root_ids(err) : detect_subuid(&host, err);
-	if (r < 0) {
-		sandbox_host_release(&host);
-		return r;
-	}
-	*ret = host;
-	return 0;
+	sandbox_probe(store_dirfd, &tried);
+	sandbox_decide(&tried, ret);
 }
 
 void sandbox_host_release(struct sandbox_host *host)
 {
 	if (!host)
 		return;
+	owner_links_free(host->owners.links);
 	free(host->bwrap);
 	free(host->newuidmap);
 	free(host->newgidmap);

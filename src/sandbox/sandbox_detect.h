@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The pure part of sandbox_detect: reading the host's tables of ids. */
+ * Reading the host's tables of ids. */
 #ifndef SANDBOX_SANDBOX_DETECT_H
 #define SANDBOX_SANDBOX_DETECT_H
 
@@ -16,11 +16,10 @@ enum { SANDBOX_IDS = 65535 }; /* ids besides 0 that a Debian image needs */
  * Lines of another form are skipped, as are ranges that end beyond 32 bits. name may be NULL. */
 bool sandbox_subid_find(const char *text, const char *name, uid_t uid, struct sandbox_range *ret);
 
-/* Sum of the counts of a uid_map (user_namespaces(7)): how many ids this namespace has. */
-uint64_t sandbox_map_size(const char *text);
-
-/* The command that gives ids to the user. Caller frees. */
-char *sandbox_subid_cure(const char *name);
+/* The first id behind all ranges of text, at least 100000 as useradd(8) has it. */
+uint32_t sandbox_subid_free(const char *text);
+/* The command that gives the user 65536 ids from first on. Caller frees. */
+char *sandbox_subid_cure(const char *name, uint32_t first);
 /* Name of our user, or its number as text. Caller frees. */
 char *sandbox_user_name(void);
 

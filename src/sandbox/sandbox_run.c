@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,11 +21,16 @@
 #include "base/strv.h"
 #include "sandbox/sandbox_args.h"
 #include "sandbox/sandbox_filter.h"
+#include "sandbox/supervise.h"
 
 enum { STATUS_TEXT = 4096, LINK_TEXT = 1024, STEP_UMASK = 022, HOST_FILES = 2 };
 
 struct run {
-	int arguments, filter; /* files in memory that bwrap reads */
+	const struct owners *owners;
+	int arguments; /* a file in memory that bwrap reads */
+	int filter; /* another one: a program for bwrap to install; -1: it inherits ours */
+	struct buf program; /* which is this */
+	int listener_read, listener_write; /* a socket that brings the program's listener */
 	int status_read, status_write;
 	int standard[3];
 };
@@ -34,6 +41,9 @@ static void run_release(struct run *run)
 	fd_close(&run->filter);
 	fd_close(&run->status_read);
 	fd_close(&run->status_write);
+	fd_close(&run->listener_read);
+	fd_close(&run->listener_write);
+	buf_release(&run->program);
 }
 
 static int write_arguments(const struct strv *options, int *ret_fd)
@@ -55,7 +65,49 @@ static int write_arguments(const struct strv *options, int *ret_fd)
 	return r;
 }
 
-static int prepare(const struct sandbox_spec *spec, struct run *run, struct varve_error *err)
+enum sandbox_watch sandbox_watch(const struct sandbox_host *host, const struct sandbox_spec *spec)
+{
+	if (!host->listener)
+		return host->owners.mode == OWNER_ONE ? WATCH_FLAT : WATCH_NOTHING;
+	if (host->owners.mode != OWNER_ONE)
+		return spec->devices ? WATCH_SEEN_DEVICES : WATCH_DEVICES;
+	return spec->fast ? WATCH_OWNERS : WATCH_ALL;
+}
+
+enum sandbox_loss sandbox_loss(const struct sandbox_host *host, bool fast)
+{
+	switch (sandbox_watch(host, &(struct sandbox_spec){.fast = fast})) {
+	case WATCH_FLAT:
+		return SANDBOX_LOSES_OWNERS;
+	case WATCH_OWNERS:
+		return SANDBOX_HIDES_OWNERS;
+	case WATCH_NOTHING:
+	case WATCH_DEVICES:
+	case WATCH_SEEN_DEVICES:
+	case WATCH_ALL:
+	case WATCH_KINDS:
+		break;
+	}
+	return SANDBOX_LOSES_NOTHING;
+}
+
+static int prepare_filter(const struct sandbox_host *host, const struct sandbox_spec *spec,
+			  struct run *run, struct varve_error *err)
+{
+	enum sandbox_watch watch = sandbox_watch(host, spec);
+	int ends[2];
+
+	if (!host->listener)
+		return sandbox_filter_open(watch, &run->filter, err);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return varve_error_set(err, -errno, "make a socket");
+	run->listener_read = ends[0];
+	run->listener_write = ends[1];
+	return sandbox_filter_make(watch, 0, &run->program, err);
+}
+
+static int prepare(const struct sandbox_host *host, const struct sandbox_spec *spec,
+		   struct run *run, struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv options = STRV_INIT;
 	int ends[2], r;
@@ -68,26 +120,45 @@ static int prepare(const struct sandbox_spec *spec, struct run *run, struct varv
 		return varve_error_set(err, -errno, "make a pipe");
 	run->status_read = ends[0];
 	run->status_write = ends[1];
-	return sandbox_filter_open(&run->filter, err);
+	return prepare_filter(host, spec, run, err);
+}
+
+/* Runs in the child that becomes bwrap: bwrap's own --seccomp gives no listener. */
+static int install_filter(void *cookie)
+{
+	const struct run *run = cookie;
+	int listener = sandbox_filter_listen(&run->program), r;
+
+	if (listener >= 0) {
+		r = fd_send(run->listener_write, listener);
+		(void)close(listener);
+		listener = r;
+	}
+	errno = -listener;
+	return listener < 0 ? -1 : 0;
 }
 
 static int start(const struct sandbox_host *host, const struct sandbox_spec *spec, struct run *run,
 		 pid_t *ret, struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv argv = STRV_INIT;
-	int keep[] = {run->arguments, run->filter, run->status_write, -1};
+	int keep[] = {run->arguments, run->status_write, run->filter, -1};
 	struct process_spec process = {.stdin_fd = run->standard[0],
 				       .stdout_fd = run->standard[1],
 				       .stderr_fd = run->standard[2],
-				       .keep_fds = keep};
+				       .keep_fds = keep,
+				       .before_exec = run->filter < 0 ? install_filter : NULL,
+				       .cookie = run};
 	mode_t before;
 	int r;
 
 	strv_add(&argv, host->bwrap);
 	strv_addf(&argv, "--args");
 	strv_addf(&argv, "%d", run->arguments);
-	strv_addf(&argv, "--seccomp");
-	strv_addf(&argv, "%d", run->filter);
+	if (run->filter >= 0) {
+		strv_add(&argv, "--seccomp");
+		strv_addf(&argv, "%d", run->filter);
+	}
 	strv_addf(&argv, "--json-status-fd");
 	strv_addf(&argv, "%d", run->status_write);
 	strv_add(&argv, "--");
@@ -116,11 +187,30 @@ static void await_init(long pid)
 		(void)process_wait((pid_t)pid);
 }
 
+static int watch_over(struct run *run, pid_t pid, struct varve_error *err)
+{
+	CLEANUP(fd_close) int listener = -1;
+
+	if (run->filter >= 0)
+		return 0;
+	fd_close(&run->listener_write);
+	listener = fd_receive(run->listener_read);
+	if (listener < 0)
+		return varve_error_set(err, listener, "take over the listener of the sandbox");
+	return supervise(listener, pid, run->owners, err);
+}
+
 static int finish(struct run *run, pid_t pid, int *ret_status, struct varve_error *err)
 {
 	char text[STATUS_TEXT + 1];
 	ssize_t len;
-	int status = process_wait(pid);
+	int status, r = watch_over(run, pid, err);
+
+	if (r < 0)
+		(void)kill(pid, SIGKILL);
+	status = process_wait(pid);
+	if (r < 0)
+		return r;
 
 	if (status < 0)
 		return varve_error_set(err, status, "wait for bwrap");
@@ -192,7 +282,7 @@ static int run_command(const struct sandbox_host *host, const struct sandbox_spe
 	/* bwrap hands every open descriptor on. Kernels before 5.11 lack the flag: then what we
 	 * opened ourselves is close-on-exec all the same. */
 	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
-	r = prepare(spec, run, err);
+	r = prepare(host, spec, run, err);
 	if (r == 0)
 		r = start(host, spec, run, &pid, err);
 	fd_close(&run->status_write);
@@ -203,7 +293,9 @@ static int run_command(const struct sandbox_host *host, const struct sandbox_spe
 int sandbox_run(const struct sandbox_host *host, const struct sandbox_spec *spec, int stdin_fd,
 		int stdout_fd, int stderr_fd, int *ret_status, struct varve_error *err)
 {
-	CLEANUP(run_release) struct run run = {-1, -1, -1, -1, {stdin_fd, stdout_fd, stderr_fd}};
+	CLEANUP(run_release)
+	struct run run = {
+		&host->owners, -1, -1, BUF_INIT, -1, -1, -1, -1, {stdin_fd, stdout_fd, stderr_fd}};
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	CLEANUP(free_ptr) struct sandbox_bind *binds = NULL;
 	struct sandbox_spec full = *spec;

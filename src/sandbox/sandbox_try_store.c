@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -18,12 +18,10 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/tempfile.h"
+#include "sandbox/sandbox_detect.h"
 #include "sandbox/sandbox_place.h"
 
-enum { BLOCK = 4096, DETAIL = 180, NAME = 40 };
-
-static const uint64_t space_low = 4ULL << 30, inodes_low = 100000;
-static const char elsewhere[] = "put the store on a local disk (--store or VARVE_STORE)";
+enum { BLOCK = 4096, NAME = 40 };
 
 struct trees {
 	int lower, upper, work;
@@ -109,9 +107,8 @@ static const char *enter(int dir)
 	return again < 0 || fchdir(again) < 0 ? strerror(errno) : NULL;
 }
 
-int sandbox_try_overlay_inside(void *cookie)
+void sandbox_try_overlay(const struct sandbox_try *try)
 {
-	const struct sandbox_try *try = cookie;
 	CLEANUP(fd_close) int dir = -1;
 	struct varve_error err = {0};
 	char name[NAME];
@@ -123,41 +120,30 @@ int sandbox_try_overlay_inside(void *cookie)
 	if (!wrong)
 		wrong = overlay_here(&err);
 	if (wrong)
-		sandbox_found(try->finding, SANDBOX_MISSING, elsewhere, "%.*s",
-			      (int)strcspn(wrong, "\n"), wrong);
+		(void)snprintf(try->tried->overlay_refused, SANDBOX_WORDS, "%.*s",
+			       (int)strcspn(wrong, "\n"), wrong);
+	try->tried->overlay = !wrong;
 	(void)fd_remove_tree(try->store, name);
-	return wrong ? 1 : 0;
 }
 
-static const struct fs_kind {
-	uint32_t magic;
-	const char *name;
-	const char *wrong; /* NULL: good for a store */
-} fs_kinds[] = {
-	{0xef53, "ext4", NULL},
-	{0x58465342, "xfs", NULL},
-	{0x9123683e, "btrfs", NULL},
-	{0x01021994, "tmpfs", NULL},
-	{0xf2f52010, "f2fs", NULL},
-	{0x2fc12fc1, "zfs", NULL},
-	{0xca451a4e, "bcachefs", NULL},
-	{0x794c7630, "overlayfs", "an overlay cannot lie on another one"},
-	{0x6969, "nfs", "a network file system keeps no owners and whiteouts for us"},
-	{0xff534d42, "cifs", "a network file system keeps no owners and whiteouts for us"},
-	{0x01021997, "9p", "it keeps no owners and whiteouts for us"},
-};
-
-static const struct fs_kind *fs_find(int fd, struct fs_kind *unknown)
+int sandbox_try_chown(int store)
 {
-	struct statfs fs = {0};
-	size_t i;
+	CLEANUP(fd_close) int fd = openat(store, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	if (fstatfs(fd, &fs) == 0)
-		for (i = 0; i < ARRAY_SIZE(fs_kinds); i++)
-			if (fs_kinds[i].magic == (uint32_t)fs.f_type)
-				return &fs_kinds[i];
-	*unknown = (struct fs_kind){(uint32_t)fs.f_type, "unknown", NULL};
-	return unknown;
+	/* Not every file system knows O_TMPFILE; a file in memory shows the map of ids as well. */
+	if (fd < 0)
+		fd = memfd_create("owner", MFD_CLOEXEC);
+	return fchown(fd, SANDBOX_IDS - 1, SANDBOX_IDS - 1) < 0 ? errno : 0;
+}
+
+static int try_whiteout(int store)
+{
+	char name[NAME];
+
+	tempfile_name(name);
+	if (mknodat(store, name, S_IFCHR | 0600, makedev(0, 0)) < 0)
+		return errno;
+	return unlinkat(store, name, 0) < 0 ? errno : 0;
 }
 
 static bool has_reflinks(int dirfd, int from)
@@ -169,49 +155,18 @@ static bool has_reflinks(int dirfd, int from)
 	       fd_write_all(from, block, sizeof(block)) == 0 && ioctl(to.fd, FICLONE, from) == 0;
 }
 
-void sandbox_try_file_system(const struct sandbox_try *try)
+void sandbox_try_files(const struct sandbox_try *try)
 {
 	CLEANUP(tempfile_abort) struct tempfile file = TEMPFILE_INIT;
-	struct varve_error err = {0};
-	struct fs_kind unknown;
-	const struct fs_kind *kind = fs_find(try->store, &unknown);
-	bool reflinks;
+	struct sandbox_tried *tried = try->tried;
+	struct statfs fs = {0};
 
-	if (tempfile_begin(try->store, 0600, &file, &err) < 0) {
-		sandbox_found(try->finding, SANDBOX_MISSING, elsewhere, "%s: %.*s", kind->name,
-			      DETAIL, err.text);
+	(void)fstatfs(try->store, &fs);
+	tried->fs_type = (uint32_t)fs.f_type;
+	tried->files = -tempfile_begin(try->store, 0600, &file, NULL);
+	if (tried->files != 0)
 		return;
-	}
-	if (fsetxattr(file.fd, "user.varve", "y", 1, 0) < 0) {
-		sandbox_found(try->finding, SANDBOX_MISSING, elsewhere,
-			      "%s (0x%x): no user xattrs: %s", kind->name, kind->magic,
-			      strerror(errno));
-		return;
-	}
-	reflinks = has_reflinks(try->store, file.fd);
-	if (kind->wrong)
-		sandbox_found(try->finding, SANDBOX_DEGRADED, elsewhere, "%s: %s", kind->name,
-			      kind->wrong);
-	else
-		sandbox_found(try->finding, SANDBOX_OK, "", "%s (0x%x), user xattrs, %s",
-			      kind->name, kind->magic,
-			      reflinks ? "reflinks" : "no reflinks: files are copied");
-}
-
-void sandbox_try_space(const struct sandbox_try *try)
-{
-	struct statvfs fs;
-	uint64_t space;
-
-	if (fstatvfs(try->store, &fs) < 0) {
-		sandbox_found(try->finding, SANDBOX_DEGRADED, "", "unknown: %s", strerror(errno));
-		return;
-	}
-	space = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (space < space_low || (fs.f_files > 0 && fs.f_favail < inodes_low))
-		sandbox_found(try->finding, SANDBOX_DEGRADED, "varve gc, or a store elsewhere",
-			      "%.1f GiB and %llu inodes; an image easily takes more",
-			      (double)space / (1 << 30), (unsigned long long)fs.f_favail);
-	else
-		sandbox_found(try->finding, SANDBOX_OK, "", "%.1f GiB", (double)space / (1 << 30));
+	tried->xattrs = fsetxattr(file.fd, "user.varve", "y", 1, 0) < 0 ? errno : 0;
+	tried->whiteouts = try_whiteout(try->store);
+	tried->reflinks = has_reflinks(try->store, file.fd);
 }

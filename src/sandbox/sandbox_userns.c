@@ -105,7 +105,7 @@ static int refused(const struct sandbox_host *host, int error, const char *what,
 	struct sandbox_cause cause;
 
 	sandbox_settings_read(&settings);
-	cause = sandbox_cause_find(&settings, error, host->owner == OWNER_ROOT);
+	cause = sandbox_cause_find(&settings, error, host->owners.mode == OWNER_ROOT);
 	(void)varve_error_set(err, -VARVE_E_HOST, "%s: %s: %s", what, strerror(error), cause.why);
 	varve_error_hint(err, "try: %s", cause.cure);
 	return -VARVE_E_HOST;
@@ -151,6 +151,44 @@ static int enter_user_namespace(const struct sandbox_host *host, struct varve_er
 	return r;
 }
 
+static int write_setting(const char *path, const char *text)
+{
+	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
+}
+
+/* Whoever makes a namespace may map his own id to root in it, and no other. */
+static int enter_with_one_id(const struct sandbox_host *host, struct varve_error *err)
+{
+	char uids[ARGUMENT * 2], gids[ARGUMENT * 2];
+	int r;
+
+	(void)snprintf(uids, sizeof(uids), "0 %u 1\n", host->uid);
+	(void)snprintf(gids, sizeof(gids), "0 %u 1\n", host->gid);
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return refused(host, errno, "make a user namespace", err);
+	r = write_setting("/proc/self/setgroups", "deny");
+	if (r == 0 || r == -ENOENT)
+		r = write_setting("/proc/self/uid_map", uids);
+	if (r == 0)
+		r = write_setting("/proc/self/gid_map", gids);
+	return r < 0 ? refused(host, -r, "map an id into a user namespace", err) : 0;
+}
+
+static int enter_namespaces(const struct sandbox_host *host, struct varve_error *err)
+{
+	switch (host->owners.mode) {
+	case OWNER_SUBUID:
+		return enter_user_namespace(host, err);
+	case OWNER_ONE:
+		return enter_with_one_id(host, err);
+	case OWNER_ROOT:
+		break;
+	}
+	return unshare(CLONE_NEWNS) < 0 ? refused(host, errno, "make a mount namespace", err) : 0;
+}
+
 static int become_root(const struct sandbox_host *host, struct varve_error *err)
 {
 	/* Groups from outside would be ids without a name inside, and differ between hosts. */
@@ -165,13 +203,9 @@ static int set_up(const struct sandbox_host *host, struct varve_error *err)
 {
 	int r;
 
-	if (host->owner == OWNER_SUBUID) {
-		r = enter_user_namespace(host, err);
-		if (r < 0)
-			return r;
-	} else if (unshare(CLONE_NEWNS) < 0) {
-		return refused(host, errno, "make a mount namespace", err);
-	}
+	r = enter_namespaces(host, err);
+	if (r < 0)
+		return r;
 	r = become_root(host, err);
 	if (r < 0)
 		return r;

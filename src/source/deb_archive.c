@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/owner.h"
 #include "base/path.h"
 
 enum { DEB_BLOCK = 256 << 10, DEB_CONTROL = 1 << 20 };
@@ -96,6 +97,12 @@ static int open_member(int fd, const char *prefix, struct deb *deb, struct varve
 /* --- unpacking ---------------------------------------------------------------------------------
  */
 
+struct unpack {
+	struct archive *archive;
+	const struct owners *owners;
+	int root;
+};
+
 static int write_file(struct archive *archive, struct archive_entry *entry, int directory,
 		      const char *name)
 {
@@ -145,21 +152,24 @@ static int make_directory(int root, const char *path, int directory)
 }
 
 /* Owner before mode: chown clears the set-id bits. */
-static int set_attributes(struct archive_entry *entry, int directory, const char *name)
+static int set_attributes(const struct unpack *u, struct archive_entry *entry, int directory,
+			  const char *name)
 {
 	struct timespec times[2] = {{.tv_sec = archive_entry_mtime(entry)},
 				    {.tv_sec = archive_entry_mtime(entry)}};
 
-	if (fchownat(directory, name, (uid_t)archive_entry_uid(entry),
-		     (gid_t)archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
+	int r = owner_write(u->owners, directory, name, (uid_t)archive_entry_uid(entry),
+			    (gid_t)archive_entry_gid(entry));
+
+	if (r < 0)
+		return r;
 	if (archive_entry_filetype(entry) != AE_IFLNK &&
 	    fchmodat(directory, name, archive_entry_perm(entry), 0) < 0)
 		return -errno;
 	return utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-static int unpack_other(struct archive *archive, struct archive_entry *entry, int directory,
+static int unpack_other(const struct unpack *u, struct archive_entry *entry, int directory,
 			const char *name)
 {
 	int r;
@@ -168,7 +178,7 @@ static int unpack_other(struct archive *archive, struct archive_entry *entry, in
 		return -errno;
 	switch (archive_entry_filetype(entry)) {
 	case AE_IFREG:
-		r = write_file(archive, entry, directory, name);
+		r = write_file(u->archive, entry, directory, name);
 		break;
 	case AE_IFLNK:
 		r = symlinkat(archive_entry_symlink(entry), directory, name) < 0 ? -errno : 0;
@@ -179,10 +189,10 @@ static int unpack_other(struct archive *archive, struct archive_entry *entry, in
 	default:
 		return -EPERM; /* packages bring no devices */
 	}
-	return r < 0 ? r : set_attributes(entry, directory, name);
+	return r < 0 ? r : set_attributes(u, entry, directory, name);
 }
 
-static int unpack_entry(struct archive *archive, struct archive_entry *entry, int root)
+static int unpack_entry(const struct unpack *u, struct archive_entry *entry)
 {
 	const char *link = archive_entry_hardlink(entry);
 	CLEANUP(free_ptr) char *clean = path_clean(name_of(entry));
@@ -195,27 +205,29 @@ static int unpack_entry(struct archive *archive, struct archive_entry *entry, in
 	if (*clean == '\0')
 		return 0;
 	parent = xstrndup(clean, path_dir_len(clean));
-	directory = path_open_dir_in(root, parent, true);
+	directory = path_open_dir_in(u->root, parent, true);
 	if (directory < 0)
 		return directory;
 	if (link) {
 		if (unlinkat(directory, path_base(clean), 0) < 0 && errno != ENOENT)
 			return -errno;
-		return make_link(root, link, directory, path_base(clean));
+		return make_link(u->root, link, directory, path_base(clean));
 	}
 	if (archive_entry_filetype(entry) != AE_IFDIR)
-		return unpack_other(archive, entry, directory, path_base(clean));
-	r = make_directory(root, clean, directory);
-	return r <= 0 ? r : set_attributes(entry, directory, path_base(clean));
+		return unpack_other(u, entry, directory, path_base(clean));
+	r = make_directory(u->root, clean, directory);
+	return r <= 0 ? r : set_attributes(u, entry, directory, path_base(clean));
 }
 
-int deb_unpack(int fd, int root, struct varve_error *err)
+int deb_unpack(int fd, int root, const struct owners *owners, struct varve_error *err)
 {
 	CLEANUP(deb_release) struct deb deb = {0};
 	struct archive_entry *entry;
+	struct unpack u;
 	int r;
 
 	r = open_member(fd, "data.tar", &deb, err);
+	u = (struct unpack){deb.inner, owners, root};
 	while (r == 0) {
 		int status = archive_read_next_header(deb.inner, &entry);
 
@@ -223,7 +235,7 @@ int deb_unpack(int fd, int root, struct varve_error *err)
 			return 0;
 		if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
 			return failed(deb.inner, "data.tar", err);
-		r = unpack_entry(deb.inner, entry, root);
+		r = unpack_entry(&u, entry);
 		if (r < 0)
 			(void)varve_error_set(err, r, "unpack %s", name_of(entry));
 	}

@@ -9,11 +9,12 @@
 #include <varve/error.h>
 
 struct buf;
+struct owners;
 
 /* Unpacks data.tar below root as dpkg would: directories that are links inside the root (/bin) are
  * followed, owners, modes (set-id bits too), times and hard links are those of the archive. deb is
  * read from its start. */
-int deb_unpack(int deb, int root, struct varve_error *err);
+int deb_unpack(int deb, int root, const struct owners *owners, struct varve_error *err);
 /* The control file's text. */
 int deb_control(int deb, struct buf *ret, struct varve_error *err);
 /* One field of the control file, without its name; nothing is added when it is not there. */

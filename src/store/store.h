@@ -9,11 +9,11 @@
 #include <varve/store.h>
 #include "base/json.h"
 #include "base/owner.h"
+#include "base/strv.h"
 #include "base/sink.h"
 #include "base/tempfile.h"
 
 struct buf;
-struct strv;
 
 /* --- blobs -------------------------------------------------------------------------------------
  */
@@ -79,17 +79,27 @@ int store_note_blob_of_layer(struct varve_store *store, const struct varve_layer
 
 /* --- trees -------------------------------------------------------------------------------------
  */
-/* Opens trees/MODE/DIFFID: descriptor of fs/ and the implied list. -VARVE_E_NOT_FOUND if absent. */
+/* What cannot be said inside a tree lies beside it. */
+struct store_tree_lists {
+	struct strv implied; /* directories that have no entry: layer.h */
+	struct strv links; /* owners that inodes cannot hold: base/owner_links.h */
+};
+#define STORE_TREE_LISTS_INIT                                                                      \
+	{                                                                                          \
+		STRV_INIT, STRV_INIT                                                               \
+	}
+void store_tree_lists_release(struct store_tree_lists *lists);
+/* Opens trees/MODE/DIFFID: descriptor of fs/ and the lists. -VARVE_E_NOT_FOUND if absent. */
 int store_tree_open(struct varve_store *store, enum owner_mode owner,
-		    const struct varve_digest *diff_id, int *ret_fs_fd, struct strv *ret_implied,
-		    struct varve_error *err);
+		    const struct varve_digest *diff_id, int *ret_fs_fd,
+		    struct store_tree_lists *ret, struct varve_error *err);
 bool store_tree_exists(const struct varve_store *store, enum owner_mode owner,
 		       const struct varve_digest *diff_id);
 /* Adopts job_dirfd/name (a directory that is the tree's fs) as the tree; an existing tree wins and
  * ours is left where it is. The tree becomes visible only when whole. */
 int store_tree_adopt(struct varve_store *store, enum owner_mode owner,
 		     const struct varve_digest *diff_id, int job_dirfd, const char *name,
-		     const struct strv *implied, struct varve_error *err);
+		     const struct store_tree_lists *lists, struct varve_error *err);
 
 /* --- work in progress --------------------------------------------------------------------------
  */

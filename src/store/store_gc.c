@@ -80,7 +80,8 @@ static void visit_record(struct gc *gc, const char *dir, const char *name)
 	gc->result.records += drop(gc, dir, name);
 }
 
-static void visit_root(struct gc *gc, const char *dir, const char *name)
+/* What can be made again, or is meant to last so long. */
+static void visit_aging(struct gc *gc, const char *dir, const char *name)
 {
 	if (is_older(gc, dir, name))
 		(void)drop(gc, dir, name);
@@ -179,13 +180,6 @@ static void visit_upload(struct gc *gc, const char *dir, const char *name)
 		(void)drop(gc, dir, name);
 }
 
-/* facts/seen: where a blob was seen long ago is not worth a try. */
-static void visit_seen(struct gc *gc, const char *dir, const char *name)
-{
-	if (is_older(gc, dir, name))
-		(void)drop(gc, dir, name);
-}
-
 /* Nobody else has the store open, so nobody holds them; but the name of lock/store is being waited
  * on. */
 static void visit_lock(struct gc *gc, const char *dir, const char *name)
@@ -198,10 +192,10 @@ static const struct {
 	const char *dir;
 	visit_fn *visit;
 } visits[] = {
-	{"steps", visit_record},  {"roots", visit_root},           {"blobs/sha256", visit_blob},
-	{"trees", visit_mode},    {"facts/blob", visit_blob_fact}, {"logs", visit_log},
-	{"failed", visit_failed}, {"caches", visit_cache},         {"uploads", visit_upload},
-	{"lock", visit_lock},     {"facts/seen", visit_seen},
+	{"steps", visit_record},     {"roots", visit_aging},          {"blobs/sha256", visit_blob},
+	{"trees", visit_mode},       {"facts/blob", visit_blob_fact}, {"logs", visit_log},
+	{"failed", visit_failed},    {"caches", visit_cache},         {"uploads", visit_upload},
+	{"facts/host", visit_aging}, {"facts/seen", visit_aging},     {"lock", visit_lock},
 };
 
 /* --- the whole ---------------------------------------------------------------------------------

@@ -25,7 +25,7 @@
 
 enum {
 	BOOT_ID = 64, /* bytes of a boot id with room */
-	IMPLIED_LIMIT = 64 << 20, /* bytes of an implied file */
+	LIST_LIMIT = 64 << 20, /* bytes of a list */
 	FLUSH_AGE = 60, /* seconds */
 	FLUSH_DIRTY = 64 << 10, /* KiB that the machine may have to write at most */
 	TREE_PATH = VARVE_DIGEST_HEX + 32,
@@ -122,10 +122,16 @@ bool store_tree_exists(const struct varve_store *store, enum owner_mode owner,
 	return fd >= 0;
 }
 
-static int read_implied(int tree, struct strv *ret, struct varve_error *err)
+void store_tree_lists_release(struct store_tree_lists *lists)
+{
+	strv_release(&lists->implied);
+	strv_release(&lists->links);
+}
+
+static int read_list(int tree, const char *name, struct strv *ret, struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	int r = fd_read_file(tree, "implied", IMPLIED_LIMIT, &text, err);
+	int r = fd_read_file(tree, name, LIST_LIMIT, &text, err);
 
 	if (r < 0)
 		return r;
@@ -145,11 +151,23 @@ static int open_fs(int tree)
 	return fd < 0 ? -errno : fd;
 }
 
-int store_tree_open(struct varve_store *store, enum owner_mode owner,
-		    const struct varve_digest *diff_id, int *ret_fs_fd, struct strv *ret_implied,
-		    struct varve_error *err)
+/* Most trees have no owners to tell of, and then no such file. */
+static int read_lists(int tree, struct store_tree_lists *ret, struct varve_error *err)
 {
-	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	int r = read_list(tree, "implied", &ret->implied, err);
+
+	if (r < 0)
+		return r;
+	r = read_list(tree, "links", &ret->links, NULL);
+	return r == 0 || r == -ENOENT ? 0 : varve_error_set(err, r, "read links");
+}
+
+int store_tree_open(struct varve_store *store, enum owner_mode owner,
+		    const struct varve_digest *diff_id, int *ret_fs_fd,
+		    struct store_tree_lists *ret, struct varve_error *err)
+{
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists lists = STORE_TREE_LISTS_INIT;
 	CLEANUP(fd_close) int tree = -1, fs = -1;
 	char path[TREE_PATH];
 	int r;
@@ -161,15 +179,15 @@ int store_tree_open(struct varve_store *store, enum owner_mode owner,
 	if (fs < 0)
 		return varve_error_set(err, fs, "open %s/%s", store->path,
 				       tree_path(owner, diff_id, path));
-	r = read_implied(tree, &implied, err);
+	r = read_lists(tree, &lists, err);
 	if (r < 0) {
 		varve_error_prefix(err, "%s/%s", store->path, tree_path(owner, diff_id, path));
 		return r;
 	}
 	flush(store, tree);
 	*ret_fs_fd = steal_fd(&fs);
-	*ret_implied = implied;
-	implied = (struct strv)STRV_INIT;
+	*ret = lists;
+	lists = (struct store_tree_lists)STORE_TREE_LISTS_INIT;
 	return 0;
 }
 
@@ -184,13 +202,20 @@ static int write_file(int dirfd, const char *name, const char *data, size_t len)
 	return fd < 0 ? -errno : fd_write_all(fd, data, len);
 }
 
-static int write_implied(int tree, const struct strv *implied)
+static int write_list(int tree, const char *name, const struct strv *list)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 
-	for (size_t i = 0; implied && i < implied->count; i++)
-		buf_add(&text, implied->items[i], strlen(implied->items[i]) + 1);
-	return write_file(tree, "implied", text.data, text.len);
+	for (size_t i = 0; i < list->count; i++)
+		buf_add(&text, list->items[i], strlen(list->items[i]) + 1);
+	return write_file(tree, name, text.data, text.len);
+}
+
+static int write_lists(int tree, const struct store_tree_lists *lists)
+{
+	int r = write_list(tree, "implied", &lists->implied);
+
+	return r == 0 && lists->links.count > 0 ? write_list(tree, "links", &lists->links) : r;
 }
 
 /* Where the boot is not known the mark would say nothing: then all is flushed now, whatever it
@@ -204,8 +229,9 @@ static int write_mark(int tree)
 	return write_file(tree, "boot", id, strlen(id));
 }
 
-/* dirfd/assembly = {fs, implied, boot}, fs being what was dirfd/name. */
-static int assemble(int dirfd, const char *assembly, const char *name, const struct strv *implied)
+/* dirfd/assembly = {fs, implied, links, boot}, fs being what was dirfd/name. */
+static int assemble(int dirfd, const char *assembly, const char *name,
+		    const struct store_tree_lists *lists)
 {
 	CLEANUP(fd_close) int tree = -1;
 	int r;
@@ -215,7 +241,7 @@ static int assemble(int dirfd, const char *assembly, const char *name, const str
 	tree = openat(dirfd, assembly, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (tree < 0)
 		return -errno;
-	r = write_implied(tree, implied);
+	r = write_lists(tree, lists);
 	if (r == 0 && renameat(dirfd, name, tree, "fs") < 0)
 		r = -errno;
 	return r < 0 ? r : write_mark(tree);
@@ -267,7 +293,7 @@ static int make_mode_dir(struct varve_store *store, enum owner_mode owner, struc
 /* NOLINTNEXTLINE(readability-function-size): a tree is named by two values, a directory by two. */
 int store_tree_adopt(struct varve_store *store, enum owner_mode owner,
 		     const struct varve_digest *diff_id, int job_dirfd, const char *name,
-		     const struct strv *implied, struct varve_error *err)
+		     const struct store_tree_lists *lists, struct varve_error *err)
 {
 	char path[TREE_PATH], assembly[40];
 	int r;
@@ -279,7 +305,7 @@ int store_tree_adopt(struct varve_store *store, enum owner_mode owner,
 		return r;
 	tempfile_name(assembly);
 	tree_path(owner, diff_id, path);
-	r = assemble(job_dirfd, assembly, name, implied);
+	r = assemble(job_dirfd, assembly, name, lists);
 	if (r == 0)
 		r = publish(store, job_dirfd, assembly, path, err);
 	if (r <= 0)

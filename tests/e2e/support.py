@@ -181,7 +181,7 @@ class Project:
         return self.image(name).layers[step]
 
 
-@pytest.fixture(params=["root", "subuid"])
+@pytest.fixture(params=["root", "subuid", "one"])
 def project(request, as_user):
     """A project of each account that can build."""
     return Project(as_user(request.param))

@@ -160,18 +160,6 @@ def test_a_wrong_date_in_the_environment(own_project):
 
 # --- hosts that cannot ---------------------------------------------------------------------------
 
-def test_an_account_with_one_id_is_told_how_to_get_more(project_of):
-    project = project_of("one")
-    project.recipe([run("step", "true")], sources={"far": {"kind": "url", "href": "http://127.0.0.1:1/x"}},
-                   stages={"other": {"steps": [{"step": "x", "copy": "far", "to": "/x"}]}},
-                   images={"main": {"stage": "main", "name": NAME}, "other": {"stage": "other", "name": "t/o:1"}})
-    result = project.varve("build", "r.yaml", "-i", "main", rc=3)
-    assert "/etc/subuid" in result.stderr and "sudo usermod --add-subuids" in result.stderr
-    assert project.account.name in result.stderr and "127.0.0.1" not in result.stderr
-    assert not list(project.varve.store.glob("blobs/sha256/*")) and not list(project.varve.store.glob("steps/*"))
-    assert result.stdout == "" and len(result.stderr.splitlines()) <= 3
-
-
 def test_an_account_with_one_id_may_plan_and_look(project_of):
     project = project_of("one")
     project.recipe([run("step", "true")])
@@ -179,23 +167,6 @@ def test_an_account_with_one_id_may_plan_and_look(project_of):
     assert project.varve("images", "--json").json() == []
     project.varve("du")
     project.varve("gc")
-
-
-def test_doctor_where_steps_can_run(project):
-    rows = project.varve("doctor", "--json").json()
-    assert rows and {row["verdict"] for row in rows} <= {"ok", "degraded"}
-    assert all(set(row) == {"name", "verdict", "detail", "cure"} for row in rows)
-    assert len(project.varve("doctor").stdout.splitlines()) >= len(rows)
-    assert not list(project.varve.store.glob("tmp/*"))
-
-
-def test_doctor_where_they_cannot(project_of):
-    project = project_of("one")
-    result = project.varve("doctor", "--json", rc=3)
-    rows = result.json()
-    missing = [row for row in rows if row["verdict"] == "missing"]
-    assert missing and all(row["cure"] for row in missing)
-    assert "usermod" in project.varve("doctor", rc=3).stdout
 
 
 def test_no_bubblewrap(own_project, tmp_path):

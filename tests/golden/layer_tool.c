@@ -19,6 +19,8 @@
 #include "base/sink.h"
 #include "base/strv.h"
 
+static const struct owners owners_root = {.mode = OWNER_ROOT};
+
 static int fail(const struct varve_error *err)
 {
 	(void)fprintf(stderr, "layer_tool: %s\n", err->text);
@@ -77,7 +79,7 @@ static int pack_with_threads(struct packing *p, struct varve_layer *ret, struct 
 	if (r < 0)
 		return r;
 	sink_hash_init(&tar, compressor);
-	r = layer_write(p->tree, &p->implied, OWNER_ROOT, &tar.sink, &ret->entry_count, err);
+	r = layer_write(p->tree, &p->implied, &owners_root, &tar.sink, &ret->entry_count, err);
 	ret->diff_id = tar.digest;
 	ret->tar_size = tar.written;
 	ret->blob.digest = blob.digest;
@@ -115,7 +117,7 @@ static int pack(int argc, char **argv)
 	if (r == 0 && p.threads > 0)
 		r = pack_with_threads(&p, &layer, &err);
 	else if (r == 0)
-		r = layer_pack(p.tree, &p.implied, OWNER_ROOT, &p.c, &p.blob.sink, &layer, &err);
+		r = layer_pack(p.tree, &p.implied, &owners_root, &p.c, &p.blob.sink, &layer, &err);
 	if (r < 0)
 		return fail(&err);
 	print_layer(&p, &layer);
@@ -134,7 +136,7 @@ static int apply(char **argv)
 	if (varve_digest_parse(argv[4], &layer.blob.digest) < 0 ||
 	    varve_digest_parse(argv[6], &layer.diff_id) < 0)
 		return 2;
-	if (layer_apply(blob, &layer, tree, OWNER_ROOT, &implied, &err) < 0)
+	if (layer_apply(blob, &layer, tree, &owners_root, &implied, &err) < 0)
 		return fail(&err);
 	print_lines(&implied);
 	return 0;
@@ -146,7 +148,8 @@ static int normalise(char **argv)
 	CLEANUP(strv_release) struct strv lines = STRV_INIT;
 	CLEANUP(fd_close) int upper = open_directory(argv[2]);
 	CLEANUP(fd_close) int lower = str_equal(argv[3], "-") ? -1 : open_directory(argv[3]);
-	const struct layer_rules rules = {.owner = OWNER_ROOT, .epoch = strtoll(argv[4], NULL, 10)};
+	const struct layer_rules rules = {.owners = &owners_root,
+					  .epoch = strtoll(argv[4], NULL, 10)};
 	const struct layer_notices notices = {&lines};
 	struct varve_error err = {.code = 0};
 

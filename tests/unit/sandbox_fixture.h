@@ -26,29 +26,26 @@ struct fixture {
 	int dirfd;
 };
 
-static int nothing(void *cookie)
+static inline void fixture_detect(struct sandbox_host *ret)
 {
-	(void)cookie;
-	return 0;
+	int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	sandbox_detect(tmp, ret);
+	fd_close(&tmp);
 }
 
 /* For main, before the tests: 1 and the reason said in TAP when nothing can run here. */
 static inline int fixture_cannot_run(void)
 {
 	struct sandbox_host host = {0};
-	struct varve_error err = {0};
-	pid_t pid;
-	int r = sandbox_detect(&host, &err);
+	bool can;
 
-	if (r == 0)
-		r = sandbox_spawn(&host, nothing, NULL, -1, &pid, &err);
-	if (r == 0 && process_wait(pid) != 0)
-		r = varve_error_set(&err, -VARVE_E_HOST, "no namespace can be set up here");
+	fixture_detect(&host);
+	can = host.isolation != SANDBOX_NONE;
+	if (!can)
+		printf("1..0 # SKIP %.*s\n", (int)strcspn(host.cause.text, "\n"), host.cause.text);
 	sandbox_host_release(&host);
-	if (r == 0)
-		return 0;
-	printf("1..0 # SKIP %.*s\n", (int)strcspn(err.text, "\n"), err.text);
-	return 1;
+	return can ? 0 : 1;
 }
 
 static inline int fixture_group_setup(void **state)
@@ -56,7 +53,8 @@ static inline int fixture_group_setup(void **state)
 	static struct fixture fixture;
 
 	*state = &fixture;
-	return sandbox_detect(&fixture.host, NULL);
+	fixture_detect(&fixture.host);
+	return 0;
 }
 
 static inline int fixture_group_teardown(void **state)

@@ -11,6 +11,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <cmocka.h>
+#include "base/owner.h"
 #include "scratch.h"
 
 /* --- packages made for the tests
@@ -19,6 +20,8 @@
 enum { STAMP = 1600000000 };
 
 /* One entry of data.tar. */
+static const struct owners owners_root = {.mode = OWNER_ROOT};
+
 struct member {
 	const char *path;
 	mode_t mode; /* with the type; 0: a hard link to target */
@@ -169,7 +172,7 @@ static void test_unpack(void **state)
 				 0);
 		assert_int_equal(fd_mkdir_p(s->fd, "usr/bin", 0755), 0);
 		assert_int_equal(symlinkat("/usr/bin", s->fd, "bin"), 0);
-		if (deb_unpack(deb, s->fd, &err) < 0)
+		if (deb_unpack(deb, s->fd, &owners_root, &err) < 0)
 			fail_msg("%s: %s", compressions[i].suffix, err.text);
 		check_ordinary(s);
 	}
@@ -180,8 +183,8 @@ static void test_unpack_over(void **state)
 {
 	CLEANUP(fd_close) int deb = make_deb(ordinary, &compressions[0]);
 
-	assert_int_equal(deb_unpack(deb, ((struct scratch *)*state)->fd, NULL), 0);
-	assert_int_equal(deb_unpack(deb, ((struct scratch *)*state)->fd, NULL), 0);
+	assert_int_equal(deb_unpack(deb, ((struct scratch *)*state)->fd, &owners_root, NULL), 0);
+	assert_int_equal(deb_unpack(deb, ((struct scratch *)*state)->fd, &owners_root, NULL), 0);
 }
 
 /* --- hostile ones
@@ -234,7 +237,7 @@ static void check_hostile(const struct scratch *s, const struct hostile *h)
 	assert_int_equal(fd_mkdir_p(s->fd, "root", 0755) | fd_mkdir_p(s->fd, "outside", 0755), 0);
 	scratch_write(s, "outside/f", "precious");
 	root = openat(s->fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = deb_unpack(deb, root, &err);
+	r = deb_unpack(deb, root, &owners_root, &err);
 	if ((r < 0) != h->refused)
 		fail_msg("%s: %d %s", h->name, r, err.text);
 	outside = scratch_read(s, "outside/f");
@@ -263,7 +266,7 @@ static void test_cut(void **state)
 		struct varve_error err = {0};
 
 		assert_int_equal(ftruncate(deb, len), 0);
-		if (deb_unpack(deb, s->fd, &err) == 0)
+		if (deb_unpack(deb, s->fd, &owners_root, &err) == 0)
 			fail_msg("taken for whole after %lld of %lld bytes", (long long)len,
 				 (long long)st.st_size);
 		assert_int_not_equal(err.text[0], 0);

@@ -62,7 +62,7 @@ static int apply_as(const struct buf *tar, const struct varve_layer *layer, int 
 	CLEANUP(fd_close) int fd = memfd_create("blob", MFD_CLOEXEC);
 
 	assert_int_equal(fd_write_all(fd, tar->data, tar->len), 0);
-	return layer_apply(fd, layer, tree, OWNER_ROOT, implied, err);
+	return layer_apply(fd, layer, tree, &owners_root, implied, err);
 }
 
 static int apply(const struct buf *tar, int tree, struct strv *implied, struct varve_error *err)
@@ -367,9 +367,9 @@ static void round_trip(void **state)
 	tree_make(from, items);
 	strv_add(&implied, "i");
 	sink_fd_init(&blob, fd);
-	assert_int_equal(layer_pack(from, &implied, OWNER_ROOT, &c, &blob.sink, &layer, NULL), 0);
+	assert_int_equal(layer_pack(from, &implied, &owners_root, &c, &blob.sink, &layer, NULL), 0);
 	assert_int_equal(layer.entry_count, 9);
-	assert_int_equal(layer_apply(fd, &layer, to, OWNER_ROOT, &back, NULL), 0);
+	assert_int_equal(layer_apply(fd, &layer, to, &owners_root, &back, NULL), 0);
 	one = tree_dump(from);
 	two = tree_dump(to);
 	assert_string_equal(one.data, two.data);

@@ -175,7 +175,7 @@ static const struct {
 static void rules_of(struct layer_rules *rules)
 {
 	*rules = (struct layer_rules){
-		.owner = OWNER_ROOT,
+		.owners = &owners_root,
 		.epoch = EPOCH,
 		.scrub = scrub,
 		.mounts = mounts,
@@ -290,12 +290,14 @@ static void xattrs(void **state)
 	tree_make(upper, items);
 	fd = openat(upper, "f", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(fsetxattr(fd, "user.overlay.origin", "1", 1, 0), 0);
-	assert_int_equal(fsetxattr(fd, "user.varve.owner", "1", 1, 0), 0);
+	assert_int_equal(fsetxattr(fd, "user.varve.other", "1", 1, 0), 0);
+	assert_int_equal(fsetxattr(fd, OWNER_XATTR, "1:2", 3, 0), 0);
 	assert_int_equal(fsetxattr(fd, "trusted.t", "1", 1, 0), 0);
 	assert_int_equal(fsetxattr(fd, "user.overlay.overlay.opaque", "y", 1, 0), 0);
 	assert_int_equal(layer_normalise(upper, -1, &rules, NULL, &implied, NULL), 0);
 	n = flistxattr(fd, names, sizeof(names));
-	assert_int_equal(n, strlen("user.mine") + strlen("user.overlay.overlay.opaque") + 2);
+	assert_int_equal(n, strlen("user.mine") + strlen("user.overlay.overlay.opaque") +
+				    strlen(OWNER_XATTR) + 3);
 }
 
 /* The header of a .pyc for a source of 3 bytes. */

@@ -107,7 +107,7 @@ static void fixups(void **state)
 		int r;
 
 		stack_make(*state, &stack, parents[i].items, parents[i].implied);
-		r = layer_parents(stack.trees, TREES, OWNER_ROOT, fixup, &err);
+		r = layer_parents(stack.trees, TREES, &owners_root, fixup, &err);
 		if (r < 0)
 			fail_msg("%s: %s", parents[i].name, err.text);
 		is = tree_dump(fixup);
@@ -130,7 +130,7 @@ static void xattrs_of_parents(void **state)
 
 	need_root();
 	stack_make(*state, &stack, items, implied);
-	assert_int_equal(layer_parents(stack.trees, TREES, OWNER_ROOT, fixup, NULL), 1);
+	assert_int_equal(layer_parents(stack.trees, TREES, &owners_root, fixup, NULL), 1);
 	fd = openat(fixup, "d", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(fgetxattr(fd, "user.k", NULL, 0), 1);
 }

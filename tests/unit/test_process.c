@@ -88,7 +88,7 @@ static void failed_execs_are_reported(void **state)
 	CLEANUP(free_ptr) char *file = xasprintf("%s/not-a-program", s->path);
 	CLEANUP(free_ptr) char *text = xasprintf("start %s: Exec format error", file);
 	const char *argv[] = {"varve-no-such-program", NULL};
-	struct process_spec spec = {argv, NULL, -1, -1, -1, NULL};
+	struct process_spec spec = {argv, NULL, -1, -1, -1, NULL, NULL, NULL};
 	struct varve_error err = {.code = 0};
 	pid_t pid = -7;
 
@@ -221,7 +221,7 @@ static void start_and_die(int write_end)
 {
 	const char *argv[] = {"sleep", "60", NULL};
 	int keep[] = {write_end, -1};
-	struct process_spec spec = {argv, NULL, -1, -1, -1, keep};
+	struct process_spec spec = {argv, NULL, -1, -1, -1, keep, NULL, NULL};
 	pid_t pid;
 
 	if (process_start(&spec, &pid, NULL) < 0)

@@ -126,7 +126,7 @@ static const struct text_case stages_and_images_cases[] = {
 	 "r.yaml:6:24: \"run\" of step \"x\" must be a single value, not a map"},
 	{STEP("step: x, run: [a, b]"), ""},
 	{STEP("step: x, run: y, ownership: lax"),
-	 "r.yaml:6:38: \"ownership\" of step \"x\" must be \"strict\" or a list of {path, uid, "
+	 "r.yaml:6:38: \"ownership\" of step \"x\" must be \"strict\", \"fast\" or a list of {path, uid, "
 	 "gid, mode}"},
 	{STEP("step: x, run: y, ownership: [{uid: 1}]"),
 	 "r.yaml:6:39: \"ownership\" of step \"x\" lacks \"path\""},

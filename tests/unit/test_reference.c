@@ -35,6 +35,7 @@ static const struct {
 	{"example.com/A", "upper case"},
 	{"example.com/a@sha256:12", "no sha256 digest"},
 	{"example.com/a@sha512:" HEX, "no sha256 digest"},
+	{"example.com:99999/a", "65535"},
 	{"example.com/a:", "tag"},
 	{"example.com/../etc", "\"..\""},
 	{"example.com/a b", "a b"},

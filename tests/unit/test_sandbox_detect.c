@@ -67,32 +67,32 @@ static void test_untouched_on_failure(void **state)
 	assert_int_equal(range.count, 8);
 }
 
-static void test_map_size(void **state)
+static void test_cure(void **state)
+{
+	CLEANUP(free_ptr) char *cure = sandbox_subid_cure("ada", 165536);
+
+	(void)state;
+	assert_string_equal(
+		cure, "sudo usermod --add-subuids 165536-231071 --add-subgids 165536-231071 ada");
+}
+
+static void test_first_free(void **state)
 {
 	static const struct {
 		const char *text;
-		uint64_t size;
+		uint32_t first;
 	} cases[] = {
-		{"", 0},
-		{"         0          0 4294967295\n", 4294967295},
-		{"         0       1000          1\n", 1},
-		{"         0       1001          1\n         1     100000      65536\n", 65537},
-		{"nonsense\n", 0},
+		{"", 100000},
+		{"ada:1:5\n", 100000},
+		{"ada:100000:65536\n", 165536},
+		{"bob:200000:65536\nada:100000:65536\n", 265536},
+		{"nonsense\nada:x:5\nada:4294967295:65536\n", 100000},
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(sandbox_map_size(cases[i].text), cases[i].size);
-}
-
-static void test_cure(void **state)
-{
-	CLEANUP(free_ptr) char *cure = sandbox_subid_cure("ada");
-
-	(void)state;
-	assert_string_equal(
-		cure, "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ada");
+		assert_int_equal(sandbox_subid_free(cases[i].text), cases[i].first);
 }
 
 static void test_cause(void **state)
@@ -100,17 +100,28 @@ static void test_cause(void **state)
 	static const struct {
 		struct sandbox_settings settings;
 		int error, is_root;
-		const char *why; /* a part of it */
+		const char *why, *cure; /* a part of each */
 	} cases[] = {
-		{{15000, -1, -1}, EPERM, 0, "seccomp profile"},
-		{{0, -1, -1}, ENOSPC, 0, "user.max_user_namespaces=0"},
-		{{15000, 0, -1}, EPERM, 0, "kernel.unprivileged_userns_clone=0"},
-		{{15000, 1, 1}, EACCES, 0, "AppArmor"},
-		{{15000, 1, 1}, ENOSPC, 0, "nested too deep"},
-		{{15000, 1, 0}, EPERM, 0, "seccomp profile"},
-		{{15000, -1, -1}, ENOSPC, 0, "nested too deep"},
-		{{-1, -1, -1}, EINVAL, 0, "built without"},
-		{{0, 0, 1}, EPERM, 1, "CAP_SYS_ADMIN"},
+		{{15000, -1, -1, 2, false, 0}, EPERM, 0, "seccomp profile", "seccomp=unconfined"},
+		{{0, -1, -1, 0, false, 0}, ENOSPC, 0, "max_user_namespaces=0", "sudo sysctl"},
+		{{15000, 0, -1, 0, false, 0}, EPERM, 0, "userns_clone=0", "userns_clone=1"},
+		{{15000, 1, 1, 0, false, 0}, EACCES, 0, "AppArmor", "--apparmor-profile"},
+		{{15000, 1, 1, 0, false, 0}, ENOSPC, 0, "nested too deep", "max_user_namespaces"},
+		{{15000, 1, 0, 2, false, 0}, EPERM, 0, "seccomp profile", "seccomp=unconfined"},
+		{{15000, -1, -1, 0, false, 0}, ENOSPC, 0, "nested too deep", "outside"},
+		{{15000, -1, -1, 0, false, 0}, EUSERS, 0, "nested too deep", "outside"},
+		{{-1, -1, -1, 0, false, 0}, EINVAL, 0, "built without", "CONFIG_USER_NS"},
+		{{-1, -1, -1, 2, false, 0}, ENOSYS, 0, "built without", "CONFIG_USER_NS"},
+		{{15000, -1, -1, 2, false, SANDBOX_DOCKER}, EPERM, 0, "container", "docker run"},
+		{{15000, -1, -1, 2, false, SANDBOX_PODMAN}, EPERM, 0, "container", "podman run"},
+		{{15000, -1, -1, 2, false, SANDBOX_KUBERNETES}, EPERM, 0, "container", "procMount"},
+		/* AppArmor of the host counts in a container, too. */
+		{{15000, -1, 1, 2, false, SANDBOX_DOCKER}, EACCES, 0, "AppArmor", "profile"},
+		{{15000, -1, -1, 0, true, 0}, EPERM, 0, "chroot", "pivot_root"},
+		{{15000, -1, -1, 0, false, 0}, EPERM, 0, "security module", "policy"},
+		{{15000, -1, -1, 0, false, 0}, EIO, 0, "refuses a user namespace", "root"},
+		{{15000, -1, -1, 0, false, 0}, -1, 0, "refuses a user namespace", "root"},
+		{{0, 0, 1, 0, false, 0}, EPERM, 1, "CAP_SYS_ADMIN", "CAP_SYS_ADMIN"},
 	};
 	size_t i;
 
@@ -119,17 +130,45 @@ static void test_cause(void **state)
 		struct sandbox_cause cause =
 			sandbox_cause_find(&cases[i].settings, cases[i].error, cases[i].is_root);
 
-		if (!strstr(cause.why, cases[i].why) || !*cause.cure)
+		if (!strstr(cause.why, cases[i].why) || !strstr(cause.cure, cases[i].cure))
 			fail_msg("%zu: %s (%s)", i, cause.why, cause.cure);
+	}
+}
+
+static void test_cause_of_bwrap(void **state)
+{
+	static const char proc[] =
+		"bwrap: Can't mount proc on /newroot/proc: Operation not permitted";
+	static const struct {
+		long container;
+		const char *text, *cure; /* a part of it */
+	} cases[] = {
+		{SANDBOX_NO_CONTAINER, proc, "without masks"},
+		{SANDBOX_DOCKER, proc, "systempaths=unconfined"},
+		{SANDBOX_PODMAN, proc, "unmask=ALL"},
+		{SANDBOX_KUBERNETES, proc, "procMount"},
+		{SANDBOX_NO_CONTAINER, "bwrap: Creating new namespace failed",
+		 "seccomp=unconfined"},
+		{SANDBOX_PODMAN, "bwrap: pivot_root: Operation not permitted", "podman run"},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sandbox_settings settings = {15000, -1, -1, 2, false, cases[i].container};
+		const char *cure = sandbox_cause_of_bwrap(&settings, cases[i].text);
+
+		if (!strstr(cure, cases[i].cure))
+			fail_msg("%zu: %s", i, cure);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_subid),    cmocka_unit_test(test_untouched_on_failure),
-		cmocka_unit_test(test_map_size), cmocka_unit_test(test_cure),
-		cmocka_unit_test(test_cause),
+		cmocka_unit_test(test_subid), cmocka_unit_test(test_untouched_on_failure),
+		cmocka_unit_test(test_cure),  cmocka_unit_test(test_first_free),
+		cmocka_unit_test(test_cause), cmocka_unit_test(test_cause_of_bwrap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

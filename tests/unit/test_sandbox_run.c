@@ -1,69 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Commands in a sandbox around an overlay whose programs are the host's. */
-#include "sandbox_fixture.h"
+ * What every command gets, whatever ids the host has. */
+#include "sandbox_scene.h"
 
-#include <errno.h>
-#include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <time.h>
-#include "base/cleanup.h"
-#include "base/strv.h"
 
-enum { OUTPUT = 4096 };
-
-/* What a script sees and leaves behind. */
-struct script_case {
-	const char *what, *script;
-	const char *output; /* NULL: does not matter */
-	const char *workdir;
-	void (*look)(int upper); /* after the command, in the namespace */
-	int status;
-	uint32_t uid, gid;
-	bool network;
-};
-
-struct scene {
-	const struct fixture *fixture;
-	const struct script_case *c;
-	int lower, upper, work, output;
-};
-
-static void look_whiteout(int upper)
+static void look_whiteout(const struct owners *owners, int upper)
 {
 	struct stat st;
 
+	(void)owners;
 	REQUIRE(fstatat(upper, "data/gone", &st, AT_SYMLINK_NOFOLLOW) == 0);
 	REQUIRE(S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0));
 }
 
-static void look_tmp(int upper)
+static void look_tmp(const struct owners *owners, int upper)
 {
 	struct stat st;
 
+	(void)owners;
 	REQUIRE(fstatat(upper, "tmp/file", &st, 0) < 0 && errno == ENOENT);
 	REQUIRE(fstatat(upper, "../tmp/file", &st, 0) == 0);
 }
 
-static void look_late(int upper)
+static void look_late(const struct owners *owners, int upper)
 {
 	struct stat st;
 
+	(void)owners;
 	(void)nanosleep(&(struct timespec){0, 400000000}, NULL);
 	REQUIRE(fstatat(upper, "data/late", &st, 0) < 0 && errno == ENOENT);
 }
 
-static void look_owner(int upper)
+static void look_owner(const struct owners *owners, int upper)
 {
 	struct stat st;
 
 	REQUIRE(fstatat(upper, "data/owned", &st, 0) == 0);
+	REQUIRE(owner_read(owners, upper, "data/owned", &st) == 0);
 	REQUIRE(st.st_uid == 1234 && st.st_gid == 65534);
 }
 
-static void look_mode(int upper)
+static void look_devices(const struct owners *owners, int upper)
 {
 	struct stat st;
 
+	REQUIRE(fstatat(upper, "data/d", &st, 0) == 0 && S_ISREG(st.st_mode));
+	REQUIRE(owner_read(owners, upper, "data/d", &st) == 0);
+	REQUIRE(st.st_mode == (S_IFCHR | 0640) && st.st_rdev == makedev(1, 3));
+	REQUIRE(fstatat(upper, "data/b", &st, 0) == 0);
+	REQUIRE(owner_read(owners, upper, "data/b", &st) == 0);
+	REQUIRE(st.st_mode == (S_IFBLK | 0666) && st.st_rdev == makedev(259, 70000));
+	REQUIRE(fstatat(upper, "data/w", &st, 0) < 0 && errno == ENOENT);
+}
+
+static void look_mode(const struct owners *owners, int upper)
+{
+	struct stat st;
+
+	(void)owners;
 	REQUIRE(fstatat(upper, "data/made", &st, 0) == 0);
 	REQUIRE((st.st_mode & 07777) == 0644);
 }
@@ -105,9 +99,18 @@ static const struct script_case script_cases[] = {
 	{.what = "/run and /dev are there",
 	 .script = "test -d /run && echo x >/dev/null && head -c1 /dev/zero | wc -c",
 	 .output = "1\n"},
-	{.what = "devices are not made",
-	 .script = "mknod /data/c c 1 3 && mknod /data/b b 8 0 && ! test -e /data/c && "
-		   "! test -e /data/b && mknod /data/p p && test -p /data/p"},
+	{.what = "devices are recorded",
+	 .script =
+		 "umask 0; mknod -m 640 /data/c c 1 3 && mknod /data/b b 259 70000 && mknod /data/p p "
+		 "&& test -p /data/p && mv /data/c /data/d && ! mknod /data/d c 1 5 2>/dev/null && "
+		 "! mknod /data/x/y c 1 5 2>/dev/null && ! mknod /data/w c 0 0 2>/dev/null",
+	 .look = look_devices},
+	{.what = "devices are seen",
+	 .devices = true,
+	 .script =
+		 "cd /data; mknod c b 8 1; stat -c '%F %t:%T %u:%g' c; chown 5:6 c; test -b c && stat -c %u:%g c; "
+		 "mkdir t; tar cf - c | tar xf - -C t; test -b t/c && stat -c %u:%g gone t/c",
+	 .output = "block special file 8:1 0:0\n5:6\n0:0\n5:6\n"},
 	{.what = "capabilities",
 	 .script = "grep -E 'Cap(Inh|Prm|Eff|Amb)' /proc/self/status | cut -f2 | sort -u",
 	 .output = "00000000a00425fb\n"},
@@ -118,6 +121,7 @@ static const struct script_case script_cases[] = {
 	 .script = "mount -t tmpfs none /data 2>/dev/null; echo $?",
 	 .output = "32\n"},
 	{.what = "another user",
+	 .own_ids = true,
 	 .uid = 1000,
 	 .gid = 100,
 	 .script = "id -u; id -g; id -G; grep -E 'Cap(Inh|Prm|Eff|Amb)' /proc/self/status | "
@@ -139,115 +143,9 @@ static const struct script_case script_cases[] = {
 	 .output = "1\n"},
 };
 
-static void add_host(struct sandbox_bind *binds, size_t *count)
-{
-	static const char *const dirs[] = {"/usr", "/bin", "/sbin", "/lib", "/lib64"};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(dirs); i++)
-		if (access(dirs[i], F_OK) == 0)
-			binds[(*count)++] = (struct sandbox_bind){dirs[i], dirs[i], false};
-	binds[(*count)++] = (struct sandbox_bind){"/etc", "/copy/etc", false};
-}
-
-static int run_script(const struct scene *scene, const char *root, const char *tmp, int *status,
-		      struct varve_error *err)
-{
-	CLEANUP(strv_release) struct strv argv = STRV_INIT;
-	CLEANUP(strv_release) struct strv environment = STRV_INIT;
-	struct sandbox_bind binds[8];
-	struct sandbox_spec spec = {.root = root,
-				    .binds = binds,
-				    .environment = &environment,
-				    .workdir = scene->c->workdir ? scene->c->workdir : "/",
-				    .temporary = tmp,
-				    .network = scene->c->network,
-				    .uid = scene->c->uid,
-				    .gid = scene->c->gid,
-				    .argv = &argv};
-
-	add_host(binds, &spec.bind_count);
-	strv_add(&environment, "A=1");
-	strv_add(&environment, "EMPTY=");
-	strv_add(&argv, "/bin/sh");
-	strv_add(&argv, "-c");
-	strv_add(&argv, scene->c->script);
-	return sandbox_run(&scene->fixture->host, &spec, -1, scene->output, scene->output, status,
-			   err);
-}
-
-static int play(void *cookie)
-{
-	struct scene *scene = cookie;
-	struct varve_error err = {0};
-	char root[96], tmp[96];
-	int status = -1, r;
-
-	(void)snprintf(root, sizeof(root), "%s/root", scene->fixture->path);
-	(void)snprintf(tmp, sizeof(tmp), "%s/tmp", scene->fixture->path);
-	r = sandbox_overlay(&scene->lower, 1, scene->upper, scene->work, root, &err);
-	if (r == 0)
-		r = run_script(scene, root, tmp, &status, &err);
-	if (r < 0)
-		fprintf(stderr, "%s: %s\n", scene->c->what, err.text);
-	if (r == 0 && scene->c->look)
-		scene->c->look(scene->upper);
-	/* Not even the init of the sandbox is left, which would come to us as an orphan. */
-	REQUIRE(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
-	REQUIRE(sandbox_unmount(root, &err) == 0);
-	return r < 0 ? 99 : status;
-}
-
-static void make_scene(struct scene *scene)
-{
-	int dirfd = scene->fixture->dirfd, data;
-
-	scene->lower = make_directory(dirfd, "lower");
-	scene->upper = make_directory(dirfd, "upper");
-	scene->work = make_directory(dirfd, "work");
-	scene->output = openat(dirfd, "output", O_RDWR | O_CREAT | O_TRUNC, 0600);
-	assert_true(scene->lower >= 0 && scene->upper >= 0 && scene->work >= 0);
-	assert_int_equal(mkdirat(dirfd, "root", 0755), 0);
-	assert_int_equal(mkdirat(dirfd, "tmp", 0755), 0);
-	data = make_directory(scene->lower, "data");
-	assert_int_equal(make_file(data, "gone", "x"), 0);
-	fd_close(&data);
-}
-
-static void close_scene(struct scene *scene)
-{
-	fd_close(&scene->lower);
-	fd_close(&scene->upper);
-	fd_close(&scene->work);
-	fd_close(&scene->output);
-}
-
-static void check_script(struct fixture *fixture, const struct script_case *c)
-{
-	struct scene scene = {.fixture = fixture, .c = c};
-	char text[OUTPUT] = "";
-	int status;
-	ssize_t len;
-
-	make_scene(&scene);
-	status = fixture_inside(fixture, play, &scene);
-	len = pread(scene.output, text, sizeof(text) - 1, 0);
-	text[len < 0 ? 0 : len] = '\0';
-	close_scene(&scene);
-	if (status != c->status || (c->output && strcmp(text, c->output) != 0))
-		fail_msg("%s: status %d, output '%s'", c->what, status, text);
-}
-
 static void test_scripts(void **state)
 {
-	void *fixture = *state;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(script_cases); i++) {
-		assert_int_equal(fixture_setup(&fixture), 0);
-		check_script(fixture, &script_cases[i]);
-		assert_int_equal(fixture_teardown(&fixture), 0);
-	}
+	check_scripts(*state, script_cases, ARRAY_SIZE(script_cases));
 }
 
 /* What bwrap itself cannot do is no failure of the command. */
@@ -260,11 +158,19 @@ static void test_bad_workdir(void **state)
 	check_script(fixture, &c);
 }
 
+/* Last: the host stays so. */
+static void test_scripts_with_one_id(void **state)
+{
+	fixture_use_one_id(*state);
+	check_scripts(*state, script_cases, ARRAY_SIZE(script_cases));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scripts),
 		cmocka_unit_test_setup_teardown(test_bad_workdir, fixture_setup, fixture_teardown),
+		cmocka_unit_test(test_scripts_with_one_id),
 	};
 
 	if (fixture_cannot_run())

@@ -77,7 +77,7 @@ static void test_setup_failure(void **state)
 	};
 	size_t i;
 
-	if (host.owner != OWNER_SUBUID) {
+	if (host.owners.mode != OWNER_SUBUID) {
 		print_message("# not applicable to root\n");
 		return;
 	}

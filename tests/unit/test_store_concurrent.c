@@ -41,7 +41,7 @@ static int write_tree(struct varve_store *store, int n, struct varve_error *err)
 	CLEANUP(free_ptr) char *text = xasprintf("tree %d", n);
 	struct varve_digest diff_id = fixture_digest(text);
 	struct store_job job = STORE_JOB_INIT;
-	struct strv implied = STRV_INIT;
+	struct store_tree_lists implied = STORE_TREE_LISTS_INIT;
 	int r = store_job_begin(store, &job, err);
 
 	if (r == 0 &&

@@ -106,17 +106,17 @@ static void put_root(struct varve_store *store, struct result *result)
 static void put_tree(struct varve_store *store, struct result *result)
 {
 	struct store_job job = STORE_JOB_INIT;
-	struct strv implied = STRV_INIT;
+	struct store_tree_lists implied = STORE_TREE_LISTS_INIT;
 	struct varve_digest diff_id = fixture_digest("d");
 
-	strv_add(&implied, "usr");
+	strv_add(&implied.implied, "usr");
 	result->r = store_job_begin(store, &job, &result->err);
 	if (result->r == 0 && mkdirat(job.dirfd, "upper", 0755) == 0)
 		result->r = store_tree_adopt(store, OWNER_ROOT, &diff_id, job.dirfd, "upper",
 					     &implied, &result->err);
 	if (store_job_remove(store, &job) < 0)
 		result->r = -EIO;
-	strv_release(&implied);
+	store_tree_lists_release(&implied);
 }
 
 static void (*const work[])(struct varve_store *, struct result *) = {

@@ -67,7 +67,7 @@ static void set_image(const struct fixture *f, const char *name, const char *ind
 static void adopt(const struct fixture *f, const struct varve_digest *diff_id)
 {
 	struct store_job job = STORE_JOB_INIT;
-	struct strv implied = STRV_INIT;
+	struct store_tree_lists implied = STORE_TREE_LISTS_INIT;
 
 	assert_int_equal(store_job_begin(f->store, &job, NULL), 0);
 	assert_int_equal(mkdirat(job.dirfd, "upper", 0755), 0);
@@ -236,7 +236,12 @@ static void facts_that_dangle_go(void **state)
 	assert_int_equal(store_note_blob_of_layer(f->store, &kept.layer, "gzip:6", NULL), 0);
 	assert_int_equal(store_note_blob_of_layer(f->store, &gone.layer, "gzip:6", NULL), 0);
 	assert_int_equal(store_fact_write(f->store, "stat-x", "x", 1), 0);
+	assert_int_equal(store_fact_write(f->store, "host/x", "x", 1), 0);
+	assert_int_equal(store_fact_write(f->store, "host/y", "y", 1), 0);
+	fixture_set_age(f, "store/facts/host/y", HOUR + 1);
 	(void)collect(f, (struct store_gc_options){0});
+	assert_true(scratch_exists(f->scratch, "store/facts/host/x"));
+	assert_false(scratch_exists(f->scratch, "store/facts/host/y"));
 	assert_true(scratch_exists(f->scratch, kept_path));
 	assert_false(scratch_exists(f->scratch, gone_path));
 	assert_true(scratch_exists(f->scratch, "store/facts/stat-x"));

@@ -20,7 +20,7 @@ static void make_upper(const struct store_job *job, const char *text)
 	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
 }
 
-static int adopt(const struct fixture *f, const char *text, const struct strv *implied)
+static int adopt(const struct fixture *f, const char *text, const struct store_tree_lists *implied)
 {
 	struct varve_digest diff_id = fixture_digest("diff");
 	struct store_job job = STORE_JOB_INIT;
@@ -38,7 +38,7 @@ static int adopt(const struct fixture *f, const char *text, const struct strv *i
 	return left;
 }
 
-static char *tree_text(const struct fixture *f, struct strv *ret_implied)
+static char *tree_text(const struct fixture *f, struct store_tree_lists *ret_implied)
 {
 	struct varve_digest diff_id = fixture_digest("diff");
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
@@ -61,13 +61,14 @@ static char *tree_file(const char *name)
 static void a_tree_comes_back(void **state)
 {
 	const struct fixture *f = *state;
-	CLEANUP(strv_release) struct strv implied = STRV_INIT, got = STRV_INIT;
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists implied = STORE_TREE_LISTS_INIT, got = STORE_TREE_LISTS_INIT;
 	CLEANUP(free_ptr) char *text = NULL;
 	struct varve_digest diff_id = fixture_digest("diff");
 	int fd = -1;
 
-	strv_add(&implied, "etc");
-	strv_add(&implied, "etc/a dir\nwith a newline");
+	strv_add(&implied.implied, "etc");
+	strv_add(&implied.implied, "etc/a dir\nwith a newline");
 	assert_false(store_tree_exists(f->store, OWNER_ROOT, &diff_id));
 	assert_int_equal(store_tree_open(f->store, OWNER_ROOT, &diff_id, &fd, &got, NULL),
 			 -VARVE_E_NOT_FOUND);
@@ -76,26 +77,28 @@ static void a_tree_comes_back(void **state)
 	assert_false(store_tree_exists(f->store, OWNER_SUBUID, &diff_id));
 	text = tree_text(f, &got);
 	assert_string_equal(text, "one");
-	assert_int_equal(got.count, 2);
-	assert_string_equal(got.items[1], "etc/a dir\nwith a newline");
+	assert_int_equal(got.implied.count, 2);
+	assert_string_equal(got.implied.items[1], "etc/a dir\nwith a newline");
 }
 
 static void nothing_implied(void **state)
 {
 	const struct fixture *f = *state;
-	CLEANUP(strv_release) struct strv none = STRV_INIT, got = STRV_INIT;
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists none = STORE_TREE_LISTS_INIT, got = STORE_TREE_LISTS_INIT;
 	CLEANUP(free_ptr) char *text = NULL;
 
 	assert_false(adopt(f, "one", &none));
 	text = tree_text(f, &got);
 	assert_string_equal(text, "one");
-	assert_int_equal(got.count, 0);
+	assert_int_equal(got.implied.count, 0);
 }
 
 static void the_first_tree_wins_and_ours_stays_where_it_is(void **state)
 {
 	const struct fixture *f = *state;
-	CLEANUP(strv_release) struct strv implied = STRV_INIT, got = STRV_INIT;
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists implied = STORE_TREE_LISTS_INIT, got = STORE_TREE_LISTS_INIT;
 	CLEANUP(free_ptr) char *text = NULL;
 
 	assert_false(adopt(f, "first", &implied));
@@ -108,7 +111,7 @@ static void the_first_tree_wins_and_ours_stays_where_it_is(void **state)
 static void a_failure_puts_ours_back(void **state)
 {
 	const struct fixture *f = *state;
-	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(store_tree_lists_release) struct store_tree_lists implied = STORE_TREE_LISTS_INIT;
 	CLEANUP(free_ptr) char *in_tree = tree_file("");
 	struct varve_digest diff_id = fixture_digest("diff");
 	struct store_job job = STORE_JOB_INIT;
@@ -134,7 +137,8 @@ static void a_failure_puts_ours_back(void **state)
 static void a_tree_of_an_earlier_boot_is_not_trusted(void **state)
 {
 	const struct fixture *f = *state;
-	CLEANUP(strv_release) struct strv implied = STRV_INIT, got = STRV_INIT;
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists implied = STORE_TREE_LISTS_INIT, got = STORE_TREE_LISTS_INIT;
 	CLEANUP(free_ptr) char *boot = tree_file("boot"), *text = NULL;
 	struct varve_digest diff_id = fixture_digest("diff");
 	int fd = -1;
@@ -154,7 +158,8 @@ static void a_tree_of_an_earlier_boot_is_not_trusted(void **state)
 static void a_flushed_tree_is_good_in_every_boot(void **state)
 {
 	const struct fixture *f = *state;
-	CLEANUP(strv_release) struct strv implied = STRV_INIT, got = STRV_INIT;
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists implied = STORE_TREE_LISTS_INIT, got = STORE_TREE_LISTS_INIT;
 	CLEANUP(free_ptr) char *boot = tree_file("boot"), *text = NULL;
 
 	assert_false(adopt(f, "first", &implied));
@@ -167,7 +172,9 @@ static void a_flushed_tree_is_good_in_every_boot(void **state)
 static void an_old_tree_is_flushed_when_opened(void **state)
 {
 	const struct fixture *f = *state;
-	CLEANUP(strv_release) struct strv implied = STRV_INIT, got = STRV_INIT, again = STRV_INIT;
+	CLEANUP(store_tree_lists_release)
+	struct store_tree_lists implied = STORE_TREE_LISTS_INIT, got = STORE_TREE_LISTS_INIT,
+				again = STORE_TREE_LISTS_INIT;
 	CLEANUP(free_ptr) char *boot = tree_file("boot"), *text = NULL, *more = NULL;
 
 	assert_false(adopt(f, "first", &implied));

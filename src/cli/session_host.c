@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What this host can do, tried once per boot and kept in the store's facts:
+ *
+ *	facts/host/HEX = {"surroundings":{...},"tried":{...},"varve-host":1}, canonical
+ *
+ * HEX is over the surroundings. A file that is damaged, or was made for others, counts as absent.
+ */
+#include "cli/session.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "sandbox/sandbox_probe.h"
+#include "sandbox/sandbox_surroundings.h"
+#include "sandbox/sandbox_tried.h"
+
+enum { HOST_FORMAT = 1 };
+
+static bool recall(struct session *session, const json_t *surroundings, struct sandbox_tried *ret)
+{
+	CLEANUP(free_ptr) char *name = sandbox_surroundings_name(surroundings);
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(json_decrefp) json_t *fact = NULL;
+
+	return store_fact_read(session->store, name, &text) == 0 &&
+	       json_parse(buf_text(&text), text.len, name, &fact, NULL) == 0 &&
+	       json_integer_value(json_object_get(fact, "varve-host")) == HOST_FORMAT &&
+	       json_equal(json_object_get(fact, "surroundings"), surroundings) &&
+	       sandbox_tried_from_json(json_object_get(fact, "tried"), ret);
+}
+
+/* A store that cannot be written has its own messages. */
+static void remember(struct session *session, json_t *surroundings,
+		     const struct sandbox_tried *tried)
+{
+	CLEANUP(free_ptr) char *name = sandbox_surroundings_name(surroundings);
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(json_decrefp) json_t *fact = json_object();
+
+	json_set(fact, "varve-host", json_integer(HOST_FORMAT));
+	json_set(fact, "surroundings", json_incref(surroundings));
+	json_set(fact, "tried", sandbox_tried_to_json(tried));
+	json_canonical(fact, &text);
+	(void)store_fact_write(session->store, name, text.data, text.len);
+}
+
+static void set_host(struct session *session, const struct sandbox_tried *tried, bool remembered)
+{
+	if (session->has_host)
+		sandbox_host_release(&session->host);
+	sandbox_decide(tried, &session->host);
+	session->has_host = true;
+	session->host_remembered = remembered;
+	session->build.host = &session->host;
+}
+
+static void probe(struct session *session, json_t *surroundings, struct sandbox_tried *tried)
+{
+	sandbox_probe(store_dirfd(session->store), tried);
+	remember(session, surroundings, tried);
+	set_host(session, tried, false);
+}
+
+void session_probe_host(struct session *session, struct sandbox_tried *ret)
+{
+	CLEANUP(json_decrefp)
+	json_t *surroundings = sandbox_surroundings(store_dirfd(session->store));
+
+	probe(session, surroundings, ret);
+}
+
+void session_find_host(struct session *session)
+{
+	CLEANUP(json_decrefp) json_t *surroundings = NULL;
+	struct sandbox_tried tried;
+
+	if (session->has_host)
+		return;
+	surroundings = sandbox_surroundings(store_dirfd(session->store));
+	if (recall(session, surroundings, &tried))
+		set_host(session, &tried, true);
+	else
+		probe(session, surroundings, &tried);
+}
+
+/* Where they agree a command that failed would fail again. */
+static bool agree(const struct sandbox_host *a, const struct sandbox_host *b)
+{
+	return a->isolation == b->isolation && a->owners.mode == b->owners.mode &&
+	       a->owners.file_whiteouts == b->owners.file_whiteouts && a->overlay == b->overlay &&
+	       a->listener == b->listener && a->uids.first == b->uids.first &&
+	       a->gids.first == b->gids.first && str_equal(a->bwrap, b->bwrap);
+}
+
+bool session_doubt_host(struct session *session)
+{
+	CLEANUP(sandbox_host_release) struct sandbox_host before = {0};
+	struct sandbox_tried tried;
+
+	if (!session->has_host || !session->host_remembered)
+		return false;
+	before = session->host;
+	session->has_host = false;
+	session_probe_host(session, &tried);
+	return !agree(&before, &session->host);
+}
+
+int session_need_host(struct session *session, struct varve_error *err)
+{
+	session_find_host(session);
+	/* Since then something may have been cured that the surroundings do not show. */
+	if (session->host.isolation == SANDBOX_NONE)
+		(void)session_doubt_host(session);
+	if (session->host.isolation != SANDBOX_NONE)
+		return 0;
+	if (err)
+		*err = session->host.cause;
+	return session->host.cause.code;
+}
