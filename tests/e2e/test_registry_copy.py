@@ -47,8 +47,8 @@ def places(bed):  # noqa: F811
 TRANSPORTS = ["docker", "oci", "oci-archive", "dir", "store"]
 
 
-@pytest.mark.parametrize("target", TRANSPORTS)
-@pytest.mark.parametrize("source", TRANSPORTS)
+@pytest.mark.parametrize("source, target", [("docker", one) for one in TRANSPORTS] + [(one, "docker") for one in TRANSPORTS[1:]] + [
+    pytest.param(one, other, marks=pytest.mark.slow) for one in TRANSPORTS[1:] for other in TRANSPORTS[1:]])
 def test_bytes_are_moved_as_they_are(bed, places, source, target):  # noqa: F811
     bed.image([5000, 6000], compressed=True)
     bed.varve("copy", bed.source, places.name(source, "a"))

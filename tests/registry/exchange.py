@@ -303,7 +303,7 @@ class Listener(http.server.ThreadingHTTPServer):
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.context:
             request.settimeout(30)
-            request = self.context.wrap_socket(request, server_side=True)
+            request = self.speak_tls(request)
         with self.lock:
             self.open.add(request)
         try:
@@ -313,6 +313,20 @@ class Listener(http.server.ThreadingHTTPServer):
                 self.open.discard(request)
             if self.context:
                 request.close()
+
+    def speak_tls(self, request):
+        """A refusal is seen as what it is: closed at once, the system would throw it away with what came after it."""
+        plain = request.dup()
+        try:
+            return self.context.wrap_socket(request, server_side=True)
+        except OSError:
+            plain.shutdown(socket.SHUT_WR)
+            plain.settimeout(1)
+            while plain.recv(BLOCK):
+                pass
+            raise
+        finally:
+            plain.close()
 
     def shutdown_request(self, request):
         try:
