@@ -60,6 +60,8 @@ int owner_read(const struct owners *owners, int dirfd, const char *name, struct 
 	}
 	path = path_of(dirfd, name);
 	r = owner_record_get(path, false, &record);
+	if (r == 0 && record.device && record.rdev != 0)
+		owner_links_note_device(owners->links);
 	if (r == 0)
 		owner_record_apply(&record, owners->mode, st);
 	return r;

@@ -98,7 +98,7 @@ static bool trees_are_here(struct build *build, const struct varve_layer *layers
 	if (!build->host)
 		return false;
 	for (i = 0; i < count; i++)
-		if (!store_tree_exists(build->store, build->host->owners.mode, &layers[i].diff_id))
+		if (!store_tree_exists(build->store, &build->host->owners, &layers[i].diff_id))
 			return false;
 	return true;
 }

@@ -54,11 +54,12 @@ static int open_stack(struct visit *visit, struct step_stack *ret, struct varve_
 	if (ret->trees[ret->count].tree < 0)
 		return varve_error_set(err, -errno, "open %s", enter->failed);
 	ret->trees[ret->count].implied = &ret->lists[ret->count].implied;
+	ret->trees[ret->count].owners = &visit->build->host->owners;
 	ret->count++;
 	return 0;
 }
 
-static int mount_view(struct visit *visit, struct step *step, struct varve_error *err)
+static int make_view(struct visit *visit, struct step *step, struct varve_error *err)
 {
 	CLEANUP(step_stack_release) struct step_stack stack = {0};
 	CLEANUP(fd_close) int upper = -1;
@@ -72,12 +73,13 @@ static int mount_view(struct visit *visit, struct step *step, struct varve_error
 	work = openat(step->job.dirfd, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = open_stack(visit, &stack, err);
 	if (r == 0)
-		r = step_stack_mount(&stack, &visit->build->host->owners, step->job.path,
-				     &(struct step_place){"root", upper, work}, err);
+		r = step_stack_show(&stack, visit->build->host, step->job.path,
+				    &(struct step_place){"root", upper, work}, err);
 	if (r < 0)
 		return r;
 	step->root = path_join(step->job.path, "root");
 	strv_add(&step->views, step->root);
+	step->devices = step_stack_has_devices(&stack);
 	return 0;
 }
 
@@ -116,11 +118,13 @@ static int run_in_view(struct visit *visit, struct step *step, int *ret_status,
 		.workdir = enter->workdir && *enter->workdir ? enter->workdir : "/",
 		.temporary = temporary,
 		.network = enter->network,
+		.devices = step->devices,
 		.terminal = enter->terminal,
 		.uid = user.uid,
 		.gid = user.gid,
 		.groups = &user.groups,
 		.argv = enter->argv,
+		.copy = step_bind_copy,
 	};
 	r = sandbox_run(visit->build->host, &spec, enter->terminal ? STDIN_FILENO : -1,
 			enter->output, enter->output, ret_status, err);
@@ -143,7 +147,7 @@ static int visit_main(void *cookie)
 	if (r == 0)
 		r = store_job_begin(visit->build->store, &step.job, &err);
 	if (r == 0)
-		r = mount_view(visit, &step, &err);
+		r = make_view(visit, &step, &err);
 	if (r == 0)
 		r = run_in_view(visit, &step, &status, &err);
 	/* As a shell says it. */

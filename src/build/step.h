@@ -2,7 +2,8 @@
  * Making one step's layer. Everything here runs inside the step's worker process: id 0 of its user
  * namespace (or real root), with a mount namespace of its own.
  *
- *	trees below -> overlay -> action fills upper -> layer_normalise -> blob, tree, record */
+ *	trees below -> view (mounted or merged) -> action fills upper -> layer_normalise -> blob,
+ *	tree, record */
 #ifndef BUILD_STEP_H
 #define BUILD_STEP_H
 
@@ -16,11 +17,13 @@ struct step {
 	char *name; /* "stage/step" */
 	struct store_job job; /* upper, work, tmp, mount points lie in its directory */
 	int upper; /* descriptor of job/upper */
-	char *root; /* path of job/root: the merged view while it is mounted */
+	char *root; /* path of job/root: the merged view while it is there */
+	struct layer_touch *touch; /* of a merged view: tells what the command changed; or NULL */
 	int output; /* where the command's output goes; borrowed */
 	struct strv notices; /* to be told at the end */
 	struct strv mounts; /* clean paths in the image that were mounted on */
-	struct strv views; /* paths outside that are mounted now: unmounted before removal */
+	struct strv views; /* paths outside that are views now */
+	bool devices; /* there are some in what its command sees, or it will make some */
 };
 
 /* The directory stack of a chain of layers, opened. */
@@ -33,24 +36,33 @@ struct step_stack {
 int step_stack_open(struct build *build, const struct varve_layer *layers, size_t count,
 		    struct step_stack *ret, struct varve_error *err);
 void step_stack_release(struct step_stack *stack);
+bool step_stack_has_devices(const struct step_stack *stack);
 /* The owners that the inodes of a tree cannot hold, for the list beside it. */
 int step_links_list(const struct build *build, int tree, struct strv *ret, struct varve_error *err);
 /* The layers of a chain that ends in step (PLAN_NONE: none), bottom first; empty ones left out. */
 size_t step_chain_layers(const struct build *build, int step, struct varve_layer *ret);
-/* Where a view is mounted, and what takes its changes. */
+/* Where a view is made, and what takes its changes. */
 struct step_place {
-	const char *name; /* directory that is made in the work directory; NAME.fixup beside it */
-	int upper, work; /* descriptors; both -1: read-only */
+	const char *name; /* made in the work directory; NAME.fixup beside it */
+	int upper, work; /* descriptors of job/upper and job/work. work -1: read-only; then, with an
+			    upper, only names that it has need be there */
 };
-/* Mounts the stack as one view at job_path/NAME; job_path/NAME.fixup is used where parents need it.
- */
-int step_stack_mount(const struct step_stack *stack, const struct owners *owners,
-		     const char *job_path, const struct step_place *place, struct varve_error *err);
-/* The chain that ends in step number top, opened and mounted in the work directory. ret_stack (may
- * be NULL) keeps the opened trees. */
+/* Shows the stack as one view at job_path/NAME. With overlay it is mounted (job_path/NAME.fixup is
+ * used where parents need it), and upper takes the changes. Without, it is merged: a read-only one
+ * of links into the trees; else upper itself becomes a copy of it, and NAME leads there. */
+int step_stack_show(const struct step_stack *stack, const struct sandbox_host *host,
+		    const char *job_path, const struct step_place *place, struct varve_error *err);
+/* The chain that ends in step number top, opened and shown in the work directory. ret_stack (may be
+ * NULL) keeps the opened trees. */
 int step_view(struct step *step, int top, const struct step_place *place,
 	      struct step_stack *ret_stack, struct varve_error *err);
-void step_unview(struct step *step); /* unmounts all views */
+/* Unmounts or removes all views; what upper holds stays. */
+void step_unview(struct step *step);
+/* For a command that changes the view "root": around its making and its run. With overlay they do
+ * nothing: the kernel sorts out what is changed. */
+int step_touch_prepare(struct step *step, struct varve_error *err);
+int step_touch_begin(struct step *step, struct varve_error *err);
+int step_touch_end(struct step *step, struct varve_error *err);
 
 /* The three actions: fill step->upper. The sandboxed ones mount and unmount the view themselves. */
 int step_run(struct step *step, struct varve_error *err);
@@ -59,6 +71,9 @@ int step_install(struct step *step, struct varve_error *err);
 
 /* A command in the step's view: binds, environment and so on are the caller's. */
 int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err);
+
+/* tree_copy for a sandbox without mounts. */
+sandbox_copy step_bind_copy;
 
 /* What a step yields. */
 struct step_result {

@@ -35,8 +35,15 @@ static const char install_script[] =
 	"left=$(dpkg --audit)\n"
 	"[ -z \"$left\" ] || { echo \"$left\"; exit 1; }\n";
 
-/* No service is started while an image is built. */
-static const char policy_script[] = "#!/bin/sh\nexit 101\n";
+/* What scripts find there, and the layer does not: no service is started while an image is built,
+ * and a mail server asks this file for the sandbox's host name where no resolver knows it. */
+static const struct stand_in {
+	const char *name, *target, *text;
+	mode_t mode;
+} stand_ins[] = {
+	{"policy-rc.d", "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0755},
+	{"hostname", "/etc/hostname", "build\n", 0644},
+};
 
 /* Debian keeps /bin and the like as links into /usr; before base-files of Debian 13 no package
  * brought them, whoever made the root had to. */
@@ -140,17 +147,17 @@ static int make_batches(struct step *step, const struct lock_source *source, boo
 	return r;
 }
 
-static int write_policy(struct step *step, struct mounts *mounts, struct varve_error *err)
+static int write_stand_in(struct step *step, const struct stand_in *file, struct mounts *mounts,
+			  struct varve_error *err)
 {
-	CLEANUP(free_ptr) char *path = path_join(step->job.path, "policy-rc.d");
+	CLEANUP(free_ptr) char *path = path_join(step->job.path, file->name);
 	int r;
 
-	r = tempfile_write(step->job.dirfd, "policy-rc.d", policy_script, strlen(policy_script),
-			   false, err);
-	if (r == 0 && fchmodat(step->job.dirfd, "policy-rc.d", 0755, 0) < 0)
+	r = tempfile_write(step->job.dirfd, file->name, file->text, strlen(file->text), false, err);
+	if (r == 0 && fchmodat(step->job.dirfd, file->name, file->mode, 0) < 0)
 		r = varve_error_set(err, -errno, "chmod %s", path);
 	if (r == 0)
-		mounts_add(mounts, path, "/usr/sbin/policy-rc.d", false);
+		mounts_add(mounts, path, file->target, false);
 	return r;
 }
 
@@ -159,13 +166,14 @@ static int prepare(struct step *step, bool bootstrapped, const struct lock_sourc
 {
 	CLEANUP(free_ptr) char *path = NULL;
 	bool is_file;
+	size_t i;
 	int r;
 
 	r = mounts_content(step, &step->plan->from, "debs", &path, &is_file, err);
 	if (r == 0 && bootstrapped)
 		r = bootstrap(step, source, err);
-	if (r == 0)
-		r = write_policy(step, mounts, err);
+	for (i = 0; i < ARRAY_SIZE(stand_ins) && r == 0; i++)
+		r = write_stand_in(step, &stand_ins[i], mounts, err);
 	if (r == 0)
 		mounts_add(mounts, path, "/run/varve/debs", false);
 	return r;

@@ -13,7 +13,9 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/owner_links.h"
 #include "base/path.h"
+#include "layer/layer_touch.h"
 
 static int make_directory(const struct step *step, const char *name, mode_t mode,
 			  struct varve_error *err)
@@ -56,6 +58,48 @@ static int act(struct step *step, struct varve_error *err)
 	return varve_error_set(err, -EINVAL, "unknown action");
 }
 
+static const char devices_notice[] =
+	"the step makes devices: it ran a second time so that its commands see them as devices";
+
+/* With one id commands see devices anyway; a copy runs none. */
+static bool missed_devices(const struct step *step)
+{
+	const struct owners *owners = &step->build->host->owners;
+
+	return step->plan->action != ACTION_COPY && owners->mode != OWNER_ONE && !step->devices &&
+	       owner_links_has_devices(owners->links);
+}
+
+static int start_anew(struct step *step, struct varve_error *err)
+{
+	step_unview(step);
+	layer_touch_freep(&step->touch);
+	fd_close(&step->upper);
+	free_ptr(&step->root);
+	strv_release(&step->mounts);
+	(void)store_job_remove(step->build->store, &step->job);
+	step->job = (struct store_job)STORE_JOB_INIT;
+	return prepare(step, err);
+}
+
+/* To show devices as such costs a step each look at a file, and hardly any step meets one: the step
+ * that makes one without is done again, whatever became of it. */
+static int act_seeing_devices(struct step *step, struct varve_error *err)
+{
+	int r;
+
+	owner_links_forget_devices(step->build->host->owners.links);
+	r = act(step, err);
+	if (!missed_devices(step))
+		return r;
+	step->devices = true;
+	strv_add(&step->notices, devices_notice);
+	if (err)
+		*err = (struct varve_error){0};
+	r = start_anew(step, err);
+	return r < 0 ? r : act(step, err);
+}
+
 /* What the diff compares with: the merged view below, read-only; for a copy the skeleton of parents
  * that it made; -1 where nothing is below. */
 static int open_lower(struct step *step, int *ret, struct varve_error *err)
@@ -67,8 +111,8 @@ static int open_lower(struct step *step, int *ret, struct varve_error *err)
 		if (step->plan->below == PLAN_NONE)
 			return 0;
 		name = "lower";
-		r = step_view(step, step->plan->below, &(struct step_place){name, -1, -1}, NULL,
-			      err);
+		r = step_view(step, step->plan->below, &(struct step_place){name, step->upper, -1},
+			      NULL, err);
 		if (r < 0)
 			return r;
 	}
@@ -171,13 +215,15 @@ static int finish(struct step *step, struct varve_layer *ret, struct varve_error
 	int r;
 
 	r = normalise(step, &lists.implied, err);
+	owner_links_forget_devices(step->build->host->owners.links);
 	if (r == 0)
 		r = pack(step, &lists.implied, ret, err);
+	lists.devices = owner_links_has_devices(step->build->host->owners.links);
 	if (r == 0)
 		r = step_links_list(step->build, step->upper, &lists.links, err);
 	if (r == 0 && ret->entry_count > 0)
-		r = store_tree_adopt(step->build->store, step->build->host->owners.mode,
-				     &ret->diff_id, step->job.dirfd, "upper", &lists, err);
+		r = store_tree_adopt(step->build->store, &step->build->host->owners, &ret->diff_id,
+				     step->job.dirfd, "upper", &lists, err);
 	if (r == 0)
 		r = write_record(step, ret, err);
 	return r;
@@ -200,6 +246,7 @@ static void keep_failed(struct step *step)
 static void step_release(struct step *step)
 {
 	step_unview(step);
+	layer_touch_freep(&step->touch);
 	free(step->root);
 	free(step->name);
 	fd_close(&step->upper);
@@ -263,7 +310,7 @@ int step_make(struct build *build, int index, int output, struct step_result *re
 		if (trust_in(&step) == LAYER_LOST)
 			strv_add(&step.notices, lost_notice);
 		r = prepare(&step, err);
-		if (r == 0 && (r = act(&step, err)) == -VARVE_E_STEP)
+		if (r == 0 && (r = act_seeing_devices(&step, err)) == -VARVE_E_STEP)
 			keep_failed(&step);
 		if (r == 0) {
 			build_tell(build, VARVE_EVENT_LAYER, step.name, NULL);

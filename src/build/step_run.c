@@ -17,7 +17,7 @@
 #include "build/mounts.h"
 #include "build/user.h"
 
-static int mount_root(struct step *step, struct varve_error *err)
+static int make_root(struct step *step, struct varve_error *err)
 {
 	CLEANUP(fd_close) int work = -1;
 	int r;
@@ -25,8 +25,12 @@ static int mount_root(struct step *step, struct varve_error *err)
 	work = openat(step->job.dirfd, "work", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (work < 0)
 		return varve_error_set(err, -errno, "open %s/work", step->job.path);
-	r = step_view(step, step->plan->below, &(struct step_place){"root", step->upper, work},
-		      NULL, err);
+	r = step_touch_prepare(step, err);
+	if (r == 0)
+		r = step_view(step, step->plan->below,
+			      &(struct step_place){"root", step->upper, work}, NULL, err);
+	if (r == 0)
+		r = step_touch_begin(step, err);
 	if (r == 0)
 		step->root = path_join(step->job.path, "root");
 	return r;
@@ -80,28 +84,32 @@ int step_command(struct step *step, const struct sandbox_spec *spec, struct varv
 	CLEANUP(free_ptr) char *temporary = path_join(step->job.path, "tmp");
 	CLEANUP(user_release) struct user user = {0};
 	struct sandbox_spec full = *spec;
-	int status, r;
+	int status, ended, r;
 
-	r = mount_root(step, err);
+	r = make_root(step, err);
 	if (r < 0)
 		return r;
 	r = user_find(step->root, step->plan->user, &user, err);
 	if (r == 0) {
 		full.root = step->root;
 		full.fast = step->plan->ownership_fast;
+		full.devices = step->devices;
 		full.temporary = temporary;
 		full.uid = user.uid;
 		full.gid = user.gid;
 		full.groups = &user.groups;
+		full.copy = step_bind_copy;
 		note_mounts(step, &full);
 		r = sandbox_run(step->build->host, &full, -1, step->output, step->output, &status,
 				err);
 		r = r < 0 ? command_explain(&full, r, err) : r;
 	}
+	/* Also of a step that failed: its changes can be looked at. */
+	ended = r == 0 ? step_touch_end(step, err) : 0;
 	if (r == 0 && status != 0)
 		r = failed(status, err);
 	step_unview(step);
-	return r;
+	return r < 0 ? r : ended;
 }
 
 /* Environment of the process: keyed and unkeyed together. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The trees of a chain of layers, opened, unpacked where they are missing, and mounted as one view.
- */
+ * The trees of a chain of layers: opened, unpacked where they are missing. */
 #include "build/step.h"
 
 #include <errno.h>
@@ -27,6 +26,16 @@ void step_stack_release(struct step_stack *stack)
 	free(stack->trees);
 	free(stack->lists);
 	*stack = (struct step_stack){0};
+}
+
+bool step_stack_has_devices(const struct step_stack *stack)
+{
+	size_t i;
+
+	for (i = 0; i < stack->count; i++)
+		if (stack->lists[i].devices)
+			return true;
+	return false;
 }
 
 size_t step_chain_layers(const struct build *build, int step, struct varve_layer *ret)
@@ -75,6 +84,7 @@ static int unpack(struct build *build, const struct varve_layer *layer, struct v
 	r = store_job_begin(build->store, &job, err);
 	if (r < 0)
 		return r;
+	owner_links_forget_devices(build->host->owners.links);
 	r = varve_store_open_blob(build->store, &layer->blob.digest, &blob, err);
 	if (r == 0 && mkdirat(job.dirfd, "fs", 0755) < 0)
 		r = varve_error_set(err, -errno, "make %s/fs", job.path);
@@ -82,11 +92,12 @@ static int unpack(struct build *build, const struct varve_layer *layer, struct v
 		r = varve_error_set(err, -errno, "open %s/fs", job.path);
 	if (r == 0)
 		r = layer_apply(blob, layer, tree, &build->host->owners, &lists.implied, err);
+	lists.devices = owner_links_has_devices(build->host->owners.links);
 	if (r == 0)
 		r = step_links_list(build, tree, &lists.links, err);
 	if (r == 0)
-		r = store_tree_adopt(build->store, build->host->owners.mode, &layer->diff_id,
-				     job.dirfd, "fs", &lists, err);
+		r = store_tree_adopt(build->store, &build->host->owners, &layer->diff_id, job.dirfd,
+				     "fs", &lists, err);
 	(void)store_job_remove(build->store, &job);
 	return r;
 }
@@ -99,7 +110,7 @@ static int open_tree(struct build *build, const struct varve_layer *layer, int *
 	char name[80], hex[VARVE_DIGEST_HEX];
 	int r;
 
-	r = store_tree_open(build->store, build->host->owners.mode, &layer->diff_id, ret, ret_lists,
+	r = store_tree_open(build->store, &build->host->owners, &layer->diff_id, ret, ret_lists,
 			    err);
 	if (r != -VARVE_E_NOT_FOUND)
 		return r;
@@ -107,15 +118,15 @@ static int open_tree(struct build *build, const struct varve_layer *layer, int *
 	r = store_lock(build->store, name, true, true, &lock, err);
 	if (r < 0)
 		return r;
-	r = store_tree_open(build->store, build->host->owners.mode, &layer->diff_id, ret, ret_lists,
+	r = store_tree_open(build->store, &build->host->owners, &layer->diff_id, ret, ret_lists,
 			    err);
 	if (r != -VARVE_E_NOT_FOUND)
 		return r;
 	r = unpack(build, layer, err);
 	if (r < 0)
 		return r;
-	return store_tree_open(build->store, build->host->owners.mode, &layer->diff_id, ret,
-			       ret_lists, err);
+	return store_tree_open(build->store, &build->host->owners, &layer->diff_id, ret, ret_lists,
+			       err);
 }
 
 int step_stack_open(struct build *build, const struct varve_layer *layers, size_t count,
@@ -137,83 +148,8 @@ int step_stack_open(struct build *build, const struct varve_layer *layers, size_
 			return r;
 		}
 		ret->trees[i].implied = &ret->lists[i].implied;
+		ret->trees[i].owners = &build->host->owners;
 		ret->count++;
 	}
 	return 0;
-}
-
-/* The directories that the overlay would show wrongly, as one more tree on top. Returns its
- * descriptor, or -1 with *ret_error 0 where none is needed. */
-static int open_fixup(const struct step_stack *stack, const struct owners *owners, const char *path,
-		      int *ret_error, struct varve_error *err)
-{
-	CLEANUP(fd_close) int fixup = -1;
-	int r;
-
-	*ret_error = 0;
-	if (stack->count < 2)
-		return -1;
-	if (mkdir(path, 0755) < 0 || (fixup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
-		*ret_error = varve_error_set(err, -errno, "make %s", path);
-		return -1;
-	}
-	r = layer_parents(stack->trees, stack->count, owners, fixup, err);
-	if (r < 0)
-		*ret_error = r;
-	return r > 0 ? steal_fd(&fixup) : -1;
-}
-
-int step_stack_mount(const struct step_stack *stack, const struct owners *owners,
-		     const char *job_path, const struct step_place *place, struct varve_error *err)
-{
-	CLEANUP(free_ptr) char *target = path_join(job_path, place->name);
-	CLEANUP(free_ptr) char *fixup_path = xasprintf("%s.fixup", target);
-	CLEANUP(free_ptr) int *lowers = xcalloc(stack->count + 1, sizeof(*lowers));
-	CLEANUP(fd_close) int fixup = -1;
-	size_t count = 0, i;
-	int r;
-
-	if (mkdir(target, 0755) < 0)
-		return varve_error_set(err, -errno, "make %s", target);
-	fixup = open_fixup(stack, owners, fixup_path, &r, err);
-	if (r < 0)
-		return r;
-	if (fixup >= 0)
-		lowers[count++] = fixup;
-	for (i = stack->count; i-- > 0;)
-		lowers[count++] = stack->trees[i].tree;
-	return sandbox_overlay(lowers, count, place->upper, place->work, target, err);
-}
-
-int step_view(struct step *step, int top, const struct step_place *place,
-	      struct step_stack *ret_stack, struct varve_error *err)
-{
-	CLEANUP(step_stack_release) struct step_stack stack = {0};
-	CLEANUP(free_ptr) struct varve_layer *layers = NULL;
-	size_t count;
-	int r;
-
-	layers = xcalloc(step->build->plan->step_count + 1, sizeof(*layers));
-	count = step_chain_layers(step->build, top, layers);
-	r = step_stack_open(step->build, layers, count, &stack, err);
-	if (r == 0)
-		r = step_stack_mount(&stack, &step->build->host->owners, step->job.path, place,
-				     err);
-	if (r < 0)
-		return r;
-	strv_take(&step->views, path_join(step->job.path, place->name));
-	if (ret_stack) {
-		*ret_stack = stack;
-		stack = (struct step_stack){0};
-	}
-	return 0;
-}
-
-void step_unview(struct step *step)
-{
-	size_t i;
-
-	for (i = step->views.count; i-- > 0;)
-		(void)sandbox_unmount(step->views.items[i], NULL);
-	strv_release(&step->views);
 }

@@ -6,21 +6,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <stdio.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "layer/layer_copy.h"
 
-enum { COPY_DEPTH = 512, COPY_XATTR = 64 << 10 };
+enum { COPY_DEPTH = 512 };
 
-/* A file with several names that was copied already. */
+/* A file with several names that was copied already. In a view of links every file has several. */
 struct linked {
 	dev_t dev;
 	ino_t ino;
@@ -31,8 +31,7 @@ struct copy {
 	const struct owners *owners;
 	const struct strv *exclude;
 	int top; /* of the copy; link targets are relative to it */
-	struct linked *links;
-	size_t link_count, link_alloc;
+	void *links; /* tsearch(3) tree of struct linked */
 	unsigned depth;
 	struct varve_error *err;
 };
@@ -46,13 +45,24 @@ struct item {
 
 static int copy_entry(struct copy *copy, const struct item *item);
 
+static int compare_linked(const void *a, const void *b)
+{
+	const struct linked *x = a, *y = b;
+
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+static void free_linked(void *linked)
+{
+	free(((struct linked *)linked)->path);
+	free(linked);
+}
+
 static void copy_release(struct copy *copy)
 {
-	size_t i;
-
-	for (i = 0; i < copy->link_count; i++)
-		free(copy->links[i].path);
-	free(copy->links);
+	tdestroy(copy->links, free_linked);
 	fd_close(&copy->top);
 }
 
@@ -74,103 +84,17 @@ static bool is_excluded(const struct copy *copy, const char *path)
 	return false;
 }
 
-/* Overlay's own attributes are the kernel's business, and owners are given on their own. */
-static bool is_content_xattr(const char *name)
+static struct layer_copy copy_of(const struct copy *copy, const struct item *item)
 {
-	return !str_starts(name, "user.overlay.") && !str_starts(name, "trusted.") &&
-	       strcmp(name, "security.selinux") != 0 && strcmp(name, OWNER_XATTR) != 0;
-}
-
-static int copy_xattrs(int from, int to)
-{
-	char names[4096], value[COPY_XATTR];
-	ssize_t len = flistxattr(from, names, sizeof(names)), size;
-	char *name;
-
-	if (len < 0)
-		return errno == ENOTSUP ? 0 : -errno;
-	for (name = names; name < names + len; name += strlen(name) + 1) {
-		if (!is_content_xattr(name))
-			continue;
-		size = fgetxattr(from, name, value, sizeof(value));
-		if (size < 0 || fsetxattr(to, name, value, (size_t)size, 0) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-/* Owner first: chown clears set-id bits and capabilities. Times last. */
-static int copy_attributes(const struct copy *copy, const struct item *item, const struct stat *st,
-			   int from, int to)
-{
-	const struct timespec times[2] = {st->st_mtim, st->st_mtim};
-	int r = owner_write(copy->owners, item->to, item->to_name, st->st_uid, st->st_gid);
-
-	if (r == 0 && fchmod(to, st->st_mode & 07777) < 0)
-		r = -errno;
-	if (r == 0)
-		r = copy_xattrs(from, to);
-	if (r == 0 && futimens(to, times) < 0)
-		r = -errno;
-	return r;
-}
-
-static int copy_file(const struct copy *copy, const struct item *item, const struct stat *st)
-{
-	CLEANUP(fd_close)
-	int in = openat(item->from, item->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	CLEANUP(fd_close) int out = -1;
-	int r;
-
-	if (in < 0)
-		return -errno;
-	out = openat(item->to, item->to_name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		     0600);
-	if (out < 0)
-		return -errno;
-	r = fd_copy(in, out, (uint64_t)st->st_size);
-	return r < 0 ? r : copy_attributes(copy, item, st, in, out);
-}
-
-static int copy_symlink(const struct item *item)
-{
-	char target[4096];
-	ssize_t len = readlinkat(item->from, item->name, target, sizeof(target) - 1);
-
-	if (len < 0)
-		return -errno;
-	target[len] = '\0';
-	return symlinkat(target, item->to, item->to_name) < 0 ? -errno : 0;
-}
-
-static int make_other(const struct item *item, const struct stat *st)
-{
-	switch (st->st_mode & S_IFMT) {
-	case S_IFLNK:
-		return copy_symlink(item);
-	case S_IFIFO:
-		return mkfifoat(item->to, item->to_name, 0600) < 0 ? -errno : 0;
-	default:
-		return owner_make_device(item->to, item->to_name, st->st_mode, st->st_rdev);
-	}
-}
-
-static int copy_other(const struct copy *copy, const struct item *item, const struct stat *st)
-{
-	const struct timespec times[2] = {st->st_mtim, st->st_mtim};
-	int r;
-
-	if (S_ISSOCK(st->st_mode))
-		return 0; /* no content of a layer */
-	r = make_other(item, st);
-	if (r == 0)
-		r = owner_write(copy->owners, item->to, item->to_name, st->st_uid, st->st_gid);
-	if (r == 0 && !S_ISLNK(st->st_mode) &&
-	    fchmodat(item->to, item->to_name, st->st_mode & 07777, 0) < 0)
-		r = -errno;
-	if (r == 0 && utimensat(item->to, item->to_name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		r = -errno;
-	return r;
+	return (struct layer_copy){
+		.owners = copy->owners,
+		.from_form = LAYER_XATTR_TREE,
+		.to_form = LAYER_XATTR_TREE,
+		.from = item->from,
+		.to = item->to,
+		.name = item->name,
+		.to_name = item->to_name,
+	};
 }
 
 static int not_dot(const struct dirent *entry)
@@ -208,6 +132,7 @@ static int copy_content(struct copy *copy, int from, int to, const char *path)
 
 static int copy_directory(struct copy *copy, const struct item *item, const struct stat *st)
 {
+	const struct layer_copy attributes = copy_of(copy, item);
 	CLEANUP(fd_close)
 	int in = openat(item->from, item->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CLEANUP(fd_close) int out = -1;
@@ -219,33 +144,33 @@ static int copy_directory(struct copy *copy, const struct item *item, const stru
 	if (out < 0)
 		return -errno;
 	r = copy_content(copy, in, out, item->path);
-	return r < 0 ? r : copy_attributes(copy, item, st, in, out);
+	return r < 0 ? r : layer_copy_directory(&attributes, st);
 }
 
 /* 1: the file is another name of one that was copied, and is linked now. */
 static int copy_link(struct copy *copy, const struct item *item, const struct stat *st)
 {
-	struct linked *link;
-	size_t i;
+	struct linked *made, **found;
 
 	if (st->st_nlink < 2)
 		return 0;
-	for (i = 0; i < copy->link_count; i++) {
-		link = &copy->links[i];
-		if (link->dev == st->st_dev && link->ino == st->st_ino)
-			return linkat(copy->top, link->path, item->to, item->to_name, 0) < 0
-				       ? -errno
-				       : 1;
+	made = xcalloc(1, sizeof(*made));
+	made->dev = st->st_dev;
+	made->ino = st->st_ino;
+	found = tsearch(made, &copy->links, compare_linked);
+	if (!found)
+		abort();
+	if (*found == made) {
+		made->path = xstrdup(item->path);
+		return 0;
 	}
-	copy->links =
-		array_grow(copy->links, copy->link_count, &copy->link_alloc, sizeof(*copy->links));
-	copy->links[copy->link_count++] =
-		(struct linked){.dev = st->st_dev, .ino = st->st_ino, .path = xstrdup(item->path)};
-	return 0;
+	free(made);
+	return linkat(copy->top, (*found)->path, item->to, item->to_name, 0) < 0 ? -errno : 1;
 }
 
 static int copy_entry(struct copy *copy, const struct item *item)
 {
+	const struct layer_copy file = copy_of(copy, item);
 	struct stat st;
 	int r;
 
@@ -257,7 +182,7 @@ static int copy_entry(struct copy *copy, const struct item *item)
 	else if (S_ISDIR(st.st_mode))
 		return copy_directory(copy, item, &st);
 	else if ((r = copy_link(copy, item, &st)) == 0)
-		r = S_ISREG(st.st_mode) ? copy_file(copy, item, &st) : copy_other(copy, item, &st);
+		r = layer_copy_file(&file, &st);
 	if (r < 0 && copy->err && copy->err->code == 0)
 		return varve_error_set(copy->err, r, "copy %s", item->path);
 	return r < 0 ? r : 0;
@@ -270,6 +195,7 @@ static int copy_into(struct copy *copy, int from_dir, const char *from_name)
 	return in < 0 ? -errno : copy_content(copy, in, copy->top, "");
 }
 
+/* NOLINTNEXTLINE(readability-function-size): two places, of two values each */
 int tree_copy(const struct owners *owners, int from_dir, const char *from_name, int to_dir,
 	      const char *to_name, const struct strv *exclude, struct varve_error *err)
 {
@@ -301,4 +227,10 @@ int tree_copy(const struct owners *owners, int from_dir, const char *from_name, 
 		r = copy_directory(&copy, &(struct item){from_dir, to_dir, from_name, to_name, ""},
 				   &st);
 	return r < 0 && err && err->code == 0 ? varve_error_set(err, r, "copy %s", from_name) : r;
+}
+
+int step_bind_copy(const struct owners *owners, const char *source, int to_dir, const char *to_name,
+		   struct varve_error *err)
+{
+	return tree_copy(owners, AT_FDCWD, source, to_dir, to_name, NULL, err);
 }

@@ -35,6 +35,12 @@ const struct cli_option cli_progress_options[] = {
 	{0},
 };
 
+const struct cli_option cli_isolation_options[] = {
+	{"isolation", 0, CLI_TEXT, AT(isolation), "KIND",
+	 "what surrounds commands: bwrap (default) or chroot, for root in a container"},
+	{0},
+};
+
 const struct cli_option cli_build_options[] = {
 	{"output", 'o', CLI_LIST, AT(outputs), "TARGET",
 	 "also write the images to oci:DIR[:NAME], oci-archive:FILE, docker-archive:FILE or dir:DIR"},
@@ -180,9 +186,9 @@ static const struct cli_command build_command = {
 	.summary = "build a recipe's images",
 	.detail = "Prints the digest and the name of each image. The images lie in the store;\n"
 		  "-o writes them out as well.",
-	.options = GROUPS(cli_build_options, cli_cache_options, cli_recipe_options,
-			  cli_source_options, cli_transfer_options, cli_registry_options,
-			  cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_build_options, cli_cache_options, cli_isolation_options,
+			  cli_recipe_options, cli_source_options, cli_transfer_options,
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command plan_command = {
 	.name = "plan",
 	.arguments = "RECIPE",
@@ -244,7 +250,7 @@ static const struct cli_command run_command = {
 	.rest_is_command = true,
 	.run = cmd_run,
 	.summary = "run a command in an image; its changes are thrown away",
-	.options = GROUPS(cli_run_options, cli_store_options)};
+	.options = GROUPS(cli_run_options, cli_isolation_options, cli_store_options)};
 static const struct cli_command shell_command = {
 	.name = "shell",
 	.arguments = "RECIPE [STAGE/]STEP [COMMAND...]",
@@ -254,8 +260,8 @@ static const struct cli_command shell_command = {
 	.rest_is_command = true,
 	.run = cmd_shell,
 	.summary = "a shell in the file system below a step, or after a failed one",
-	.options = GROUPS(cli_shell_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_shell_options, cli_isolation_options, cli_recipe_options,
+			  cli_source_options, cli_progress_options, cli_store_options)};
 static const struct cli_command validate_command = {
 	.name = "validate",
 	.arguments = "IMAGE|RECIPE",
@@ -265,7 +271,8 @@ static const struct cli_command validate_command = {
 	.summary = "run the recipe's checks inside an image; exit 1 when one fails",
 	.detail = "An image carries its checks. With a recipe all its images in the store\n"
 		  "are checked.",
-	.options = GROUPS(cli_json_options, cli_recipe_options, cli_store_options)};
+	.options = GROUPS(cli_json_options, cli_isolation_options, cli_recipe_options,
+			  cli_store_options)};
 static const struct cli_command gc_command = {
 	.name = "gc",
 	.arguments = "",
@@ -368,6 +375,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "failed",
 					    "help",
 					    "image",
+					    "isolation",
 					    "jobs",
 					    "json",
 					    "keep",

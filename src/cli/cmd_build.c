@@ -181,18 +181,34 @@ static int build_all(struct session *session, struct shared_cache *cache,
 	return r;
 }
 
+/* Said once, by who is not surrounded as usual. */
+static void tell_isolation(const struct session *session)
+{
+	if (session->host.isolation == SANDBOX_CHROOT)
+		build_tell(
+			&session->build, VARVE_EVENT_NOTICE, NULL,
+			"--isolation chroot: commands have no pid, ipc, uts, mount or network "
+			"namespace of their own and no /proc; they can see and stop processes of "
+			"this host");
+}
+
 /* A host that cannot run commands is told so before anything is downloaded, unless all that is left
  * to do needs none. */
 static int check_host(struct session *session, struct varve_error *err)
 {
 	size_t i;
+	int r;
 
 	for (i = 0; i < session->plan->step_count; i++) {
 		if (session->build.known[i].known || session->options.expect_cached)
 			continue;
 		session_find_host(session);
-		if (session->plan->steps[i].action != ACTION_COPY)
-			return session_need_host(session, err);
+		if (session->plan->steps[i].action == ACTION_COPY)
+			continue;
+		r = session_need_host(session, err);
+		if (r == 0)
+			tell_isolation(session);
+		return r;
 	}
 	return 0;
 }

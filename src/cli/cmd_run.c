@@ -54,7 +54,21 @@ static int add_bind(struct binds *binds, const char *text, struct varve_error *e
 	return 0;
 }
 
-static int collect_binds(const struct strv *texts, struct binds *ret, struct varve_error *err)
+/* In a chroot a volume is a copy, and a directory of the host is not moved away for a writable one.
+ */
+static int check_writable(const struct session *session, const struct sandbox_bind *bind,
+			  struct varve_error *err)
+{
+	if (session->host.isolation != SANDBOX_CHROOT || !bind->writable)
+		return 0;
+	return varve_error_set(err, -VARVE_E_USAGE,
+			       "--volume %s:%s: --isolation chroot can only give a copy: write "
+			       "%s:%s:ro",
+			       bind->source, bind->target, bind->source, bind->target);
+}
+
+static int collect_binds(const struct session *session, const struct strv *texts, struct binds *ret,
+			 struct varve_error *err)
 {
 	size_t i;
 	int r;
@@ -62,6 +76,8 @@ static int collect_binds(const struct strv *texts, struct binds *ret, struct var
 	ret->items = xcalloc(texts->count + 1, sizeof(*ret->items));
 	for (i = 0; i < texts->count; i++) {
 		r = add_bind(ret, texts->items[i], err);
+		if (r == 0)
+			r = check_writable(session, &ret->items[i], err);
 		if (r < 0)
 			return r;
 	}
@@ -133,6 +149,6 @@ int cmd_run(struct cli *cli, struct varve_error *err)
 	if (r == 0)
 		r = image_open(session.store, cli->arguments.items[0], &image, err);
 	if (r == 0)
-		r = collect_binds(&cli->values.mounts, &binds, err);
+		r = collect_binds(&session, &cli->values.mounts, &binds, err);
 	return r < 0 ? r : run_in(&session, &image, &binds, err);
 }

@@ -158,6 +158,17 @@ static int read_options(struct session *session, struct varve_error *err)
 	return r;
 }
 
+/* The usual places are of no use to an account without a home, or with a read-only one. */
+static int explain_store(int r, struct varve_error *err)
+{
+	if (r != -EROFS && r != -EACCES && r != -EPERM)
+		return r;
+	varve_error_hint(err, "name a directory that can be written with --store or VARVE_STORE");
+	if (err)
+		err->code = -VARVE_E_HOST;
+	return -VARVE_E_HOST;
+}
+
 static int open_store(struct session *session, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *path = NULL;
@@ -172,7 +183,17 @@ static int open_store(struct session *session, struct varve_error *err)
 		path = xstrdup(setting);
 	else
 		r = varve_store_default_path(&path, err);
-	return r < 0 ? r : varve_store_open(path, &session->store, err);
+	if (r == 0)
+		r = explain_store(varve_store_open(path, &session->store, err), err);
+	return r;
+}
+
+static int check_isolation(const char *isolation, struct varve_error *err)
+{
+	if (!isolation || strcmp(isolation, "bwrap") == 0 || strcmp(isolation, "chroot") == 0)
+		return 0;
+	return varve_error_set(err, -VARVE_E_USAGE, "--isolation %s: bwrap or chroot is needed",
+			       isolation);
 }
 
 int session_open_store(struct session *session, struct cli *cli, struct varve_error *err)
@@ -180,7 +201,9 @@ int session_open_store(struct session *session, struct cli *cli, struct varve_er
 	int r;
 
 	*session = (struct session){.cli = cli, .lock = LOCK_INIT, .cache = session->cache};
-	r = settings_read(&session->config, err);
+	r = check_isolation(cli->values.isolation, err);
+	if (r == 0)
+		r = settings_read(&session->config, err);
 	if (r == 0)
 		r = open_store(session, err);
 	if (r == 0)

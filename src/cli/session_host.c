@@ -48,6 +48,10 @@ static void set_host(struct session *session, const struct sandbox_tried *tried,
 	if (session->has_host)
 		sandbox_host_release(&session->host);
 	sandbox_decide(tried, &session->host);
+	/* Less is never chosen silently. */
+	if (str_equal(session->cli->values.isolation, "chroot"))
+		sandbox_use_chroot(&session->host);
+	sandbox_need_proc(&session->host);
 	session->has_host = true;
 	session->host_remembered = remembered;
 	session->build.host = &session->host;
@@ -114,5 +118,7 @@ int session_need_host(struct session *session, struct varve_error *err)
 		return 0;
 	if (err)
 		*err = session->host.cause;
+	if (!session->cli->values.isolation && sandbox_can_chroot())
+		varve_error_hint(err, "or, with less isolation: --isolation chroot");
 	return session->host.cause.code;
 }

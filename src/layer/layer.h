@@ -6,14 +6,15 @@
  *	blob --layer_apply--> tree
  *
  * A tree holds exactly what its blob unpacks to, in overlayfs's form: a whiteout is a character
- *device 0:0; an opaque directory (foreign layers only) carries user.overlay.opaque=y. Directories
- *that have no tar entry and exist only as parents of entries are "implied": their paths are kept
- *beside the tree as a sorted list, since their attributes belong to the layers below
- *(layer_parents). Paths are relative to the root, clean, without "./". One total order everywhere:
- *a directory before its content; in a directory whiteouts first, then names bytewise. The root
- *itself is 0755 0:0 with time 0 in every tree, has no entry and is in no list; entries for it in
- *foreign layers are passed over. Devices are records (base/owner.h). All functions work on the view
- *of one user namespace: ids are those of the image. */
+ *device 0:0 (or the record of one: owners->file_whiteouts); an opaque directory (foreign layers
+ *only) carries user.overlay.opaque=y. Directories that have no tar entry and exist only as parents
+ *of entries are "implied": their paths are kept beside the tree as a sorted list, since their
+ *attributes belong to the layers below (layer_parents). Paths are relative to the root, clean,
+ *without "./". One total order everywhere: a directory before its content; in a directory whiteouts
+ *first, then names bytewise. The root itself is 0755 0:0 with time 0 in every tree, has no entry
+ *and is in no list; entries for it in foreign layers are passed over. Devices are records
+ *(base/owner.h). All functions work on the view of one user namespace: ids are those of the image.
+ */
 #ifndef LAYER_LAYER_H
 #define LAYER_LAYER_H
 
@@ -130,12 +131,31 @@ int layer_unpack_archive(int archive_fd, int directory, unsigned strip, struct v
 struct layer_stacked {
 	int tree; /* directory descriptor; borrowed */
 	const struct strv *implied; /* sorted */
+	const struct owners *owners; /* of the tree, for its whiteouts; NULL: they are devices */
 };
 /* Fills the empty directory fixup with those directories whose attributes the overlay of the stack
  * would show wrongly, because the topmost tree that has them holds them as implied only. Returns
  * the number of directories made (0: no fixup needed), or a negative code. */
 int layer_parents(const struct layer_stacked *stack, size_t count, const struct owners *owners,
 		  int fixup, struct varve_error *err);
+
+/* The merged view of a stack without a mount: attributes of directories are those of the tree that
+ * provides them (layer_parents), whiteouts and opaque directories are gone. */
+enum layer_merge_way {
+	LAYER_MERGE_COPY, /* for a command: every name is an inode of its own (reflinked where the
+			     file system can), as overlayfs breaks hard links when they are written;
+			     xattrs as programs in the image see them */
+	LAYER_MERGE_LINKS, /* read-only: files are hard links into the trees, never to be written;
+			      xattrs as in a tree. Copies only where a link is refused. */
+};
+/* Fills directory, whose owner, mode and time become those of a root. What is in it already stays
+ * on top of the stack, as an upper's content would. */
+int layer_merge(const struct layer_stacked *stack, size_t count, const struct owners *owners,
+		enum layer_merge_way way, int directory, struct varve_error *err);
+/* As LAYER_MERGE_LINKS, of those names only that the directory like has too: all that
+ * layer_normalise looks at below an upper without opaque directories. */
+int layer_merge_like(const struct layer_stacked *stack, size_t count, const struct owners *owners,
+		     int like, int directory, struct varve_error *err);
 
 /* Resolves path in the merged view of the stack, symlinks of all components but the last followed
  * inside the root; also the last where follow_last. Missing components stay as written. Caller

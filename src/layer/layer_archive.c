@@ -209,6 +209,7 @@ static int unpack(struct unpack *u, int fd)
 
 int layer_unpack_archive(int archive_fd, int directory, unsigned strip, struct varve_error *err)
 {
+	const struct owners plain = {.mode = OWNER_ROOT}; /* asked, and never given */
 	CLEANUP(unpack_release) struct unpack u = {.strip = strip, .err = err};
 	/* libarchive converts names to the thread's locale: they shall be UTF-8 whatever ours is.
 	 */
@@ -218,7 +219,7 @@ int layer_unpack_archive(int archive_fd, int directory, unsigned strip, struct v
 	if (!utf8)
 		return varve_error_set(err, -VARVE_E_HOST, "there is no locale C.UTF-8");
 	before = uselocale(utf8);
-	u.place = layer_place_new(directory, NULL, false);
+	u.place = layer_place_new(directory, &plain, false);
 	r = unpack(&u, archive_fd);
 	(void)uselocale(before);
 	freelocale(utf8);

@@ -35,7 +35,7 @@ static void clean_release(struct clean *c)
 
 static int make_whiteout(struct clean *c, int dirfd, const char *path)
 {
-	int r = layer_make_whiteout(dirfd, path_base(path));
+	int r = layer_make_whiteout(c->upper->rules->owners, dirfd, path_base(path));
 
 	return r < 0 ? varve_error_set(c->upper->err, r, "make whiteout of %s", path) : 0;
 }
@@ -166,7 +166,7 @@ static int change_owner(const struct clean *c, const struct walk_entry *e, uid_t
 		r = owner_write(c->upper->rules->owners, e->dirfd, e->name, uid, gid);
 	if (r == 0 && fchmod(fd, e->st.st_mode & 07777) < 0)
 		r = -errno;
-	return r == 0 ? layer_xattrs_write(fd, &xattrs) : r;
+	return r == 0 ? layer_xattrs_write(fd, LAYER_XATTR_TREE, &xattrs) : r;
 }
 
 static int apply_ownership(struct clean *c, const struct walk_entry *e)
@@ -205,10 +205,10 @@ static int clean_other(struct clean *c, const struct walk_entry *e)
 		c->levels[e->depth].touched = true;
 		return upper_unlink(c->upper, e->dirfd, e->path, 0);
 	}
-	if (!S_ISREG(e->st.st_mode))
-		return 0;
 	if (e->st.st_nlink > 1)
 		upper_add_link(c->upper, &e->st, e->path);
+	if (S_ISLNK(e->st.st_mode) || S_ISFIFO(e->st.st_mode))
+		return 0;
 	if (str_ends(e->name, ".pyc") && strstr(e->path, "__pycache__/"))
 		strv_add(&c->upper->pycs, e->path);
 	return strip_file(c, e);
@@ -225,9 +225,13 @@ static int clean_entry(struct clean *c, const struct walk_entry *e)
 	if (e->whiteout)
 		return 0;
 	r = S_ISDIR(e->st.st_mode) ? clean_directory(c, e) : clean_other(c, e);
-	if (r < 0 || fstatat(e->dirfd, e->name, &gone, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    layer_is_whiteout(&gone))
+	if (r < 0 || fstatat(e->dirfd, e->name, &gone, AT_SYMLINK_NOFOLLOW) < 0)
 		return r;
+	r = owner_read(c->upper->rules->owners, e->dirfd, e->name, &gone);
+	if (r < 0)
+		return varve_error_set(c->upper->err, r, "read owner of %s", e->path);
+	if (layer_is_whiteout(&gone))
+		return 0;
 	return apply_ownership(c, e);
 }
 

@@ -52,7 +52,7 @@ const struct link_group *upper_link_group(const struct layer_upper *upper, const
 	const struct link_group wanted = {.dev = st->st_dev, .ino = st->st_ino};
 	struct link_group *const *found;
 
-	if (st->st_nlink < 2 || !S_ISREG(st->st_mode))
+	if (st->st_nlink < 2 || S_ISDIR(st->st_mode))
 		return NULL;
 	found = tfind(&wanted, &upper->groups, compare_groups);
 	return found && (*found)->paths.count > 1 ? *found : NULL;

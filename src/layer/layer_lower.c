@@ -84,11 +84,11 @@ int layer_lower_find(struct layer_lower *lower, const char *path, struct stat *r
 			return 0;
 		return varve_error_set(err, -errno, "stat %s below", path);
 	}
-	if (layer_is_whiteout(&st))
-		return 0;
 	r = owner_read(lower->owners, lower->fd, path_base(path), &st);
 	if (r < 0)
 		return varve_error_set(err, r, "read owner of %s below", path);
+	if (layer_is_whiteout(&st))
+		return 0;
 	*ret_st = st;
 	if (ret_dirfd)
 		*ret_dirfd = lower->fd;

@@ -75,11 +75,11 @@ int upper_find(struct layer_upper *upper, const char *path, struct stat *ret_st,
 				       : varve_error_set(upper->err, -errno, "open %s", directory);
 	if (fstatat(fd, path_base(path), ret_st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : varve_error_set(upper->err, -errno, "stat %s", path);
-	if (layer_is_whiteout(ret_st))
-		return 0;
 	r = owner_read(upper->rules->owners, fd, path_base(path), ret_st);
 	if (r < 0)
 		return varve_error_set(upper->err, r, "read owner of %s", path);
+	if (layer_is_whiteout(ret_st))
+		return 0;
 	*ret_dirfd = steal_fd(&fd);
 	return 1;
 }

@@ -96,7 +96,7 @@ static int set_attributes(const struct parents *p, const char *path, const struc
 	fd = openat(p->fixup, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fchmod(fd, a->st.st_mode & 07777) < 0)
 		return -errno;
-	return layer_xattrs_write(fd, &a->xattrs);
+	return layer_xattrs_write(fd, LAYER_XATTR_TREE, &a->xattrs);
 }
 
 /* Which tree has the directory at path, and which one provides its attributes. 0: the merged view

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/owner_links.h"
 #include "base/path.h"
 #include "base/strv.h"
 #include "layer/layer_place_parent.h"
@@ -46,6 +47,15 @@ static int enter_parent(struct layer_place *p, const char *path, struct varve_er
 	return place_parent_enter(&p->parent, directory, err);
 }
 
+/* What stands at the place of the entry, as owner_read makes it out. -ENOENT: nothing. */
+static int look(const struct layer_place *p, const char *path, struct stat *ret)
+{
+	if (fstatat(p->parent.fd, path_base(path), ret, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return p->parent.owners ? owner_read(p->parent.owners, p->parent.fd, path_base(path), ret)
+				: 0;
+}
+
 /* Takes away what stands at the place of a new entry. ret_whiteout: it was one (may be NULL). */
 static int make_room(struct layer_place *p, const char *path, bool *ret_whiteout,
 		     struct varve_error *err)
@@ -53,10 +63,10 @@ static int make_room(struct layer_place *p, const char *path, bool *ret_whiteout
 	const char *name = path_base(path);
 	CLEANUP(free_ptr) char *real = NULL;
 	struct stat st;
-	int r;
+	int r = look(p, path, &st);
 
-	if (fstatat(p->parent.fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : varve_error_set(err, -errno, "stat %s", path);
+	if (r < 0)
+		return r == -ENOENT ? 0 : varve_error_set(err, r, "stat %s", path);
 	if (ret_whiteout)
 		*ret_whiteout = layer_is_whiteout(&st);
 	real = path_join(p->parent.real, name);
@@ -171,7 +181,7 @@ int layer_place_attributes(struct layer_place *p, const char *path, int fd,
 	if (r == 0 && fchmod(fd, a->mode) < 0)
 		r = -errno;
 	if (r == 0 && a->xattrs)
-		r = layer_xattrs_write(fd, a->xattrs);
+		r = layer_xattrs_write(fd, LAYER_XATTR_TREE, a->xattrs);
 	if (r == 0 && futimens(fd, times) < 0)
 		r = -errno;
 	return r < 0 ? attributes_failed(err, r, path, a) : 0;
@@ -226,6 +236,7 @@ int layer_place_device(struct layer_place *p, const char *path, mode_t type, dev
 	r = owner_make_device(p->parent.fd, path_base(path), type | 0600, rdev);
 	if (r < 0)
 		return varve_error_set(err, r, "make device %s", path);
+	owner_links_note_device(p->parent.owners->links);
 	r = set_by_name(p, path, a, err);
 	if (r == 0 && fchmodat(p->parent.fd, path_base(path), a->mode, 0) < 0)
 		r = varve_error_set(err, -errno, "set mode of %s", path);
@@ -241,8 +252,7 @@ static int open_target(struct layer_place *p, const char *path, const char *targ
 
 	if (r < 0)
 		return r;
-	if (fstatat(p->parent.fd, path_base(target), &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    S_ISDIR(st.st_mode) || layer_is_whiteout(&st))
+	if (look(p, target, &st) < 0 || S_ISDIR(st.st_mode) || layer_is_whiteout(&st))
 		return varve_error_set(err, -VARVE_E_FORMAT,
 				       "%s is a hard link to %s, which is not in the layer", path,
 				       target);
@@ -293,7 +303,7 @@ int layer_place_whiteout(struct layer_place *p, const char *path, struct varve_e
 		return r;
 	if (fstatat(p->parent.fd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return S_ISDIR(st.st_mode) ? hide_below(p, path, err) : 0;
-	r = layer_make_whiteout(p->parent.fd, path_base(path));
+	r = layer_make_whiteout(p->parent.owners, p->parent.fd, path_base(path));
 	return r < 0 ? varve_error_set(err, r, "make whiteout of %s", path) : 0;
 }
 
@@ -318,7 +328,7 @@ static int finish_directory(void *cookie, const struct place_dir *dir)
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, dir->mtime};
 	struct finish *f = cookie;
 	CLEANUP(fd_close) int fd = place_open_child(f->place->parent.root, dir->path);
-	int r = fd < 0 ? fd : layer_xattrs_write(fd, &dir->xattrs);
+	int r = fd < 0 ? fd : layer_xattrs_write(fd, LAYER_XATTR_TREE, &dir->xattrs);
 
 	if (r == 0 && futimens(fd, times) < 0)
 		r = -errno;

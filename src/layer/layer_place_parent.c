@@ -41,8 +41,10 @@ static int make_parent(struct place_parent *p, int dirfd, const char *name, cons
 	CLEANUP(fd_close) int fd = -1;
 	struct stat st;
 	bool opaque = fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	int r;
+	int r = opaque && p->owners ? owner_read(p->owners, dirfd, name, &st) : 0;
 
+	if (r < 0)
+		return r;
 	if (opaque && !layer_is_whiteout(&st))
 		return -ENOTDIR;
 	if ((opaque && unlinkat(dirfd, name, 0) < 0) || mkdirat(dirfd, name, 0755) < 0)
@@ -81,7 +83,7 @@ static int open_real(struct place_parent *p, const char *real)
 
 int place_parent_enter(struct place_parent *p, const char *asked, struct varve_error *err)
 {
-	const struct layer_stacked stack = {.tree = p->root};
+	const struct layer_stacked stack = {.tree = p->root, .owners = p->owners};
 	CLEANUP(free_ptr) char *real = NULL;
 	CLEANUP(free_ptr) char *copy = NULL;
 	int r;

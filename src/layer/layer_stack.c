@@ -24,10 +24,15 @@ bool layer_implied_has(const struct strv *implied, const char *path)
 
 /* No component of path but the last can be a symlink in the trees that we ask: within parent_bottom
  * they have a directory there or nothing. */
-static int find_in(int tree, const char *path, struct stat *ret)
+static int find_in(const struct layer_stacked *tree, const char *path, struct stat *ret)
 {
-	if (fstatat(tree, path, ret, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
+	int r = 0;
+
+	if (fstatat(tree->tree, path, ret, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (tree->owners && tree->owners->file_whiteouts && S_ISREG(ret->st_mode))
+			r = owner_read(tree->owners, tree->tree, path, ret);
+		return r < 0 ? r : 1;
+	}
 	return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 
@@ -47,7 +52,7 @@ static int find_bottom(const struct layer_stacked *stack, size_t parent_bottom, 
 
 	found->bottom = found->top;
 	for (size_t i = found->top + 1; i-- > parent_bottom;) {
-		int r = find_in(stack[i].tree, path, &st);
+		int r = find_in(&stack[i], path, &st);
 
 		if (r < 0)
 			return r;
@@ -69,7 +74,7 @@ int layer_stack_find(const struct layer_stacked *stack, size_t count, size_t par
 		     const char *path, struct stack_found *ret)
 {
 	for (size_t i = count; i-- > parent_bottom;) {
-		int r = find_in(stack[i].tree, path, &ret->st);
+		int r = find_in(&stack[i], path, &ret->st);
 
 		if (r < 0)
 			return r;

@@ -45,8 +45,14 @@ bool layer_is_whiteout(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
-int layer_make_whiteout(int dirfd, const char *name)
+int layer_make_whiteout(const struct owners *owners, int dirfd, const char *name)
 {
+	int r = -EOPNOTSUPP; /* as where there are no user xattrs for the record */
+
+	if (owners->file_whiteouts)
+		r = owner_make_device(dirfd, name, S_IFCHR, makedev(0, 0));
+	if (r != -EOPNOTSUPP)
+		return r;
 	return mknodat(dirfd, name, S_IFCHR, makedev(0, 0)) < 0 ? -errno : 0;
 }
 
@@ -66,21 +72,30 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(x->text, y->text);
 }
 
-static void add_name(struct frame *f, const struct dirent *d)
+/* Known before all else is looked at: they come first. */
+static bool is_whiteout(const struct owners *owners, int dirfd, const struct dirent *d)
+{
+	struct stat st;
+
+	if (d->d_type != DT_CHR && d->d_type != DT_UNKNOWN &&
+	    !(d->d_type == DT_REG && owners->file_whiteouts))
+		return false;
+	return fstatat(dirfd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       owner_read(owners, dirfd, d->d_name, &st) == 0 && layer_is_whiteout(&st);
+}
+
+static void add_name(const struct owners *owners, struct frame *f, const struct dirent *d)
 {
 	struct name *n;
-	struct stat st;
 
 	f->names = array_grow(f->names, f->count, &f->alloc, sizeof(*f->names));
 	n = &f->names[f->count++];
 	n->offset = f->text.len;
 	buf_add(&f->text, d->d_name, strlen(d->d_name) + 1);
-	n->whiteout = (d->d_type == DT_CHR || d->d_type == DT_UNKNOWN) &&
-		      fstatat(f->fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		      layer_is_whiteout(&st);
+	n->whiteout = is_whiteout(owners, f->fd, d);
 }
 
-static int read_names(struct frame *f)
+static int read_names(const struct owners *owners, struct frame *f)
 {
 	int fd = openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *d;
@@ -97,7 +112,7 @@ static int read_names(struct frame *f)
 	}
 	for (errno = 0; (d = readdir(dir)); errno = 0)
 		if (!str_equal(d->d_name, ".") && !str_equal(d->d_name, ".."))
-			add_name(f, d);
+			add_name(owners, f, d);
 	r = -errno;
 	(void)closedir(dir);
 	for (size_t i = 0; i < f->count; i++)
@@ -140,7 +155,7 @@ static int walk_push(struct layer_walk *w, struct varve_error *err)
 	r = frame_open(w, f, err);
 	if (r < 0)
 		return r;
-	r = read_names(f);
+	r = read_names(w->owners, f);
 	if (r < 0)
 		return varve_error_set(err, r, "read directory %s", buf_text(&w->path));
 	return 0;

@@ -34,8 +34,10 @@ int layer_walk_next(struct layer_walk *walk, struct walk_entry *ret, struct varv
 void layer_walk_free(struct layer_walk *walk);
 void layer_walk_freep(struct layer_walk **walk);
 
-/* A whiteout in overlayfs's form: a character device 0:0. */
+/* A whiteout is a character device 0:0, real as overlayfs has it or recorded: st is what owner_read
+ * made of it. */
 bool layer_is_whiteout(const struct stat *st);
-int layer_make_whiteout(int dirfd, const char *name);
+/* In the form that owners says, if the file system can. Returns 0 or -errno. */
+int layer_make_whiteout(const struct owners *owners, int dirfd, const char *name);
 
 #endif

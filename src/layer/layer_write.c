@@ -249,15 +249,6 @@ static const char *first_name(struct writer *w, const struct walk_entry *e)
 	return NULL;
 }
 
-static int write_regular(struct writer *w, const struct walk_entry *e)
-{
-	struct tar_entry t = entry_of(e, TAR_LINK);
-
-	if (e->st.st_nlink > 1)
-		t.link = first_name(w, e);
-	return t.link ? put_header(w, &t) : write_file(w, e);
-}
-
 static int write_symlink(struct writer *w, const struct walk_entry *e)
 {
 	char target[LAYER_PATH_MAX];
@@ -327,18 +318,20 @@ static int write_device(struct writer *w, const struct walk_entry *e)
 	return put_header(w, &t);
 }
 
-static int write_entry(struct writer *w, const struct walk_entry *e)
+/* Also symlinks, fifos and devices may have several names. */
+static int write_link(struct writer *w, const struct walk_entry *e, const char *first)
 {
-	size_t parent = (size_t)(e->name - e->path);
+	struct tar_entry t = entry_of(e, TAR_LINK);
 
-	if (e->whiteout)
-		return write_mark(w, e->path, parent > 0 ? parent - 1 : 0, e->name);
-	if (str_starts(e->name, ".wh."))
-		return varve_error_set(w->err, -VARVE_E_FORMAT,
-				       "%s: names with \".wh.\" mark deletions in layers", e->path);
+	t.link = first;
+	return put_header(w, &t);
+}
+
+static int write_inode(struct writer *w, const struct walk_entry *e)
+{
 	switch (e->st.st_mode & S_IFMT) {
 	case S_IFREG:
-		return write_regular(w, e);
+		return write_file(w, e);
 	case S_IFDIR:
 		return write_directory(w, e);
 	case S_IFLNK:
@@ -352,6 +345,21 @@ static int write_entry(struct writer *w, const struct walk_entry *e)
 		return varve_error_set(w->err, -VARVE_E_FORMAT, "%s: a layer holds no sockets",
 				       e->path);
 	}
+}
+
+static int write_entry(struct writer *w, const struct walk_entry *e)
+{
+	const char *first = NULL;
+	size_t parent = (size_t)(e->name - e->path);
+
+	if (e->whiteout)
+		return write_mark(w, e->path, parent > 0 ? parent - 1 : 0, e->name);
+	if (str_starts(e->name, ".wh."))
+		return varve_error_set(w->err, -VARVE_E_FORMAT,
+				       "%s: names with \".wh.\" mark deletions in layers", e->path);
+	if (e->st.st_nlink > 1 && !S_ISDIR(e->st.st_mode))
+		first = first_name(w, e);
+	return first ? write_link(w, e, first) : write_inode(w, e);
 }
 
 static int write_tree(struct writer *w, int tree, const struct owners *owners)

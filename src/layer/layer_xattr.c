@@ -150,7 +150,7 @@ int layer_xattrs_read(int fd, enum layer_xattr_form form, struct layer_xattrs *r
 	return 0;
 }
 
-int layer_xattrs_write(int fd, const struct layer_xattrs *x)
+int layer_xattrs_write(int fd, enum layer_xattr_form form, const struct layer_xattrs *x)
 {
 	CLEANUP(buf_release) struct buf name = BUF_INIT;
 
@@ -158,7 +158,7 @@ int layer_xattrs_write(int fd, const struct layer_xattrs *x)
 		const struct layer_xattr *item = &x->items[i];
 
 		buf_reset(&name);
-		if (str_starts(item->name, OVERLAY))
+		if (form == LAYER_XATTR_TREE && str_starts(item->name, OVERLAY))
 			buf_addf(&name, ESCAPED "%s", item->name + strlen(OVERLAY));
 		else
 			buf_addstr(&name, item->name);
@@ -166,6 +166,24 @@ int layer_xattrs_write(int fd, const struct layer_xattrs *x)
 			return -errno;
 	}
 	return 0;
+}
+
+int layer_xattrs_escape(int fd)
+{
+	CLEANUP(layer_xattrs_release) struct layer_xattrs x = LAYER_XATTRS_INIT;
+	CLEANUP(layer_xattrs_release) struct layer_xattrs escaped = LAYER_XATTRS_INIT;
+	int r = layer_xattrs_read(fd, LAYER_XATTR_VIEW, &x);
+
+	for (size_t i = 0; i < x.count && r == 0; i++) {
+		const struct layer_xattr *item = &x.items[i];
+
+		if (!str_starts(item->name, OVERLAY))
+			continue;
+		layer_xattrs_add(&escaped, item->name, item->value, item->size);
+		if (fremovexattr(fd, item->name) < 0)
+			r = -errno;
+	}
+	return r < 0 ? r : layer_xattrs_write(fd, LAYER_XATTR_TREE, &escaped);
 }
 
 int layer_xattrs_strip(int fd)

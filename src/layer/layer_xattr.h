@@ -28,7 +28,8 @@ struct layer_xattrs {
 
 enum layer_xattr_form {
 	LAYER_XATTR_TREE, /* the inode of a tree or an upper: names are escaped */
-	LAYER_XATTR_VIEW, /* seen through an overlay mount */
+	LAYER_XATTR_VIEW, /* as a program in the image sees it: a mount, a copy; reads trees too
+			     where no directory is opaque */
 };
 
 void layer_xattrs_release(struct layer_xattrs *x); /* usable with CLEANUP */
@@ -39,7 +40,9 @@ bool layer_xattrs_equal(const struct layer_xattrs *a, const struct layer_xattrs 
 
 /* fd: an open file or directory (no O_PATH). Functions return -errno. */
 int layer_xattrs_read(int fd, enum layer_xattr_form form, struct layer_xattrs *ret);
-int layer_xattrs_write(int fd, const struct layer_xattrs *x); /* into a tree */
+int layer_xattrs_write(int fd, enum layer_xattr_form form, const struct layer_xattrs *x);
+/* A file that was seen as in a view becomes one of a tree. */
+int layer_xattrs_escape(int fd);
 /* Removes from an upper's inode what a layer does not keep, but for the record of its owner. */
 int layer_xattrs_strip(int fd);
 /* 1: the directory is opaque; 0: it is not. */

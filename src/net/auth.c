@@ -30,6 +30,12 @@ struct token {
 	int64_t until; /* ms, monotonic */
 };
 
+/* A token server's answer. */
+struct token_reply {
+	char *text;
+	int64_t seconds; /* that it lives */
+};
+
 struct auth {
 	struct auth_settings settings;
 	pthread_mutex_t mutex;
@@ -150,8 +156,7 @@ static void prepare_refresh(struct auth *auth, const struct strv *scopes, struct
 	add_parameter(&form->text, "refresh_token", auth->settings.credentials->identity_token);
 }
 
-static int read_token(const struct buf *text, char **ret, int64_t *ret_seconds,
-		      struct varve_error *err)
+static int read_token(const struct buf *text, struct token_reply *ret, struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *answer = NULL;
 	struct varve_error unused;
@@ -169,8 +174,8 @@ static int read_token(const struct buf *text, char **ret, int64_t *ret_seconds,
 				       "the token server's answer has no token");
 	if (json_is_integer(json_object_get(answer, "expires_in")))
 		seconds = (uint64_t)json_integer_value(json_object_get(answer, "expires_in"));
-	*ret = xstrdup(token);
-	*ret_seconds = seconds > 0 && seconds < 86400 ? (int64_t)seconds : TOKEN_SECONDS;
+	ret->text = xstrdup(token);
+	ret->seconds = seconds > 0 && seconds < 86400 ? (int64_t)seconds : TOKEN_SECONDS;
 	return 0;
 }
 
@@ -227,7 +232,7 @@ static int request_token(struct auth *auth, struct http_client *client, const st
 
 /* 1: another try may help, and has been waited for. */
 static int try_token(struct auth *auth, struct http_client *client, const struct strv *scopes,
-		     unsigned tries, char **ret, int64_t *ret_seconds, struct varve_error *err)
+		     unsigned tries, struct token_reply *ret, struct varve_error *err)
 {
 	CLEANUP(http_answer_release) struct http_answer answer = {0};
 	CLEANUP(free_ptr) char *shown = http_url_display(auth->realm);
@@ -243,7 +248,7 @@ static int try_token(struct auth *auth, struct http_client *client, const struct
 	if (r == 0)
 		r = judge_status(auth, &answer, err);
 	if (r == 0)
-		r = read_token(&answer.text, ret, ret_seconds, err);
+		r = read_token(&answer.text, ret, err);
 	if (r == 0 || r == -EACCES || !again || tries >= TOKEN_TRIES || wait > WAIT_LIMIT_MS)
 		return r;
 	(void)usleep((useconds_t)(wait << (tries - 1)) * 1000);
@@ -253,18 +258,18 @@ static int try_token(struct auth *auth, struct http_client *client, const struct
 static int fetch_token(struct auth *auth, struct http_client *client, const struct strv *scopes,
 		       struct token *into, struct varve_error *err)
 {
-	int64_t seconds = 0, early;
-	char *text = NULL;
+	struct token_reply reply = {0};
+	int64_t early;
 	int r = 1;
 
 	for (unsigned tries = 1; r == 1; tries++)
-		r = try_token(auth, client, scopes, tries, &text, &seconds, err);
+		r = try_token(auth, client, scopes, tries, &reply, err);
 	if (r < 0)
 		return r;
-	early = seconds / 10 > EARLY_SECONDS ? EARLY_SECONDS : seconds / 10;
+	early = reply.seconds / 10 > EARLY_SECONDS ? EARLY_SECONDS : reply.seconds / 10;
 	token_clear(into);
-	into->text = text;
-	into->until = now_ms() + (seconds - early) * 1000;
+	into->text = reply.text;
+	into->until = now_ms() + (reply.seconds - early) * 1000;
 	return 0;
 }
 

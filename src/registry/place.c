@@ -106,8 +106,9 @@ int place_put(struct place *place, const struct buf *bytes, const struct varve_d
 static int land_in_directory(struct place *place, int fd, const char *name, const char *hex,
 			     struct varve_error *err)
 {
-	if (fchmod(fd, 0644) < 0 || fsync(fd) < 0 ||
-	    renameat(place->partials, name, place->blobs, hex) < 0)
+	/* Not synced, unlike the store's: who reads a layout checks its digests, and a pull that is
+	 * run again fetches what a crash took. That a process is killed loses nothing. */
+	if (fchmod(fd, 0644) < 0 || renameat(place->partials, name, place->blobs, hex) < 0)
 		return varve_error_set(err, -errno, "move blob %s to its name", hex);
 	return 0;
 }
@@ -119,7 +120,8 @@ int place_land(struct place *place, int fd, const char *name, const struct varve
 	int r;
 
 	varve_digest_hex(digest, hex);
-	(void)fdatasync(fd);
+	if (place->store)
+		(void)fdatasync(fd); /* here, not while others wait */
 	(void)pthread_mutex_lock(&place->mutex);
 	if (place->store)
 		r = store_blob_adopt(place->store, fd, place->partials, name, digest, err);

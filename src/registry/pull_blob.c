@@ -41,6 +41,7 @@ struct landing {
 	unsigned failures; /* in a row */
 	uint64_t best; /* offset at the last failure */
 	int64_t failing_since; /* ms: nothing has come since then */
+	bool synced; /* will be, at the end */
 	bool pieced; /* the file holds bytes of an earlier process */
 	struct varve_error error; /* why we broke off */
 };
@@ -178,7 +179,7 @@ static int take(void *cookie, const void *data, size_t len)
 		return varve_error_set(&l->error, r, "write the download");
 	hasher_update(l->hasher, bytes, len);
 	l->offset += len;
-	if (l->offset / WRITEBACK_EVERY != before)
+	if (l->synced && l->offset / WRITEBACK_EVERY != before)
 		(void)sync_file_range(l->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	atomic_store(l->done, l->offset);
 	return 0;
@@ -302,7 +303,8 @@ int pull_blob(struct registry *registry, struct http_client *client, struct plac
 	      const struct varve_descriptor *blob, _Atomic uint64_t *done, struct varve_error *err)
 {
 	CLEANUP(landing_release)
-	struct landing l = {.registry = registry, .blob = blob, .done = done, .fd = -1};
+	struct landing l = {
+		.registry = registry, .blob = blob, .done = done, .fd = -1, .synced = into->store};
 	char digest[VARVE_DIGEST_TEXT], hex[VARVE_DIGEST_HEX];
 	int r;
 

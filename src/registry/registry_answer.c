@@ -71,11 +71,11 @@ static void add_reason(struct buf *out, const struct http_answer *answer)
 static void blank(struct buf *text, const char *secret)
 {
 	size_t len = secret ? strlen(secret) : 0;
-	char *at;
+	char *at = text->data;
 
-	if (len < SECRET_MINIMUM || text->len == 0)
+	if (!secret || !at || len < SECRET_MINIMUM)
 		return;
-	while ((at = memmem(text->data, text->len, secret, len)))
+	for (; (at = memmem(at, text->len - (size_t)(at - text->data), secret, len)); at += len)
 		memset(at, '*', len);
 }
 

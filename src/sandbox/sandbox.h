@@ -52,8 +52,22 @@ void sandbox_host_release(struct sandbox_host *host);
 enum sandbox_loss { SANDBOX_LOSES_NOTHING, SANDBOX_HIDES_OWNERS, SANDBOX_LOSES_OWNERS };
 enum sandbox_loss sandbox_loss(const struct sandbox_host *host, bool fast);
 
+/* Leaves of host what needs no namespace, in the given isolation (SANDBOX_CHROOT, SANDBOX_NONE):
+ * trees are copied, and owners are kept as real root can where he can, else as records. The cause
+ * stays. */
+void sandbox_strip(struct sandbox_host *host, enum sandbox_isolation isolation);
+/* True for root with the right to chroot(2) and a /proc. */
+bool sandbox_can_chroot(void);
+/* Asked for by name: sandbox_strip to SANDBOX_CHROOT; without root's right to chroot(2) to
+ * SANDBOX_NONE, which is the cause then. */
+void sandbox_use_chroot(struct sandbox_host *host);
+/* Descriptors go by their names in /proc almost everywhere: without it sandbox_strip to
+ * SANDBOX_NONE, with that cause. */
+void sandbox_need_proc(struct sandbox_host *host);
+
 /* Forks a process that runs fn(cookie) as id 0 of a new user namespace (OWNER_ROOT: of none) and in
- * an own mount namespace with private propagation; its exit status is fn's result (0..255).
+ * an own mount namespace with private propagation (without SANDBOX_BWRAP: as it is, in no
+ * namespace); its exit status is fn's result (0..255).
  * Descriptors are inherited. It dies when its parent does. Returns once the process runs; failure
  * to set the namespace up is reported by the process itself: a line on setup_error_fd (borrowed;
  * -1: stderr) and exit status 125. SIGINT is ignored in it (the parent decides). */
@@ -68,6 +82,10 @@ int sandbox_spawn(const struct sandbox_host *host, int (*fn)(void *cookie), void
 int sandbox_overlay(const int *lowers, size_t count, int upper, int work, const char *target,
 		    struct varve_error *err);
 int sandbox_unmount(const char *target, struct varve_error *err);
+
+/* Copies the file or tree source to to_dir/to_name, which is not there, with owners and all. */
+typedef int sandbox_copy(const struct owners *owners, const char *source, int to_dir,
+			 const char *to_name, struct varve_error *err);
 
 struct sandbox_bind {
 	const char *source; /* path outside */
@@ -91,13 +109,18 @@ struct sandbox_spec {
 	uint32_t uid, gid; /* user of the command, inside */
 	const struct strv *groups; /* further group ids as decimal text; may be NULL */
 	const struct strv *argv;
+	sandbox_copy *copy; /* for read-only binds; SANDBOX_CHROOT only */
 };
 
 /* The argv of bwrap after "bwrap": pure. A user other than 0:0 is reached through setpriv(1) of the
  * image. */
 void sandbox_arguments(const struct sandbox_spec *spec, struct strv *ret_argv);
 
-/* Runs the command to its end. stdin_fd -1: /dev/null. stdout_fd, stderr_fd: -1: inherited.
+/* With SANDBOX_CHROOT: no namespace at all; the binds are copies or moved (sandbox_furnish.h),
+ * there is no /proc, the host's name and processes are seen, sockets but those of AF_UNIX are
+ * refused where the network is off.
+ *
+ * Runs the command to its end. stdin_fd -1: /dev/null. stdout_fd, stderr_fd: -1: inherited.
  * Returns 0 and the exit status (128 + signal) in ret_status; arguments travel by memfd (--args).
  * Nothing of the command still runs then. -VARVE_E_HOST: bwrap could not set the sandbox up (or the
  * working directory is missing); its message is on stderr_fd. With network the host's

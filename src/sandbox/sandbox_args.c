@@ -7,14 +7,7 @@
 #include "base/cleanup.h"
 #include "base/strv.h"
 #include "sandbox/sandbox.h"
-
-/* What root of a container may do: maintainer scripts and package managers live with it. No device
- * can be made anyway, and the same set as real root makes the modes agree. */
-static const char *const capabilities[] = {
-	"CAP_CHOWN",   "CAP_DAC_OVERRIDE", "CAP_FOWNER",      "CAP_FSETID",           "CAP_KILL",
-	"CAP_SETGID",  "CAP_SETUID",       "CAP_SETPCAP",     "CAP_NET_BIND_SERVICE", "CAP_NET_RAW",
-	"CAP_SETFCAP", "CAP_SYS_CHROOT",   "CAP_AUDIT_WRITE",
-};
+#include "sandbox/sandbox_capability.h"
 
 static void add_all(struct strv *argv, const char *const *words)
 {
@@ -33,7 +26,7 @@ static void add_isolation(const struct sandbox_spec *spec, struct strv *argv)
 		"--die-with-parent",
 		NULL,
 	};
-	size_t i;
+	const struct sandbox_capability *c;
 
 	add_all(argv, always);
 	if (!spec->network)
@@ -41,8 +34,8 @@ static void add_isolation(const struct sandbox_spec *spec, struct strv *argv)
 	if (!spec->terminal)
 		strv_add(argv, "--new-session");
 	add_all(argv, (const char *const[]){"--cap-drop", "ALL", NULL});
-	for (i = 0; i < ARRAY_SIZE(capabilities); i++)
-		add_all(argv, (const char *const[]){"--cap-add", capabilities[i], NULL});
+	for (c = sandbox_capabilities; c->name; c++)
+		add_all(argv, (const char *const[]){"--cap-add", c->name, NULL});
 }
 
 static void add_file_system(const struct sandbox_spec *spec, struct strv *argv)

@@ -20,6 +20,7 @@
 #include "base/process.h"
 #include "base/strv.h"
 #include "sandbox/sandbox_args.h"
+#include "sandbox/sandbox_chroot.h"
 #include "sandbox/sandbox_filter.h"
 #include "sandbox/supervise.h"
 
@@ -282,6 +283,8 @@ static int run_command(const struct sandbox_host *host, const struct sandbox_spe
 	/* bwrap hands every open descriptor on. Kernels before 5.11 lack the flag: then what we
 	 * opened ourselves is close-on-exec all the same. */
 	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	if (host->isolation == SANDBOX_CHROOT)
+		return sandbox_chroot_run(host, spec, run->standard, ret_status, err);
 	r = prepare(host, spec, run, err);
 	if (r == 0)
 		r = start(host, spec, run, &pid, err);

@@ -277,6 +277,9 @@ static int run_as_init(int (*fn)(void *cookie), void *cookie, struct varve_error
 	close(alive[1]);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || has_hung_up(alive[0]))
 		_exit(SETUP_FAILED);
+	/* bwrap looks there for its child, by the number that the child has in here. A container
+	 * may refuse; then what has that number outside must do. */
+	(void)mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	_exit(fn(cookie));
 }
 
@@ -295,6 +298,8 @@ int sandbox_spawn(const struct sandbox_host *host, int (*fn)(void *cookie), void
 	}
 	reset_signals();
 	die_with(parent);
+	if (host->isolation != SANDBOX_BWRAP)
+		_exit(fn(cookie));
 	status = set_up(host, &failure);
 	die_with(parent);
 	if (status == 0)

@@ -84,6 +84,9 @@ int call_record(const struct supervisor *s, int fd, struct owner_record *ret);
 /* The same by path, without opening it; 1 may also mean that it has to be opened to know. */
 int call_may_have_record(const struct supervisor *s, const struct call_path *path);
 int call_set_owner(struct supervisor *s, int fd, uint32_t uid, uint32_t gid);
+/* Puts an inode of the upper directory in the place of the link or fifo fd, which a copy-up has
+ * just brought there (supervise_renew.c). Returns its O_PATH descriptor, or -errno. */
+int call_renew(int fd);
 /* The result of owner_record_set where the file system, or the kind of file, keeps no records. */
 bool call_holds_no_record(int r);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -29,10 +30,31 @@ static int keep_or_zero(uint32_t id)
 	return id == (uint32_t)KEEP ? KEEP : 0;
 }
 
+/* 0: of files that hold their record. */
+static int64_t birth_of_link(int fd)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_BTIME, &stx) < 0 ||
+	    S_ISREG(stx.stx_mode) || S_ISDIR(stx.stx_mode))
+		return 0;
+	return stx.stx_btime.tv_sec * 1000000000 + stx.stx_btime.tv_nsec;
+}
+
+static int set_owner(struct call *c, int fd, int64_t birth, uint32_t uid, uint32_t gid)
+{
+	CLEANUP(fd_close) int renewed = -1;
+
+	if (c->s->owners->mode == OWNER_ONE && birth != 0 && birth_of_link(fd) != birth)
+		renewed = call_renew(fd);
+	return call_set_owner(c->s, renewed >= 0 ? renewed : fd, uid, gid);
+}
+
 /* The kernel does all of a chown but the owner: the copy-up, the set-id bits, the time. */
 static int change(struct call *c, int fd, uint32_t uid, uint32_t gid)
 {
 	struct owner_record now = {.owned = false};
+	int64_t birth = birth_of_link(fd);
 
 	(void)call_record(c->s, fd, &now);
 	if (!may_change(ids_of(&c->s->ids, c->pid), &now, uid, gid))
@@ -44,8 +66,8 @@ static int change(struct call *c, int fd, uint32_t uid, uint32_t gid)
 		/* A device that the host lends us: its owner is not ours to change. */
 		return errno == EPERM ? 0 : -errno;
 	}
-	return call_set_owner(c->s, fd, uid == (uint32_t)KEEP ? (now.owned ? now.uid : 0) : uid,
-			      gid == (uint32_t)KEEP ? (now.owned ? now.gid : 0) : gid);
+	return set_owner(c, fd, birth, uid == (uint32_t)KEEP ? (now.owned ? now.uid : 0) : uid,
+			 gid == (uint32_t)KEEP ? (now.owned ? now.gid : 0) : gid);
 }
 
 static int change_path(struct call *c, const struct call_path *path, const uint64_t ids[2])

@@ -83,21 +83,24 @@ int store_note_blob_of_layer(struct varve_store *store, const struct varve_layer
 struct store_tree_lists {
 	struct strv implied; /* directories that have no entry: layer.h */
 	struct strv links; /* owners that inodes cannot hold: base/owner_links.h */
+	bool devices; /* there are some, as records: base/owner.h */
 };
 #define STORE_TREE_LISTS_INIT                                                                      \
 	{                                                                                          \
-		STRV_INIT, STRV_INIT                                                               \
+		STRV_INIT, STRV_INIT, false                                                        \
 	}
 void store_tree_lists_release(struct store_tree_lists *lists);
-/* Opens trees/MODE/DIFFID: descriptor of fs/ and the lists. -VARVE_E_NOT_FOUND if absent. */
-int store_tree_open(struct varve_store *store, enum owner_mode owner,
+/* Opens trees/FORM/DIFFID: descriptor of fs/ and the lists. -VARVE_E_NOT_FOUND if absent. FORM is
+ * owner_mode_name, with "-files" after it where whiteouts are files: overlayfs must never see such
+ * a tree. */
+int store_tree_open(struct varve_store *store, const struct owners *owners,
 		    const struct varve_digest *diff_id, int *ret_fs_fd,
 		    struct store_tree_lists *ret, struct varve_error *err);
-bool store_tree_exists(const struct varve_store *store, enum owner_mode owner,
+bool store_tree_exists(const struct varve_store *store, const struct owners *owners,
 		       const struct varve_digest *diff_id);
 /* Adopts job_dirfd/name (a directory that is the tree's fs) as the tree; an existing tree wins and
  * ours is left where it is. The tree becomes visible only when whole. */
-int store_tree_adopt(struct varve_store *store, enum owner_mode owner,
+int store_tree_adopt(struct varve_store *store, const struct owners *owners,
 		     const struct varve_digest *diff_id, int job_dirfd, const char *name,
 		     const struct store_tree_lists *lists, struct varve_error *err);
 

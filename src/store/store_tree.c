@@ -31,13 +31,18 @@ enum {
 	TREE_PATH = VARVE_DIGEST_HEX + 32,
 };
 
-static const char *tree_path(enum owner_mode owner, const struct varve_digest *diff_id,
+static const char *form_suffix(const struct owners *owners)
+{
+	return owners->file_whiteouts ? "-files" : "";
+}
+
+static const char *tree_path(const struct owners *owners, const struct varve_digest *diff_id,
 			     char path[TREE_PATH])
 {
 	char hex[VARVE_DIGEST_HEX];
 
-	snprintf(path, TREE_PATH, "trees/%.16s/%s", owner_mode_name(owner),
-		 varve_digest_hex(diff_id, hex));
+	snprintf(path, TREE_PATH, "trees/%.16s%s/%s", owner_mode_name(owners->mode),
+		 form_suffix(owners), varve_digest_hex(diff_id, hex));
 	return path;
 }
 
@@ -101,23 +106,23 @@ static void flush(struct varve_store *store, int tree)
 /* --- reading -----------------------------------------------------------------------------------
  */
 
-static int open_tree(const struct varve_store *store, enum owner_mode owner,
+static int open_tree(const struct varve_store *store, const struct owners *owners,
 		     const struct varve_digest *diff_id)
 {
 	char path[TREE_PATH];
 	CLEANUP(fd_close) int fd = -1;
 
-	fd = openat(store->dirfd, tree_path(owner, diff_id, path),
+	fd = openat(store->dirfd, tree_path(owners, diff_id, path),
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return errno == ENOENT ? -VARVE_E_NOT_FOUND : -errno;
 	return store_tree_is_sound(fd) ? steal_fd(&fd) : -VARVE_E_NOT_FOUND;
 }
 
-bool store_tree_exists(const struct varve_store *store, enum owner_mode owner,
+bool store_tree_exists(const struct varve_store *store, const struct owners *owners,
 		       const struct varve_digest *diff_id)
 {
-	CLEANUP(fd_close) int fd = open_tree(store, owner, diff_id);
+	CLEANUP(fd_close) int fd = open_tree(store, owners, diff_id);
 
 	return fd >= 0;
 }
@@ -151,18 +156,19 @@ static int open_fs(int tree)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Most trees have no owners to tell of, and then no such file. */
+/* Most trees have no owners to tell of and no devices, and then no such files. */
 static int read_lists(int tree, struct store_tree_lists *ret, struct varve_error *err)
 {
 	int r = read_list(tree, "implied", &ret->implied, err);
 
 	if (r < 0)
 		return r;
+	ret->devices = faccessat(tree, "devices", F_OK, 0) == 0;
 	r = read_list(tree, "links", &ret->links, NULL);
 	return r == 0 || r == -ENOENT ? 0 : varve_error_set(err, r, "read links");
 }
 
-int store_tree_open(struct varve_store *store, enum owner_mode owner,
+int store_tree_open(struct varve_store *store, const struct owners *owners,
 		    const struct varve_digest *diff_id, int *ret_fs_fd,
 		    struct store_tree_lists *ret, struct varve_error *err)
 {
@@ -172,16 +178,16 @@ int store_tree_open(struct varve_store *store, enum owner_mode owner,
 	char path[TREE_PATH];
 	int r;
 
-	tree = open_tree(store, owner, diff_id);
+	tree = open_tree(store, owners, diff_id);
 	if (tree == -VARVE_E_NOT_FOUND)
 		return tree;
 	fs = tree < 0 ? tree : open_fs(tree);
 	if (fs < 0)
 		return varve_error_set(err, fs, "open %s/%s", store->path,
-				       tree_path(owner, diff_id, path));
+				       tree_path(owners, diff_id, path));
 	r = read_lists(tree, &lists, err);
 	if (r < 0) {
-		varve_error_prefix(err, "%s/%s", store->path, tree_path(owner, diff_id, path));
+		varve_error_prefix(err, "%s/%s", store->path, tree_path(owners, diff_id, path));
 		return r;
 	}
 	flush(store, tree);
@@ -215,6 +221,8 @@ static int write_lists(int tree, const struct store_tree_lists *lists)
 {
 	int r = write_list(tree, "implied", &lists->implied);
 
+	if (r == 0 && lists->devices)
+		r = write_file(tree, "devices", "", 0);
 	return r == 0 && lists->links.count > 0 ? write_list(tree, "links", &lists->links) : r;
 }
 
@@ -229,7 +237,7 @@ static int write_mark(int tree)
 	return write_file(tree, "boot", id, strlen(id));
 }
 
-/* dirfd/assembly = {fs, implied, links, boot}, fs being what was dirfd/name. */
+/* dirfd/assembly = {fs, implied, links, devices, boot}, fs being what was dirfd/name. */
 static int assemble(int dirfd, const char *assembly, const char *name,
 		    const struct store_tree_lists *lists)
 {
@@ -282,29 +290,31 @@ static int publish(struct varve_store *store, int dirfd, const char *assembly, c
 	return renameat(dirfd, assembly, store->dirfd, path) < 0 ? -errno : 1;
 }
 
-static int make_mode_dir(struct varve_store *store, enum owner_mode owner, struct varve_error *err)
+static int make_form_dir(struct varve_store *store, const struct owners *owners,
+			 struct varve_error *err)
 {
-	CLEANUP(free_ptr) char *path = xasprintf("trees/%s", owner_mode_name(owner));
+	CLEANUP(free_ptr)
+	char *path = xasprintf("trees/%s%s", owner_mode_name(owners->mode), form_suffix(owners));
 	CLEANUP(fd_close) int fd = -1;
 
 	return store_open_dir(store, path, &fd, err);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): a tree is named by two values, a directory by two. */
-int store_tree_adopt(struct varve_store *store, enum owner_mode owner,
+int store_tree_adopt(struct varve_store *store, const struct owners *owners,
 		     const struct varve_digest *diff_id, int job_dirfd, const char *name,
 		     const struct store_tree_lists *lists, struct varve_error *err)
 {
 	char path[TREE_PATH], assembly[40];
 	int r;
 
-	if (store_tree_exists(store, owner, diff_id))
+	if (store_tree_exists(store, owners, diff_id))
 		return 0;
-	r = make_mode_dir(store, owner, err);
+	r = make_form_dir(store, owners, err);
 	if (r < 0)
 		return r;
 	tempfile_name(assembly);
-	tree_path(owner, diff_id, path);
+	tree_path(owners, diff_id, path);
 	r = assemble(job_dirfd, assembly, name, lists);
 	if (r == 0)
 		r = publish(store, job_dirfd, assembly, path, err);

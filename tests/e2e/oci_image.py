@@ -8,12 +8,13 @@ import tarfile
 import oci_layer
 from oci_schema import LAYERS, REF_NAME
 
-KINDS = {tarfile.REGTYPE: "f", tarfile.DIRTYPE: "d", tarfile.SYMTYPE: "l", tarfile.LNKTYPE: "h", tarfile.FIFOTYPE: "p"}
+KINDS = {tarfile.REGTYPE: "f", tarfile.DIRTYPE: "d", tarfile.SYMTYPE: "l", tarfile.LNKTYPE: "h", tarfile.FIFOTYPE: "p",
+         tarfile.CHRTYPE: "c", tarfile.BLKTYPE: "b"}
 
 
 @dataclasses.dataclass
 class File:
-    kind: str  # f d l p; h: a hard link as the tar has it; w: a whiteout
+    kind: str  # f d l p c b; h: a hard link as the tar has it; w: a whiteout
     mode: int
     uid: int
     gid: int
@@ -21,13 +22,14 @@ class File:
     data: bytes = None
     link: str = None
     xattrs: dict = dataclasses.field(default_factory=dict)
+    device: tuple = (0, 0)  # major, minor
 
 
 def file_of(entry, data):
     xattrs = {name[len("SCHILY.xattr."):]: value.encode("utf-8", "surrogateescape")
               for name, value in entry.pax_headers.items() if name.startswith("SCHILY.xattr.")}
     return File(KINDS[entry.type], entry.mode, entry.uid, entry.gid, int(entry.mtime), data,
-                entry.linkname or None, xattrs)
+                entry.linkname or None, xattrs, (entry.devmajor, entry.devminor))
 
 
 def remove(files, name):

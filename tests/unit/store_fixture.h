@@ -10,6 +10,9 @@
 #include "scratch.h"
 #include "store/store.h"
 
+static const struct owners root_owners __attribute__((unused)) = {.mode = OWNER_ROOT};
+static const struct owners subuid_owners __attribute__((unused)) = {.mode = OWNER_SUBUID};
+
 struct fixture {
 	struct scratch *scratch; /* holds the directory "store" */
 	char *path;

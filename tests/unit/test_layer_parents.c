@@ -5,38 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include "layer_fixture.h"
-
-enum { TREES = 3 };
-
-struct stack {
-	int fds[TREES];
-	struct strv implied[TREES];
-	struct layer_stacked trees[TREES];
-};
-
-static void stack_make(const struct scratch *s, struct stack *stack,
-		       const struct tree_item (*items)[8], const char *const (*implied)[4])
-{
-	for (size_t i = 0; i < TREES; i++) {
-		const char name[] = {'t', (char)('0' + i), '\0'};
-
-		stack->fds[i] = tree_new(s, name);
-		stack->implied[i] = (struct strv)STRV_INIT;
-		tree_make(stack->fds[i], items[i]);
-		for (size_t k = 0; implied && implied[i][k]; k++)
-			strv_add(&stack->implied[i], implied[i][k]);
-		stack->trees[i] = (struct layer_stacked){stack->fds[i], &stack->implied[i]};
-	}
-}
-
-static void stack_release(struct stack *stack)
-{
-	for (size_t i = 0; i < TREES; i++) {
-		fd_close(&stack->fds[i]);
-		strv_release(&stack->implied[i]);
-	}
-}
+#include "overlay_fixture.h"
 
 static const struct {
 	const char *name;

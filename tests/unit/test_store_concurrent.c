@@ -48,7 +48,7 @@ static int write_tree(struct varve_store *store, int n, struct varve_error *err)
 	    (mkdirat(job.dirfd, "upper", 0755) < 0 || mkdirat(job.dirfd, "upper/a", 0755) < 0))
 		r = varve_error_set(err, -errno, "mkdir");
 	if (r == 0)
-		r = store_tree_adopt(store, OWNER_ROOT, &diff_id, job.dirfd, "upper", &implied,
+		r = store_tree_adopt(store, &root_owners, &diff_id, job.dirfd, "upper", &implied,
 				     err);
 	if (store_job_remove(store, &job) < 0 && r == 0)
 		r = varve_error_set(err, -EIO, "remove the job");

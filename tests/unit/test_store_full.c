@@ -112,7 +112,7 @@ static void put_tree(struct varve_store *store, struct result *result)
 	strv_add(&implied.implied, "usr");
 	result->r = store_job_begin(store, &job, &result->err);
 	if (result->r == 0 && mkdirat(job.dirfd, "upper", 0755) == 0)
-		result->r = store_tree_adopt(store, OWNER_ROOT, &diff_id, job.dirfd, "upper",
+		result->r = store_tree_adopt(store, &root_owners, &diff_id, job.dirfd, "upper",
 					     &implied, &result->err);
 	if (store_job_remove(store, &job) < 0)
 		result->r = -EIO;

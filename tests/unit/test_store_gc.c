@@ -72,9 +72,9 @@ static void adopt(const struct fixture *f, const struct varve_digest *diff_id)
 	assert_int_equal(store_job_begin(f->store, &job, NULL), 0);
 	assert_int_equal(mkdirat(job.dirfd, "upper", 0755), 0);
 	assert_int_equal(mkdirat(job.dirfd, "upper/dir", 0555), 0);
-	assert_int_equal(
-		store_tree_adopt(f->store, OWNER_ROOT, diff_id, job.dirfd, "upper", &implied, NULL),
-		0);
+	assert_int_equal(store_tree_adopt(f->store, &root_owners, diff_id, job.dirfd, "upper",
+					  &implied, NULL),
+			 0);
 	assert_int_equal(store_job_remove(f->store, &job), 0);
 }
 
@@ -95,8 +95,8 @@ static void images_stay_whole(void **state)
 	assert_true(result.bytes > 0);
 	assert_false(has(f, &loose));
 	assert_true(has(f, &layer));
-	assert_true(store_tree_exists(f->store, OWNER_ROOT, &diff_id));
-	assert_false(store_tree_exists(f->store, OWNER_ROOT, &loose));
+	assert_true(store_tree_exists(f->store, &root_owners, &diff_id));
+	assert_false(store_tree_exists(f->store, &root_owners, &loose));
 
 	assert_int_equal(store_index_remove(f->store, "a:1", NULL), 0);
 	result = collect(f, (struct store_gc_options){0});
@@ -115,7 +115,7 @@ static void a_dry_run_removes_nothing_and_says_the_same(void **state)
 	adopt(f, &loose);
 	dry = collect(f, (struct store_gc_options){.dry_run = true});
 	assert_true(has(f, &loose));
-	assert_true(store_tree_exists(f->store, OWNER_ROOT, &loose));
+	assert_true(store_tree_exists(f->store, &root_owners, &loose));
 	real = collect(f, (struct store_gc_options){0});
 	assert_int_equal(dry.bytes, real.bytes);
 	assert_int_equal(dry.blobs, 1);
@@ -214,11 +214,11 @@ static void what_can_be_made_again_goes_when_asked(void **state)
 	make_dir(f, "store/logs");
 	scratch_write(f->scratch, log, "log");
 	(void)collect(f, (struct store_gc_options){0});
-	assert_true(store_tree_exists(f->store, OWNER_ROOT, &record.layer.diff_id));
+	assert_true(store_tree_exists(f->store, &root_owners, &record.layer.diff_id));
 	assert_true(scratch_exists(f->scratch, "store/caches/ccache/a"));
 	assert_true(scratch_exists(f->scratch, log));
 	(void)collect(f, (struct store_gc_options){.trees = true, .caches = true, .logs = true});
-	assert_false(store_tree_exists(f->store, OWNER_ROOT, &record.layer.diff_id));
+	assert_false(store_tree_exists(f->store, &root_owners, &record.layer.diff_id));
 	assert_false(scratch_exists(f->scratch, "store/caches/ccache"));
 	assert_false(scratch_exists(f->scratch, log));
 	assert_true(has(f, &record.layer.blob.digest));
@@ -275,7 +275,7 @@ static void garbage_goes_and_foreign_files_stay(void **state)
 	assert_true(scratch_exists(f->scratch, "store/lock/store"));
 }
 
-static void broken_downloads_stay_for_their_time(void **state)
+static void broken_transfers_stay_for_their_time(void **state)
 {
 	const struct fixture *f = *state;
 	struct varve_digest young = fixture_digest("young"), old = fixture_digest("old");
@@ -290,13 +290,18 @@ static void broken_downloads_stay_for_their_time(void **state)
 	scratch_write(f->scratch, old_path, "half");
 	scratch_write(f->scratch, "store/uploads/fetch-123-0", "of a killed process");
 	scratch_write(f->scratch, "store/uploads/push-1", "a session");
+	scratch_write(f->scratch, "store/uploads/push-2", "a session");
+	scratch_write(f->scratch, "store/uploads/other", "mine");
 	fixture_set_age(f, old_path, HOUR + 1);
 	fixture_set_age(f, "store/uploads/push-1", HOUR + 1);
+	fixture_set_age(f, "store/uploads/other", HOUR + 1);
 	(void)collect(f, (struct store_gc_options){0});
 	assert_true(scratch_exists(f->scratch, young_path));
 	assert_false(scratch_exists(f->scratch, old_path));
 	assert_false(scratch_exists(f->scratch, "store/uploads/fetch-123-0"));
-	assert_true(scratch_exists(f->scratch, "store/uploads/push-1"));
+	assert_false(scratch_exists(f->scratch, "store/uploads/push-1"));
+	assert_true(scratch_exists(f->scratch, "store/uploads/push-2"));
+	assert_true(scratch_exists(f->scratch, "store/uploads/other"));
 }
 
 static void a_store_in_use_is_left_alone(void **state)
@@ -359,7 +364,7 @@ int main(void)
 		STORE_TEST(what_can_be_made_again_goes_when_asked),
 		STORE_TEST(facts_that_dangle_go),
 		STORE_TEST(garbage_goes_and_foreign_files_stay),
-		STORE_TEST(broken_downloads_stay_for_their_time),
+		STORE_TEST(broken_transfers_stay_for_their_time),
 		STORE_TEST(a_store_in_use_is_left_alone),
 		STORE_TEST(a_malformed_index_stops_it),
 		STORE_TEST(usage_counts_hard_links_once),

@@ -30,7 +30,7 @@ static int adopt(const struct fixture *f, const char *text, const struct store_t
 
 	assert_int_equal(store_job_begin(f->store, &job, NULL), 0);
 	make_upper(&job, text);
-	r = store_tree_adopt(f->store, OWNER_ROOT, &diff_id, job.dirfd, "upper", implied, &err);
+	r = store_tree_adopt(f->store, &root_owners, &diff_id, job.dirfd, "upper", implied, &err);
 	if (r < 0)
 		fail_msg("%s", err.text);
 	left = faccessat(job.dirfd, "upper/file", F_OK, 0) == 0;
@@ -44,7 +44,7 @@ static char *tree_text(const struct fixture *f, struct store_tree_lists *ret_imp
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	CLEANUP(fd_close) int fs = -1;
 
-	assert_int_equal(store_tree_open(f->store, OWNER_ROOT, &diff_id, &fs, ret_implied, NULL),
+	assert_int_equal(store_tree_open(f->store, &root_owners, &diff_id, &fs, ret_implied, NULL),
 			 0);
 	assert_int_equal(fd_read_file(fs, "file", 100, &text, NULL), 0);
 	return buf_steal(&text);
@@ -69,12 +69,12 @@ static void a_tree_comes_back(void **state)
 
 	strv_add(&implied.implied, "etc");
 	strv_add(&implied.implied, "etc/a dir\nwith a newline");
-	assert_false(store_tree_exists(f->store, OWNER_ROOT, &diff_id));
-	assert_int_equal(store_tree_open(f->store, OWNER_ROOT, &diff_id, &fd, &got, NULL),
+	assert_false(store_tree_exists(f->store, &root_owners, &diff_id));
+	assert_int_equal(store_tree_open(f->store, &root_owners, &diff_id, &fd, &got, NULL),
 			 -VARVE_E_NOT_FOUND);
 	assert_false(adopt(f, "one", &implied));
-	assert_true(store_tree_exists(f->store, OWNER_ROOT, &diff_id));
-	assert_false(store_tree_exists(f->store, OWNER_SUBUID, &diff_id));
+	assert_true(store_tree_exists(f->store, &root_owners, &diff_id));
+	assert_false(store_tree_exists(f->store, &subuid_owners, &diff_id));
 	text = tree_text(f, &got);
 	assert_string_equal(text, "one");
 	assert_int_equal(got.implied.count, 2);
@@ -122,7 +122,7 @@ static void a_failure_puts_ours_back(void **state)
 	scratch_write(f->scratch, in_tree, "a file where the tree should go");
 	assert_int_equal(store_job_begin(f->store, &job, NULL), 0);
 	make_upper(&job, "text");
-	assert_int_equal(store_tree_adopt(f->store, OWNER_ROOT, &diff_id, job.dirfd, "upper",
+	assert_int_equal(store_tree_adopt(f->store, &root_owners, &diff_id, job.dirfd, "upper",
 					  &implied, &err),
 			 -ENOTDIR);
 	assert_non_null(strstr(err.text, "trees/root/"));
@@ -146,8 +146,8 @@ static void a_tree_of_an_earlier_boot_is_not_trusted(void **state)
 	assert_false(adopt(f, "first", &implied));
 	assert_true(scratch_exists(f->scratch, boot));
 	scratch_write(f->scratch, boot, "00000000-0000-0000-0000-000000000000\n");
-	assert_false(store_tree_exists(f->store, OWNER_ROOT, &diff_id));
-	assert_int_equal(store_tree_open(f->store, OWNER_ROOT, &diff_id, &fd, &got, NULL),
+	assert_false(store_tree_exists(f->store, &root_owners, &diff_id));
+	assert_int_equal(store_tree_open(f->store, &root_owners, &diff_id, &fd, &got, NULL),
 			 -VARVE_E_NOT_FOUND);
 	assert_false(adopt(f, "second", &implied));
 	text = tree_text(f, &got);
