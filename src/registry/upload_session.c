@@ -85,13 +85,21 @@ void upload_session_save(struct upload_session *session, const struct registry *
 	CLEANUP(json_decrefp) json_t *object = NULL;
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 
-	if (session->fd < 0 || ftruncate(session->fd, 0) < 0 || !location ||
-	    !registry_is_own(registry, location))
+	struct stat st;
+
+	if (session->fd < 0 || fstat(session->fd, &st) < 0)
 		return;
+	if (!location || !registry_is_own(registry, location)) {
+		(void)ftruncate(session->fd, 0);
+		return;
+	}
 	object = json_object();
 	json_set(object, "location", json_text(location));
 	json_canonical(object, &text);
-	/* What was written in part does not parse, and counts as no session. */
+	/* One write over what was there, blanks over its end: a process that is killed here leaves
+	 * the old session or the new one, never none. */
+	while (text.len < (size_t)st.st_size)
+		buf_addf(&text, " ");
 	if (pwrite(session->fd, text.data, text.len, 0) < 0)
 		(void)ftruncate(session->fd, 0);
 }
