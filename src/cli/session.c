@@ -11,12 +11,13 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "cli/session_lock.h"
 #include "cli/settings.h"
 
-enum { RECIPE_LIMIT = 1 << 20 };
+enum { RECIPE_LIMIT = 1 << 20, LOCK_FILE_LIMIT = 32 << 20 };
 
 void session_release(struct session *session)
 {
@@ -38,6 +39,7 @@ void session_release(struct session *session)
 	free(session->directory);
 	free(session->lock_path);
 	strv_release(&session->mirrors);
+	strv_release(&session->sources.learnt);
 	json_decref(session->config);
 	*session = (struct session){0};
 }
@@ -231,6 +233,19 @@ static int digest_local(void *cookie, const struct plan_source *source, struct v
 	return r;
 }
 
+static int digest_file(void *cookie, const char *path, struct varve_digest *ret,
+		       struct varve_error *err)
+{
+	const struct session *session = cookie;
+	CLEANUP(free_ptr) char *whole = path_join(session->directory, path);
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	int r = fd_read_file(AT_FDCWD, whole, LOCK_FILE_LIMIT, &text, err);
+
+	if (r == 0)
+		digest_bytes(buf_text(&text), text.len, ret);
+	return r > -1024 ? (r < 0 ? -VARVE_E_RECIPE : 0) : r;
+}
+
 static void set_paths(struct session *session)
 {
 	const char *path = session->cli->recipe_path;
@@ -310,6 +325,7 @@ static int set_sources(struct session *session, struct varve_error *err)
 				    ? values->registry
 				    : json_optional_string(session->config, "registry", NULL),
 		.local_digest = digest_local,
+		.file_digest = digest_file,
 		.cookie = session,
 	};
 	return read_epoch(&session->plan_options.epoch, err);

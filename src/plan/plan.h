@@ -51,6 +51,9 @@ struct plan_options {
 	/* Content digest of a local source. */
 	int (*local_digest)(void *cookie, const struct plan_source *source,
 			    struct varve_digest *ret, struct varve_error *err);
+	/* Digest of a file beside the recipe: the lock file of a python source. */
+	int (*file_digest)(void *cookie, const char *path, struct varve_digest *ret,
+			   struct varve_error *err);
 	void *cookie;
 };
 
@@ -76,7 +79,13 @@ struct plan_step {
 	struct recipe_place at;
 	enum recipe_action action;
 	struct plan_mount from; /* install: the source (target unused); copy: what is copied */
-	char *to; /* copy: destination, absolute and clean; a trailing "/" kept: into it */
+	char *to; /* copy: destination, absolute and clean; a trailing "/" kept: into it; wheels: into
+		   */
+	char *interpreter; /* install of wheels: "python3.11"; NULL: no such step */
+	char *layout; /* install of wheels: "venv", "prefix", "directory" */
+	bool bytecode; /* install of wheels: compile modules */
+	bool part; /* install of wheels: on top of the layer that has the environment itself */
+	struct strv wheels; /* install of wheels: names of those in this layer; empty: all */
 	struct strv exclude; /* copy */
 	struct strv argv; /* run: shell + script, or the command as given */
 	struct strv environment; /* NAME=VALUE, sorted, complete: what the process gets */
@@ -153,6 +162,8 @@ struct plan_known {
 	struct varve_digest diff_id;
 	char *destination; /* copy: the destination with the symlinks below it resolved; owned;
 			      NULL: not resolved yet */
+	char *interpreter; /* install of wheels: "PATH sha256:HEX" of the program that step names, as
+			      it is below; owned; NULL: not looked up yet */
 };
 /* The diff ids of the chain ending in step (PLAN_NONE: empty chain), bottom first, empty steps left
  * out. Returns the count, or -EAGAIN when one is not known (then *ret_unknown is its index). ret
@@ -166,6 +177,8 @@ int plan_chain(const struct plan *plan, int step, const struct plan_known *known
  * = step). */
 int plan_input(const struct plan *plan, int step, const struct plan_known *known, json_t **ret,
 	       int *ret_unknown);
+/* True for an artifact that the step installs. */
+bool plan_step_has(const struct plan_step *step, const struct lock_artifact *artifact);
 /* The steps that must be known before step can start (below, mounted stages, copied stage), each
  * once. */
 size_t plan_needs(const struct plan *plan, int step, int *ret, size_t room);

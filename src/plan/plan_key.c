@@ -195,6 +195,33 @@ static int set_copy(const struct plan *plan, int index, const struct plan_known 
 	return -EAGAIN;
 }
 
+/* The chain is left out: the interpreter is all that the wheels need of it. */
+static int set_wheels(const struct plan *plan, int index, const struct plan_known *known,
+		      json_t *object, int *ret_unknown)
+{
+	const struct plan_step *step = &plan->steps[index];
+	bool resolved = known && known[index].destination && known[index].interpreter;
+	json_t *chain = NULL;
+	int r;
+
+	json_set(object, "environment", environment_json(&step->environment));
+	json_set(object, "content", plan_wheels_json(plan, step));
+	json_set(object, "layout", json_text(step->layout));
+	json_set(object, "bytecode", json_boolean(step->bytecode));
+	json_set(object, "part", json_boolean(step->part));
+	json_set(object, "destination",
+		 json_text(resolved ? known[index].destination : step->to));
+	json_set(object, "interpreter",
+		 json_text(resolved ? known[index].interpreter : step->interpreter));
+	if (!known || resolved)
+		return 0;
+	r = chain_json(plan, step->below, known, &chain, ret_unknown);
+	json_decref(chain);
+	if (r == 0)
+		*ret_unknown = index;
+	return -EAGAIN;
+}
+
 static int set_action(const struct plan *plan, int index, const struct plan_known *known,
 		      json_t *object, int *ret_unknown)
 {
@@ -204,6 +231,8 @@ static int set_action(const struct plan *plan, int index, const struct plan_know
 
 	if (step->action == ACTION_COPY)
 		return set_copy(plan, index, known, object, ret_unknown);
+	if (plan_installs_wheels(plan, step))
+		return set_wheels(plan, index, known, object, ret_unknown);
 	if (known) {
 		r = chain_json(plan, step->below, known, &chain, ret_unknown);
 		if (r < 0)

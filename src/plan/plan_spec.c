@@ -11,7 +11,7 @@
 enum { STRIP_LIMIT = 64 };
 
 /* A spec is what the lock is indexed by, so it may use options and variables, but no facts. */
-static int spec_text(struct compiler *c, const struct recipe_value *value, const char *otherwise,
+int spec_text(struct compiler *c, const struct recipe_value *value, const char *otherwise,
 		     char **ret, struct varve_error *err)
 {
 	int r = recipe_expand(c->scope, value, false, NULL, NULL, ret, err);
@@ -21,7 +21,7 @@ static int spec_text(struct compiler *c, const struct recipe_value *value, const
 	return r;
 }
 
-static int set_text(struct compiler *c, json_t *spec, const char *key,
+int spec_set_text(struct compiler *c, json_t *spec, const char *key,
 		    const struct recipe_value *value, const char *otherwise,
 		    struct varve_error *err)
 {
@@ -33,7 +33,7 @@ static int set_text(struct compiler *c, json_t *spec, const char *key,
 	return r;
 }
 
-static int set_boolean(struct compiler *c, json_t *spec, const char *key,
+int spec_set_boolean(struct compiler *c, json_t *spec, const char *key,
 		       const struct recipe_value *value, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *text = NULL;
@@ -48,7 +48,7 @@ static int set_boolean(struct compiler *c, json_t *spec, const char *key,
 }
 
 /* Empty results are left out, so that a variable can add an element or none. */
-static int add_texts(struct compiler *c, const struct recipe_values *values, struct strv *list,
+int spec_add_texts(struct compiler *c, const struct recipe_values *values, struct strv *list,
 		     struct varve_error *err)
 {
 	size_t i;
@@ -127,9 +127,9 @@ static int set_suites(struct compiler *c, json_t *spec, const struct recipe_sour
 	if (*suite == '\0')
 		return recipe_error(&source->suite.at, err, "the suite of source \"%s\" is empty",
 				    source->name.text);
-	r = add_texts(c, &source->suites, &suites, err);
+	r = spec_add_texts(c, &source->suites, &suites, err);
 	if (r == 0)
-		r = add_texts(c, &source->components, &components, err);
+		r = spec_add_texts(c, &source->components, &components, err);
 	if (r < 0)
 		return r;
 	if (components.count == 0)
@@ -143,7 +143,7 @@ static int set_packages(struct compiler *c, json_t *spec, const struct recipe_so
 			struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv packages = STRV_INIT;
-	int r = add_texts(c, &source->packages, &packages, err);
+	int r = spec_add_texts(c, &source->packages, &packages, err);
 
 	if (r < 0)
 		return r;
@@ -190,14 +190,14 @@ static int debian_spec(struct compiler *c, const struct recipe_source *source, i
 	if (r == 0)
 		r = set_snapshot(c, spec, source, err);
 	if (r == 0)
-		r = set_text(c, spec, "mirror", &source->mirror, "debian", err);
+		r = spec_set_text(c, spec, "mirror", &source->mirror, "debian", err);
 	if (r == 0)
-		r = set_text(c, spec, "keyring", &source->keyring, "", err);
+		r = spec_set_text(c, spec, "keyring", &source->keyring, "", err);
 	if (r == 0)
-		r = set_text(c, spec, "architecture", &source->architecture,
+		r = spec_set_text(c, spec, "architecture", &source->architecture,
 			     debian_architecture(c->plan->platform), err);
 	if (r == 0)
-		r = set_boolean(c, spec, "recommends", &source->recommends, err);
+		r = spec_set_boolean(c, spec, "recommends", &source->recommends, err);
 	return r;
 }
 
@@ -261,7 +261,7 @@ static int url_spec(struct compiler *c, const struct recipe_source *source, json
 	if (r == 0)
 		r = set_sha256(c, spec, source, err);
 	if (r == 0)
-		r = set_boolean(c, spec, "unpack", &source->unpack, err);
+		r = spec_set_boolean(c, spec, "unpack", &source->unpack, err);
 	if (r == 0)
 		r = spec_text(c, &source->strip, "", &strip, err);
 	if (r == 0 && *strip)
@@ -275,10 +275,10 @@ static int url_spec(struct compiler *c, const struct recipe_source *source, json
 static int local_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,
 		      struct varve_error *err)
 {
-	int r = set_text(c, spec, "path", &source->path, "", err);
+	int r = spec_set_text(c, spec, "path", &source->path, "", err);
 
 	if (r == 0)
-		r = set_text(c, spec, "ignore", &source->ignore, "", err);
+		r = spec_set_text(c, spec, "ignore", &source->ignore, "", err);
 	return r;
 }
 
@@ -302,12 +302,15 @@ int compile_spec(struct compiler *c, const struct recipe_source *source, int bel
 		r = local_spec(c, source, spec, err);
 		break;
 	case SOURCE_PYTHON:
+		json_set(spec, "kind", json_text("python"));
+		r = python_spec(c, source, spec, err);
+		break;
 	case SOURCE_GIT:
 	case SOURCE_IMAGE:
 	default:
 		r = recipe_error(&source->at, err,
 				 "source \"%s\" is of a kind that this version does not support; "
-				 "it has debian, local and url",
+				 "it has debian, local, url and python",
 				 source->name.text);
 	}
 	if (r == 0)

@@ -21,23 +21,17 @@ static void check_release(struct check *check)
 static int check_supported(const struct recipe *recipe, struct varve_error *err)
 {
 	static const char *const later[] = {
-		[SOURCE_PYTHON] = "python", [SOURCE_GIT] = "git", [SOURCE_IMAGE] = "image"};
+		[SOURCE_GIT] = "git", [SOURCE_IMAGE] = "image"};
 
 	for (size_t i = 0; i < recipe->source_count; i++) {
 		const struct recipe_source *source = &recipe->sources[i];
 
-		if (source->kind > SOURCE_URL)
+		if (source->kind > SOURCE_PYTHON)
 			return recipe_error(&source->at, err,
 					    "source kind \"%s\" is not supported by this version "
 					    "of varve",
 					    later[source->kind]);
 	}
-	for (size_t i = 0; i < recipe->stage_count; i++)
-		for (size_t k = 0; k < recipe->stages[i].count; k++)
-			if (recipe->stages[i].steps[k].split.text)
-				return recipe_error(&recipe->stages[i].steps[k].split.at, err,
-						    "\"split\" is reserved: this version of varve "
-						    "makes one layer per step");
 	return 0;
 }
 

@@ -107,6 +107,8 @@ static int check_local(const struct recipe_source *source, struct varve_error *e
 
 int check_source(const struct recipe_source *source, struct varve_error *err)
 {
+	if (source->kind == SOURCE_PYTHON)
+		return check_python(source, err);
 	if (source->kind == SOURCE_DEBIAN)
 		return check_debian(source, err);
 	return source->kind == SOURCE_URL ? check_url(source, err) : check_local(source, err);

@@ -14,7 +14,12 @@ static const char *const source_kinds[] = {"a debian source",
 					   NULL};
 static const char *const kind_names[] = {"debian", "local", "url", "python", "git", "image", NULL};
 
-enum { DEBIAN = 1 << SOURCE_DEBIAN, LOCAL = 1 << SOURCE_LOCAL, URL = 1 << SOURCE_URL };
+enum {
+	DEBIAN = 1 << SOURCE_DEBIAN,
+	LOCAL = 1 << SOURCE_LOCAL,
+	URL = 1 << SOURCE_URL,
+	PYTHON = 1 << SOURCE_PYTHON,
+};
 
 #define FIELD(name) offsetof(struct recipe_source, name)
 static const struct schema_key source_keys[] = {
@@ -36,6 +41,15 @@ static const struct schema_key source_keys[] = {
 	{"filename", SCHEMA_VALUE, FIELD(filename), URL, 0, NAMES_OPTIONS, NULL},
 	{"path", SCHEMA_VALUE, FIELD(path), LOCAL, LOCAL, NAMES_OPTIONS, NULL},
 	{"ignore", SCHEMA_VALUE, FIELD(ignore), LOCAL, 0, NAMES_OPTIONS, NULL},
+	{"python", SCHEMA_VALUE, FIELD(python), PYTHON, PYTHON, NAMES_OPTIONS, NULL},
+	{"requirements", SCHEMA_VALUES, FIELD(requirements), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"lock", SCHEMA_VALUE, FIELD(lock), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"constraints", SCHEMA_VALUES, FIELD(constraints), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"before", SCHEMA_VALUE, FIELD(before), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"sdist", SCHEMA_VALUE, FIELD(sdist), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"prereleases", SCHEMA_VALUE, FIELD(prereleases), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"index", SCHEMA_VALUES, FIELD(index), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"glibc", SCHEMA_VALUE, FIELD(glibc), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
 };
 #undef FIELD
@@ -56,7 +70,7 @@ static int read_kind(const struct node *map, const char *label, enum recipe_sour
 	int r;
 
 	if (!node)
-		return recipe_error(&map->at, err, "%s lacks \"kind\": debian, local or url",
+		return recipe_error(&map->at, err, "%s lacks \"kind\": debian, local, url or python",
 				    label);
 	r = schema_want(node, NODE_SCALAR, "\"kind\"", err);
 	if (r < 0)
@@ -70,7 +84,7 @@ static int read_kind(const struct node *map, const char *label, enum recipe_sour
 	suggestion = suggest(node->text, kind_names);
 	r = recipe_error(&node->at, err, "unknown kind \"%s\" of %s%s", node->text, label,
 			 suggestion);
-	varve_error_hint(err, "kinds of sources: debian, local, url");
+	varve_error_hint(err, "kinds of sources: debian, local, url, python");
 	return r;
 }
 
@@ -89,7 +103,7 @@ static int parse_source(const struct node_member *member, struct recipe_source *
 	if (r < 0)
 		return r;
 	/* Keys of kinds that come with a later version are that version's to check. */
-	if (source->kind > SOURCE_URL) {
+	if (source->kind > SOURCE_PYTHON) {
 		source->at = node_get(member->value, "kind")->at;
 		return 0;
 	}

@@ -47,7 +47,7 @@ static void landing_release(struct landing *l)
 	fd_close(&l->uploads);
 }
 
-static int need_http(struct source_context *context, const char *url, struct varve_error *err)
+int source_need_http(struct source_context *context, const char *url, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *shown = http_url_display(url);
 
@@ -258,7 +258,7 @@ int source_download(struct source_context *context, struct source_download *down
 		set.total += downloads[i].size;
 	}
 	qsort(sorted, count, sizeof(void *), by_digest);
-	r = need_http(context, downloads[0].url, err);
+	r = source_need_http(context, downloads[0].url, err);
 	for (i = 0; i < count && r == 0; i += LANDING_FILES) {
 		size_t end = count - i < LANDING_FILES ? count : i + LANDING_FILES, k;
 
@@ -278,7 +278,7 @@ int source_download_text(struct source_context *context, const char *url, uint64
 
 	if (fd < 0)
 		return varve_error_set(err, -errno, "make a buffer");
-	r = need_http(context, url, err);
+	r = source_need_http(context, url, err);
 	if (r == 0)
 		r = http_fetch(context->http, &transfer, 1, NULL, NULL, err);
 	if (r < 0)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The spec of a python source. */
+#include "plan/plan_compile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "recipe/recipe_grammar.h"
+
+#define DEFAULT_GLIBC "2.28" /* what current wheels ask for; Debian since 10 has it */
+
+/* A text that only now is known has to be of the same shape as one that is written. */
+static int set_shaped(struct compiler *c, json_t *spec, const char *key,
+		      const struct recipe_value *value, enum grammar grammar, const char *otherwise,
+		      struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	struct recipe_value expanded = {NULL, value->at};
+	int r = spec_text(c, value, otherwise, &text, err);
+
+	if (r < 0)
+		return r;
+	expanded.text = text;
+	if (value->text && *text)
+		r = grammar_check(grammar, &expanded, key, err);
+	if (r == 0)
+		json_set(spec, key, json_text(text));
+	return r;
+}
+
+static int set_list(struct compiler *c, json_t *spec, const char *key,
+		    const struct recipe_values *values, enum grammar grammar, bool sorted,
+		    struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv list = STRV_INIT;
+	size_t i;
+	int r = spec_add_texts(c, values, &list, err);
+
+	for (i = 0; i < list.count && r == 0; i++) {
+		struct recipe_value expanded = {list.items[i], values->items[0].at};
+
+		r = grammar_check(grammar, &expanded, key, err);
+	}
+	if (r < 0)
+		return r;
+	if (sorted)
+		strv_sort(&list);
+	json_set(spec, key, json_of_strv(&list));
+	return 0;
+}
+
+/* The file counts by what is in it: editing it asks for a new resolution. */
+static int set_lock(struct compiler *c, json_t *spec, const struct recipe_source *source,
+		    struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *path = NULL;
+	struct varve_digest digest;
+	int r = spec_text(c, &source->lock, "", &path, err);
+
+	if (r < 0)
+		return r;
+	json_set(spec, "lock", json_text(path));
+	if (*path == '\0')
+		return 0;
+	if (!c->options->file_digest)
+		return varve_error_set(err, -EINVAL, "source %s: no way to read files",
+				       source->name.text);
+	r = c->options->file_digest(c->options->cookie, path, &digest, err);
+	if (r == 0)
+		json_set(spec, "lock-digest", json_of_digest(&digest));
+	return r;
+}
+
+int python_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,
+		struct varve_error *err)
+{
+	int r;
+
+	json_set(spec, "platform", json_text(c->plan->platform));
+	r = set_shaped(c, spec, "python", &source->python, GRAMMAR_PYTHON, "", err);
+	if (r == 0)
+		r = set_shaped(c, spec, "glibc", &source->glibc, GRAMMAR_GLIBC, DEFAULT_GLIBC, err);
+	if (r == 0)
+		r = set_shaped(c, spec, "before", &source->before, GRAMMAR_DATE, "", err);
+	if (r == 0)
+		r = set_list(c, spec, "requirements", &source->requirements, GRAMMAR_REQUIREMENT,
+			     true, err);
+	if (r == 0)
+		r = set_list(c, spec, "constraints", &source->constraints, GRAMMAR_REQUIREMENT,
+			     true, err);
+	if (r == 0)
+		r = set_list(c, spec, "index", &source->index, GRAMMAR_NAME, false, err);
+	if (r == 0)
+		r = set_lock(c, spec, source, err);
+	if (r == 0)
+		r = spec_set_boolean(c, spec, "sdist", &source->sdist, err);
+	return r < 0 ? r : spec_set_boolean(c, spec, "prereleases", &source->prereleases, err);
+}
