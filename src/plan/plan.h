@@ -76,6 +76,8 @@ struct plan_step {
 	char *name; /* of the step */
 	int stage; /* index of its stage */
 	int below; /* index of the step below, also across stages; PLAN_NONE: nothing */
+	int base; /* what the step sees below it: below, but for layers of a split step, which do not
+		     see each other */
 	struct recipe_place at;
 	enum recipe_action action;
 	struct plan_mount from; /* install: the source (target unused); copy: what is copied */
@@ -177,6 +179,8 @@ int plan_chain(const struct plan *plan, int step, const struct plan_known *known
  * = step). */
 int plan_input(const struct plan *plan, int step, const struct plan_known *known, json_t **ret,
 	       int *ret_unknown);
+/* True for a step that installs wheels. */
+bool plan_installs_wheels(const struct plan *plan, const struct plan_step *step);
 /* True for an artifact that the step installs. */
 bool plan_step_has(const struct plan_step *step, const struct lock_artifact *artifact);
 /* The steps that must be known before step can start (below, mounted stages, copied stage), each

@@ -84,7 +84,6 @@ int compile_install(struct compiler *c, const struct recipe_step *from, struct p
 json_t *plan_wheels_json(const struct plan *plan, const struct plan_step *step);
 /* Newest date of the wheels of a step, 0: unknown. */
 int64_t plan_wheels_date(const struct plan *plan, const struct plan_step *step);
-bool plan_installs_wheels(const struct plan *plan, const struct plan_step *step);
 
 /* --- plan_facts.c --- */
 /* recipe_lookup: "env.NAME" and "SOURCE.FACT". */

@@ -215,7 +215,7 @@ static int set_wheels(const struct plan *plan, int index, const struct plan_know
 		 json_text(resolved ? known[index].interpreter : step->interpreter));
 	if (!known || resolved)
 		return 0;
-	r = chain_json(plan, step->below, known, &chain, ret_unknown);
+	r = chain_json(plan, step->base, known, &chain, ret_unknown);
 	json_decref(chain);
 	if (r == 0)
 		*ret_unknown = index;
@@ -277,6 +277,15 @@ static size_t add_need(int step, int *ret, size_t count, size_t room)
 	return count;
 }
 
+/* The layers of a split step do not wait for each other: who needs the topmost needs all. */
+static size_t add_chain(const struct plan *plan, int top, int *ret, size_t count, size_t room)
+{
+	count = add_need(top, ret, count, room);
+	for (; top != PLAN_NONE && plan->steps[top].part; top = plan->steps[top].below)
+		count = add_need(plan->steps[top].below, ret, count, room);
+	return count;
+}
+
 static int top_of(const struct plan *plan, const struct plan_mount *content)
 {
 	return content->content == PLAN_FROM_STAGE ? plan->stages[content->index].top : PLAN_NONE;
@@ -287,10 +296,10 @@ size_t plan_needs(const struct plan *plan, int step, int *ret, size_t room)
 	const struct plan_step *s = &plan->steps[step];
 	size_t count, i;
 
-	count = add_need(s->below, ret, 0, room);
+	count = add_chain(plan, s->base, ret, 0, room);
 	if (s->action == ACTION_COPY)
-		count = add_need(top_of(plan, &s->from), ret, count, room);
+		count = add_chain(plan, top_of(plan, &s->from), ret, count, room);
 	for (i = 0; i < s->mount_count; i++)
-		count = add_need(top_of(plan, &s->mounts[i]), ret, count, room);
+		count = add_chain(plan, top_of(plan, &s->mounts[i]), ret, count, room);
 	return count;
 }

@@ -166,7 +166,7 @@ static int fill_step(struct compiler *c, const struct recipe_step *from, struct 
 }
 
 /* wheels: those of this layer. number: of the layer, from 0. */
-static int add_step(struct compiler *c, const struct recipe_step *from, int stage,
+static int add_step(struct compiler *c, const struct recipe_step *from, int stage, int base,
 		    const struct strv *wheels, size_t number, struct varve_error *err)
 {
 	struct plan *plan = c->plan;
@@ -176,6 +176,7 @@ static int add_step(struct compiler *c, const struct recipe_step *from, int stag
 
 	*step = (struct plan_step){.stage = stage,
 				   .below = plan->stages[stage].top,
+				   .base = base,
 				   .at = from->at,
 				   .action = from->action,
 				   .part = number > 0};
@@ -195,11 +196,11 @@ int compile_step(struct compiler *c, const struct recipe_step *from, int stage,
 		 struct varve_error *err)
 {
 	CLEANUP(install_parts_release) struct install_parts parts = {0};
+	int base = c->plan->stages[stage].top, r;
 	size_t i;
-	int r;
 
-	r = compile_parts(c, from, c->plan->stages[stage].top, &parts, err);
+	r = compile_parts(c, from, base, &parts, err);
 	for (i = 0; i < parts.count && r == 0; i++)
-		r = add_step(c, from, stage, &parts.items[i], i, err);
+		r = add_step(c, from, stage, base, &parts.items[i], i, err);
 	return r;
 }

@@ -208,7 +208,7 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 }
 
 /* "debian:pool/x.deb" -> "x.deb", "pypi:x.whl" -> "x.whl" */
-static const char *file_of(const struct lock_artifact *artifact)
+const char *source_file_name(const struct lock_artifact *artifact)
 {
 	const char *base = path_base(artifact->from), *colon = strchr(base, ':');
 
@@ -227,7 +227,7 @@ int source_materialise(struct source_context *context, const struct lock_source 
 
 		if (lock_artifact_is_content(artifact))
 			r = store_blob_link(context->store, &artifact->sha256, directory,
-					    named ? artifact->name : file_of(artifact), err);
+					    named ? artifact->name : source_file_name(artifact), err);
 	}
 	return r;
 }

@@ -64,6 +64,12 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 		 size_t count, struct varve_error *err);
 bool source_is_fetched(const struct source_context *context, const struct lock_source *source);
 
+/* The file name of an artifact, from its place. Borrowed. */
+const char *source_file_name(const struct lock_artifact *artifact);
+/* Path of the program that installs a python source's wheels (python_uv.h); its wheel is in the
+ * store. Caller frees. */
+int source_python_installer(struct source_context *context, const struct lock_source *source,
+			    char **ret, struct varve_error *err);
 /* Makes a directory with the source's files: hard links of artifacts under their file names.
  * directory is empty. (An archive that a url source wants unpacked is the build's work:
  * layer_unpack_archive.) */

@@ -499,3 +499,15 @@ int source_python_resolve(struct source_context *context, const struct lock *loc
 		set_facts(&p);
 	return r;
 }
+
+int source_python_installer(struct source_context *context, const struct lock_source *source,
+			    char **ret, struct varve_error *err)
+{
+	const struct lock_artifact *wheel = python_uv_artifact(source);
+
+	if (!wheel)
+		return varve_error_set(err, -VARVE_E_LOCK,
+				       "source \"%s\": the lock has no uv to install it with",
+				       source->name);
+	return python_uv_program(context, wheel, ret, err);
+}
