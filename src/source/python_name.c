@@ -110,7 +110,7 @@ bool python_split(const char *file, char **ret_project, char **ret_version)
  */
 
 /* What two spellings of a version share: lower case, no zeros before numbers, no separators but
- * those between numbers and before the local part. */
+ * those between numbers. */
 static char *plain_version(const char *version)
 {
 	CLEANUP(buf_release) struct buf out = BUF_INIT;
@@ -122,7 +122,7 @@ static char *plain_version(const char *version)
 
 		if (c == '0' && !digit && isdigit((unsigned char)version[1]))
 			continue;
-		if (strchr("._-", c) && !isdigit((unsigned char)version[1])) {
+		if (strchr("._-", c) && (!digit || !isdigit((unsigned char)version[1]))) {
 			digit = false;
 			continue;
 		}

@@ -58,14 +58,10 @@ static void names(void **state)
 }
 
 static const struct text_case later_kinds_cases[] = {
-	{SOURCE("kind: python, requirements: [x]"),
-	 "r.yaml:4:13: source kind \"python\" is not supported by this version of varve"},
 	{SOURCE("kind: git"),
 	 "r.yaml:4:13: source kind \"git\" is not supported by this version of varve"},
 	{HEAD "sources: {b: {kind: image, reference: x}}\nstages: {s: {from: b}}\n" IMAGES,
 	 "r.yaml:3:21: source kind \"image\" is not supported by this version of varve"},
-	{RUN("split: 10"),
-	 "r.yaml:6:34: \"split\" is reserved: this version of varve makes one layer per step"},
 };
 
 static void later_kinds(void **state)
@@ -224,13 +220,56 @@ static const struct text_case sources_cases[] = {
 	 ""},
 };
 
+#define PYTHON(fields)                                                                             \
+	HEAD "sources: {w: {kind: python, python: \"3.11\", " fields "}}\n"                        \
+	     "stages: {s: {steps: [{step: x, copy: w, to: /w}]}}\n" IMAGES
+
+static const struct text_case python_cases[] = {
+	{PYTHON("requirements: [\"a[x,y]>=1,<2; python_version < '3.12'\", b]"), ""},
+	{PYTHON("lock: pylock.toml"), ""},
+	{PYTHON("before: 2025-06-16, requirements: [a]"), ""},
+	{PYTHON("before: \"2025-06-16T01:02:03Z\", requirements: [a], index: [cuda], "
+		"constraints: [\"b<2\"], sdist: true, prereleases: true, glibc: \"2.36\""),
+	 ""},
+	{PYTHON("index: [cuda]"), "r.yaml:3:11: source \"w\" has neither \"requirements\" nor "
+				  "\"lock\""},
+	{PYTHON("requirements: [a], lock: l"),
+	 "r.yaml:3:70: source \"w\" has both \"requirements\" and \"lock\": a lock lists all that is "
+	 "wanted"},
+	{PYTHON("requirements: [a], before: yesterday"),
+	 "r.yaml:3:72: \"yesterday\" cannot be a date\nit takes YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ"},
+	{PYTHON("requirements: [a], glibc: \"3.0\""),
+	 "r.yaml:3:71: \"3.0\" cannot be a version of glibc\nit takes two numbers, as \"2.36\""},
+	{PYTHON("requirements: [\"a @ https://files.example.org/a.whl\"]"),
+	 "r.yaml:3:61: \"a @ https://files.example.org/a.whl\" cannot be a requirement\n"
+	 "it takes a name with extras, versions and markers, without options, URLs and paths"},
+	{PYTHON("requirements: [\"-r other.txt\"]"),
+	 "r.yaml:3:61: \"-r other.txt\" cannot be a requirement\n"
+	 "it takes a name with extras, versions and markers, without options, URLs and paths"},
+	{PYTHON("requirements: [\"./a\"]"),
+	 "r.yaml:3:61: \"./a\" cannot be a requirement\n"
+	 "it takes a name with extras, versions and markers, without options, URLs and paths"},
+	{PYTHON("requirements: [a], constraints: [\"b --index-url x\"]"),
+	 "r.yaml:3:79: \"b --index-url x\" cannot be a constraint\n"
+	 "it takes a name with extras, versions and markers, without options, URLs and paths"},
+	{PYTHON("requirements: [a], index: [\"https://x\"]"),
+	 "r.yaml:3:72: \"https://x\" cannot be the name of an index\n"
+	 "it takes lower-case letters, digits, \".\", \"_\" and \"-\", a letter or digit first"},
+};
+
+static void python(void **state)
+{
+	(void)state;
+	check_cases(python_cases, ARRAY_SIZE(python_cases), check_error);
+}
+
 static void sources(void **state)
 {
 	(void)state;
 	check_cases(sources_cases, ARRAY_SIZE(sources_cases), check_error);
 }
 
-/* The reference case of the design, word for word but for the two kinds that come later. */
+/* The reference case of the design, word for word but for the kind that comes later. */
 #define REFERENCE(torch, flash, app)                                                               \
 	"varve: 1\n"                                                                               \
 	"name: linnaeus\n"                                                                         \
@@ -286,7 +325,7 @@ static const struct text_case reference_case_cases[] = {
 		   "kind: python, python: \"3.11\", sdist: true, requirements: "
 		   "[\"flash-attn==${flash}\"]",
 		   "kind: git, url: \"${repository}\", ref: \"${branch}\", track: true"),
-	 "r.yaml:16:22: source kind \"python\" is not supported by this version of varve"},
+	 "r.yaml:18:22: source kind \"git\" is not supported by this version of varve"},
 	/* With kinds that are: what is left is what those kinds cannot do. */
 	{REFERENCE("kind: debian, suite: \"s${torch}\", packages: [p]",
 		   "kind: url, href: \"${repository}\"", "kind: local, path: \"${branch}\""),
@@ -319,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),      cmocka_unit_test(later_kinds),
+		cmocka_unit_test(python),
 		cmocka_unit_test(options),    cmocka_unit_test(variables),
 		cmocka_unit_test(sources),    cmocka_unit_test(reference_case),
 		cmocka_unit_test(long_chain),

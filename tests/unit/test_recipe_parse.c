@@ -73,10 +73,10 @@ static const struct text_case options_and_sources_cases[] = {
 	 "r.yaml:3:24: \"c\" in row \"b\" of the variables \"a\" must be a single value, not a "
 	 "map"},
 	/* sources */
-	{SOURCE("suite: b"), "r.yaml:4:6: source \"a\" lacks \"kind\": debian, local or url"},
+	{SOURCE("suite: b"), "r.yaml:4:6: source \"a\" lacks \"kind\": debian, local, url or python"},
 	{SOURCE("kind: debain"),
 	 "r.yaml:4:13: unknown kind \"debain\" of source \"a\"; did you mean \"debian\"?\n"
-	 "kinds of sources: debian, local, url"},
+	 "kinds of sources: debian, local, url, python"},
 	{SOURCE("kind: debian, suite: b, pakages: [c]"),
 	 "r.yaml:4:31: unknown key \"pakages\" in source \"a\"; did you mean \"packages\"?\n"
 	 "keys of a debian source: kind, if, suite, snapshot, suites, components, packages, "
@@ -91,7 +91,11 @@ static const struct text_case options_and_sources_cases[] = {
 	{SOURCE("kind: debian, suite: b, packages: [c, [d]]"),
 	 "r.yaml:4:45: a member of \"packages\" of source \"a\" must be a single value, not a "
 	 "list"},
-	{SOURCE("kind: python, whatever: {a: b}"), ""},
+	{SOURCE("kind: git, whatever: {a: b}"), ""},
+	{SOURCE("kind: python, whatever: {a: b}"),
+	 "r.yaml:4:21: unknown key \"whatever\" in source \"a\"\n"
+	 "keys of a python source: kind, if, python, requirements, lock, constraints, before, "
+	 "sdist, prereleases, index, glibc"},
 };
 
 static void options_and_sources(void **state)
@@ -116,12 +120,13 @@ static const struct text_case stages_and_images_cases[] = {
 	{STEP("step: x, run: y, to: /z"),
 	 "r.yaml:6:27: \"to\" does not belong in step \"x\", a run step\n"
 	 "keys of a run step: step, run, if, environment, unkeyed-environment, workdir, user, "
-	 "shell, mounts, caches, secrets, network, jobs, ownership, scrub, split"},
+	 "shell, mounts, caches, secrets, network, jobs, ownership, scrub"},
 	{STEP("step: x, instal: y"),
 	 "r.yaml:6:19: unknown key \"instal\" in step \"x\"; did you mean \"install\"?\n"
-	 "keys of a step: step, install, copy, run, if, to, exclude, into, environment, "
+	 "keys of a step: step, install, copy, run, if, to, exclude, into, layout, "
+	 "bytecode, split, environment, "
 	 "unkeyed-environment, workdir, user, shell, mounts, caches, secrets, network, jobs, "
-	 "ownership, scrub, split"},
+	 "ownership, scrub"},
 	{STEP("step: x, run: {a: b}"),
 	 "r.yaml:6:24: \"run\" of step \"x\" must be a single value, not a map"},
 	{STEP("step: x, run: [a, b]"), ""},
@@ -176,7 +181,7 @@ static const char every_field_text[] =
 	     "      - {step: c, copy: l, to: /l, exclude: [x], ownership: strict}\n"
 	     "      - {step: i, install: d, into: /v, scrub: [q]}\n"
 	     "      - {step: r, run: [a, b], user: u, caches: {/c: k}, secrets: [z],\n"
-	     "         ownership: [{path: /p, uid: 1, gid: 2, mode: 0755}], split: true}\n"
+	     "         ownership: [{path: /p, uid: 1, gid: 2, mode: 0755}]}\n"
 	     "images:\n"
 	     "  i: {stage: s, name: n, config: {labels: {a: b}, stop-signal: SIGINT,\n"
 	     "      command: [c], entrypoint: [e], ports: [1], volumes: [/v], workdir: /w}}\n"
@@ -214,7 +219,6 @@ static void every_field(void **state)
 	assert_int_equal(steps[2].command.count, 2);
 	assert_int_equal(steps[2].at.line, 19);
 	assert_string_equal(steps[2].ownership[0].mode.text, "0755");
-	assert_string_equal(steps[2].split.text, "true");
 	assert_string_equal(recipe->images[0].stop_signal.text, "SIGINT");
 	assert_string_equal(recipe->images[0].volumes.items[0].text, "/v");
 	assert_string_equal(recipe->checks[0].image.text, "i");
