@@ -27,6 +27,17 @@ static const char uv_dir[] = "caches/.uv"; /* no step's cache can have such a na
 /* --- choosing ----------------------------------------------------------------------------------
  */
 
+/* What is built for musl needs no library, so that it runs in every image; less is better. */
+static int rank(const char *file, const struct python_target *target)
+{
+	CLEANUP(free_ptr) char *end = xasprintf("_%s.whl", target->machine);
+	int other = python_rank(file, target);
+
+	if (strstr(file, "-py3-none-musllinux_") && str_ends(file, end))
+		return 0;
+	return other < 0 ? -1 : other + 1;
+}
+
 /* The better of two files of the page: the newer version, then the better suited wheel. */
 static bool is_better(const struct python_file *file, const char *version,
 		      const struct python_file *best, const char *best_version,
@@ -34,8 +45,8 @@ static bool is_better(const struct python_file *file, const char *version,
 {
 	int order = best ? python_compare_versions(version, best_version) : 1;
 
-	return order > 0 || (order == 0 && python_rank(file->name, target) <
-						   python_rank(best->name, target));
+	return order > 0 ||
+	       (order == 0 && rank(file->name, target) < rank(best->name, target));
 }
 
 static const struct python_file *choose(const struct python_page *page,
@@ -49,7 +60,7 @@ static const struct python_file *choose(const struct python_page *page,
 		CLEANUP(free_ptr) char *project = NULL;
 		CLEANUP(free_ptr) char *version = NULL;
 
-		if (file->yanked || !file->has_sha256 || python_rank(file->name, target) < 0 ||
+		if (file->yanked || !file->has_sha256 || rank(file->name, target) < 0 ||
 		    !python_split(file->name, &project, &version) || !python_is_final(version) ||
 		    !is_better(file, version, best, *ret_version, target))
 			continue;

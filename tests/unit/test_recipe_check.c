@@ -241,16 +241,16 @@ static const struct text_case python_cases[] = {
 	{PYTHON("requirements: [a], glibc: \"3.0\""),
 	 "r.yaml:3:71: \"3.0\" cannot be a version of glibc\nit takes two numbers, as \"2.36\""},
 	{PYTHON("requirements: [\"a @ https://files.example.org/a.whl\"]"),
-	 "r.yaml:3:61: \"a @ https://files.example.org/a.whl\" cannot be a requirement\n"
+	 "r.yaml:3:60: \"a @ https://files.example.org/a.whl\" cannot be a requirement\n"
 	 "it takes a name with extras, versions and markers, without options, URLs and paths"},
 	{PYTHON("requirements: [\"-r other.txt\"]"),
-	 "r.yaml:3:61: \"-r other.txt\" cannot be a requirement\n"
+	 "r.yaml:3:60: \"-r other.txt\" cannot be a requirement\n"
 	 "it takes a name with extras, versions and markers, without options, URLs and paths"},
 	{PYTHON("requirements: [\"./a\"]"),
-	 "r.yaml:3:61: \"./a\" cannot be a requirement\n"
+	 "r.yaml:3:60: \"./a\" cannot be a requirement\n"
 	 "it takes a name with extras, versions and markers, without options, URLs and paths"},
 	{PYTHON("requirements: [a], constraints: [\"b --index-url x\"]"),
-	 "r.yaml:3:79: \"b --index-url x\" cannot be a constraint\n"
+	 "r.yaml:3:78: \"b --index-url x\" cannot be a constraint\n"
 	 "it takes a name with extras, versions and markers, without options, URLs and paths"},
 	{PYTHON("requirements: [a], index: [\"https://x\"]"),
 	 "r.yaml:3:72: \"https://x\" cannot be the name of an index\n"
