@@ -138,8 +138,7 @@ static int layers_below(struct build *build, int step, struct varve_layer **ret,
 {
 	int at;
 
-	for (at = build->plan->steps[step].base; at != PLAN_NONE;
-	     at = build->plan->steps[at].below)
+	for (at = build->plan->steps[step].base; at != PLAN_NONE; at = build->plan->steps[at].below)
 		if (!build->known[at].known)
 			return -EAGAIN;
 	*ret = xcalloc(build->plan->step_count, sizeof(**ret));

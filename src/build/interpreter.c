@@ -28,8 +28,7 @@ static int open_file(const struct step_stack *stack, const char *path)
 		if (fstatat(stack->trees[i].tree, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 			if (!S_ISREG(st.st_mode))
 				return -ENOENT;
-			fd = openat(stack->trees[i].tree, path,
-				    O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+			fd = openat(stack->trees[i].tree, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 			return fd < 0 ? -errno : steal_fd(&fd);
 		}
 		/* A parent that is no directory here hides what is below. */

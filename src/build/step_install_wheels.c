@@ -29,7 +29,7 @@
  * modules are compiled. A .pyc names the file it was made from; those of the environment's own
  * files go with them. */
 static const char install_script[] =
-	"import os, sys\n"
+	"import os, sys, sysconfig\n"
 	"uv = '" UV_INSIDE "'\n"
 	"wheels = '" WHEELS_INSIDE "'\n"
 	"layout, into, part, bytecode = sys.argv[1:5]\n"
@@ -46,9 +46,11 @@ static const char install_script[] =
 	"                     if os.path.islink(os.path.join(top, n)))\n"
 	"    return found\n"
 	"where = {'venv': ('--python', into + '/bin/python'),\n"
-	"         'prefix': ('--python', sys.executable, '--prefix', into, "
-	"'--break-system-packages'),\n"
+	"         'prefix': ('--python', sys.executable, '--break-system-packages'),\n"
 	"         'directory': ('--python', sys.executable, '--target', into)}[layout]\n"
+	/* Where Debian's Python looks below /usr/local is no place that --prefix would find. */
+	"if layout == 'prefix' and not sysconfig.get_path('purelib').startswith(into + '/'):\n"
+	"    where += ('--prefix', into)\n"
 	"if layout == 'venv':\n"
 	"    run('venv', '--quiet', '--allow-existing', '--python', sys.executable, into)\n"
 	"own = files() if part else set()\n"

@@ -108,7 +108,7 @@ static int act_seeing_devices(struct step *step, struct varve_error *err)
 }
 
 /* What the diff compares with: the merged view below, read-only; for what is placed the skeleton
- * of parents * that it made; -1 where nothing is below. */
+ * of parents that it made; -1 where nothing is below. */
 static int open_lower(struct step *step, int *ret, struct varve_error *err)
 {
 	const char *name = "skeleton";

@@ -76,12 +76,13 @@ struct plan_step {
 	char *name; /* of the step */
 	int stage; /* index of its stage */
 	int below; /* index of the step below, also across stages; PLAN_NONE: nothing */
-	int base; /* what the step sees below it: below, but for layers of a split step, which do not
-		     see each other */
+	int base; /* what the step sees below it: below, but for layers of a split step, which do
+		     not see each other */
 	struct recipe_place at;
 	enum recipe_action action;
 	struct plan_mount from; /* install: the source (target unused); copy: what is copied */
-	char *to; /* copy: destination, absolute and clean; a trailing "/" kept: into it; wheels: into
+	char *to; /* copy: destination, absolute and clean; a trailing "/" kept: into it; wheels:
+		   * into
 		   */
 	char *interpreter; /* install of wheels: "python3.11"; NULL: no such step */
 	char *layout; /* install of wheels: "venv", "prefix", "directory" */
@@ -164,8 +165,8 @@ struct plan_known {
 	struct varve_digest diff_id;
 	char *destination; /* copy: the destination with the symlinks below it resolved; owned;
 			      NULL: not resolved yet */
-	char *interpreter; /* install of wheels: "PATH sha256:HEX" of the program that step names, as
-			      it is below; owned; NULL: not looked up yet */
+	char *interpreter; /* install of wheels: "PATH sha256:HEX" of the program that step names,
+			      as it is below; owned; NULL: not looked up yet */
 };
 /* The diff ids of the chain ending in step (PLAN_NONE: empty chain), bottom first, empty steps left
  * out. Returns the count, or -EAGAIN when one is not known (then *ret_unknown is its index). ret

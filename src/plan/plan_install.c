@@ -169,8 +169,8 @@ static int compile_wheels(struct compiler *c, const struct recipe_step *from,
 				 "that builds them",
 				 source->name);
 	if (r == 0)
-		step->interpreter = xasprintf("python%s",
-					      json_optional_string(source->spec, "python", "3"));
+		step->interpreter =
+			xasprintf("python%s", json_optional_string(source->spec, "python", "3"));
 	return r;
 }
 

@@ -209,8 +209,7 @@ static int set_wheels(const struct plan *plan, int index, const struct plan_know
 	json_set(object, "layout", json_text(step->layout));
 	json_set(object, "bytecode", json_boolean(step->bytecode));
 	json_set(object, "part", json_boolean(step->part));
-	json_set(object, "destination",
-		 json_text(resolved ? known[index].destination : step->to));
+	json_set(object, "destination", json_text(resolved ? known[index].destination : step->to));
 	json_set(object, "interpreter",
 		 json_text(resolved ? known[index].interpreter : step->interpreter));
 	if (!known || resolved)

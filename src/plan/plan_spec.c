@@ -12,7 +12,7 @@ enum { STRIP_LIMIT = 64 };
 
 /* A spec is what the lock is indexed by, so it may use options and variables, but no facts. */
 int spec_text(struct compiler *c, const struct recipe_value *value, const char *otherwise,
-		     char **ret, struct varve_error *err)
+	      char **ret, struct varve_error *err)
 {
 	int r = recipe_expand(c->scope, value, false, NULL, NULL, ret, err);
 
@@ -22,8 +22,7 @@ int spec_text(struct compiler *c, const struct recipe_value *value, const char *
 }
 
 int spec_set_text(struct compiler *c, json_t *spec, const char *key,
-		    const struct recipe_value *value, const char *otherwise,
-		    struct varve_error *err)
+		  const struct recipe_value *value, const char *otherwise, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *text = NULL;
 	int r = spec_text(c, value, otherwise, &text, err);
@@ -34,7 +33,7 @@ int spec_set_text(struct compiler *c, json_t *spec, const char *key,
 }
 
 int spec_set_boolean(struct compiler *c, json_t *spec, const char *key,
-		       const struct recipe_value *value, struct varve_error *err)
+		     const struct recipe_value *value, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *text = NULL;
 	bool flag = false;
@@ -49,7 +48,7 @@ int spec_set_boolean(struct compiler *c, json_t *spec, const char *key,
 
 /* Empty results are left out, so that a variable can add an element or none. */
 int spec_add_texts(struct compiler *c, const struct recipe_values *values, struct strv *list,
-		     struct varve_error *err)
+		   struct varve_error *err)
 {
 	size_t i;
 	int r;
@@ -195,7 +194,7 @@ static int debian_spec(struct compiler *c, const struct recipe_source *source, i
 		r = spec_set_text(c, spec, "keyring", &source->keyring, "", err);
 	if (r == 0)
 		r = spec_set_text(c, spec, "architecture", &source->architecture,
-			     debian_architecture(c->plan->platform), err);
+				  debian_architecture(c->plan->platform), err);
 	if (r == 0)
 		r = spec_set_boolean(c, spec, "recommends", &source->recommends, err);
 	return r;

@@ -20,8 +20,7 @@ static void check_release(struct check *check)
  */
 static int check_supported(const struct recipe *recipe, struct varve_error *err)
 {
-	static const char *const later[] = {
-		[SOURCE_GIT] = "git", [SOURCE_IMAGE] = "image"};
+	static const char *const later[] = {[SOURCE_GIT] = "git", [SOURCE_IMAGE] = "image"};
 
 	for (size_t i = 0; i < recipe->source_count; i++) {
 		const struct recipe_source *source = &recipe->sources[i];

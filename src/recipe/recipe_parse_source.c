@@ -70,8 +70,8 @@ static int read_kind(const struct node *map, const char *label, enum recipe_sour
 	int r;
 
 	if (!node)
-		return recipe_error(&map->at, err, "%s lacks \"kind\": debian, local, url or python",
-				    label);
+		return recipe_error(&map->at, err,
+				    "%s lacks \"kind\": debian, local, url or python", label);
 	r = schema_want(node, NODE_SCALAR, "\"kind\"", err);
 	if (r < 0)
 		return r;

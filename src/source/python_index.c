@@ -52,8 +52,9 @@ static char *from_environment(void)
  * told with stars in its place, which is no use to us. */
 static char *from_pip(void)
 {
-	static const char *const argv[] = {"env", "COLUMNS=2000", "PYTHONWARNINGS=ignore",
-					   "python3", "-m", "pip", "download", "--help", NULL};
+	static const char *const argv[] = {"env",      "COLUMNS=2000", "PYTHONWARNINGS=ignore",
+					   "python3",  "-m",           "pip",
+					   "download", "--help",       NULL};
 	static const char mark[] = "(default ";
 	CLEANUP(buf_release) struct buf help = BUF_INIT;
 	struct varve_error unused;
@@ -77,9 +78,9 @@ static int unknown_index(const char *index, struct varve_error *err)
 {
 	varve_error_set(err, -VARVE_E_HOST,
 			"this machine does not say where the package index \"%s\" lies", index);
-	varve_error_hint(err,
-			 "set it: --mirror %s=URL, or in the configuration file (varve(1), MIRRORS)",
-			 index);
+	varve_error_hint(
+		err, "set it: --mirror %s=URL, or in the configuration file (varve(1), MIRRORS)",
+		index);
 	return -VARVE_E_HOST;
 }
 
@@ -145,7 +146,11 @@ static int read_page(const struct http_transfer *transfer, const char *what,
 	r = fd_read_all(transfer->fd, JSON_LIMIT, &text);
 	if (r < 0)
 		return varve_error_set(err, r, "read %s", what);
-	return python_page_parse(buf_text(&text), text.len, transfer->url, what, ret, err);
+	r = python_page_parse(buf_text(&text), text.len, transfer->url, what, ret, err);
+	/* A server's nonsense is the server's fault. */
+	if (r < 0 && err)
+		err->code = -VARVE_E_NETWORK;
+	return r < 0 ? -VARVE_E_NETWORK : 0;
 }
 
 /* Some of the projects: their pages are in memory together. */
@@ -233,8 +238,8 @@ static int ask_index(struct source_context *context, const char *index,
 		return r;
 	file = python_page_find(&page, name);
 	if (!file)
-		return varve_error_set(err, -VARVE_E_NOT_FOUND,
-				       "index \"%s\" has no %s (any more)", index, name);
+		return varve_error_set(err, -VARVE_E_NOT_FOUND, "index \"%s\" has no %s (any more)",
+				       index, name);
 	from = python_from(context, index, file);
 	*ret = xstrdup(file->url);
 	return 0;

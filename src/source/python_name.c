@@ -35,10 +35,10 @@ char *python_project(const char *name)
 const char *python_machine(const char *platform)
 {
 	static const char *const known[][2] = {
-		{"linux/amd64", "x86_64"},      {"linux/arm64", "aarch64"},
-		{"linux/arm64/v8", "aarch64"},  {"linux/386", "i686"},
-		{"linux/arm/v7", "armv7l"},     {"linux/ppc64le", "ppc64le"},
-		{"linux/s390x", "s390x"},       {"linux/riscv64", "riscv64"},
+		{"linux/amd64", "x86_64"},     {"linux/arm64", "aarch64"},
+		{"linux/arm64/v8", "aarch64"}, {"linux/386", "i686"},
+		{"linux/arm/v7", "armv7l"},    {"linux/ppc64le", "ppc64le"},
+		{"linux/s390x", "s390x"},      {"linux/riscv64", "riscv64"},
 	};
 	size_t i;
 
@@ -190,8 +190,8 @@ static int glibc_of(const char *tag, const char *machine)
 	static const struct {
 		const char *prefix;
 		int minor;
-	} old[] = {{"manylinux2014_", 17}, {"manylinux2010_", 12}, {"manylinux1_", 5},
-		   {"linux_", 0}};
+	} old[] = {
+		{"manylinux2014_", 17}, {"manylinux2010_", 12}, {"manylinux1_", 5}, {"linux_", 0}};
 	size_t i;
 	int minor = -1, used = 0;
 

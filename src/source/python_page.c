@@ -156,8 +156,11 @@ int python_page_parse(const char *text, size_t len, const char *url, const char 
 	if (text[strspn(text, " \t\r\n")] != '{')
 		return not_json(what, err);
 	r = json_parse(text, len, what, &document, err);
-	if (r == 0)
+	if (r == 0) {
 		r = json_get_array(document, "files", &files, err);
+		if (r < 0)
+			varve_error_prefix(err, "%s", what);
+	}
 	if (r == 0 && json_array_size(files) > PAGE_FILES)
 		r = varve_error_set(err, -VARVE_E_LIMIT, "%s: lists too many files", what);
 	for (i = 0; r == 0 && i < json_array_size(files); i++)

@@ -45,8 +45,7 @@ static bool is_better(const struct python_file *file, const char *version,
 {
 	int order = best ? python_compare_versions(version, best_version) : 1;
 
-	return order > 0 ||
-	       (order == 0 && rank(file->name, target) < rank(best->name, target));
+	return order > 0 || (order == 0 && rank(file->name, target) < rank(best->name, target));
 }
 
 static const struct python_file *choose(const struct python_page *page,
@@ -167,10 +166,25 @@ void python_uv_output_release(struct python_uv_output *output)
 
 /* What says how servers are reached; nothing else of the caller's surroundings counts. */
 static const char *const handed_on[] = {
-	"PATH",        "HOME",        "USER",        "LOGNAME",     "XDG_CONFIG_HOME",
-	"http_proxy",  "https_proxy", "no_proxy",    "all_proxy",   "HTTP_PROXY",
-	"HTTPS_PROXY", "NO_PROXY",    "ALL_PROXY",   "NETRC",       "SSL_CERT_FILE",
-	"SSL_CERT_DIR", "SSL_CLIENT_CERT", "UV_KEYRING_PROVIDER", "UV_INSECURE_HOST",
+	"PATH",
+	"HOME",
+	"USER",
+	"LOGNAME",
+	"XDG_CONFIG_HOME",
+	"http_proxy",
+	"https_proxy",
+	"no_proxy",
+	"all_proxy",
+	"HTTP_PROXY",
+	"HTTPS_PROXY",
+	"NO_PROXY",
+	"ALL_PROXY",
+	"NETRC",
+	"SSL_CERT_FILE",
+	"SSL_CERT_DIR",
+	"SSL_CLIENT_CERT",
+	"UV_KEYRING_PROVIDER",
+	"UV_INSECURE_HOST",
 };
 
 static int set_indexes(struct source_context *context, const struct strv *indexes,
@@ -200,7 +214,8 @@ static int set_indexes(struct source_context *context, const struct strv *indexe
 static int make_environment(struct source_context *context, const struct strv *indexes,
 			    struct strv *ret, struct varve_error *err)
 {
-	CLEANUP(free_ptr) char *cache = xasprintf("%s/%s/cache", store_path(context->store), uv_dir);
+	CLEANUP(free_ptr)
+	char *cache = xasprintf("%s/%s/cache", store_path(context->store), uv_dir);
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(handed_on); i++)

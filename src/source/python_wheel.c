@@ -33,8 +33,7 @@ static int copy_member(struct archive *archive, int to, uint64_t limit, struct v
 
 	while ((len = archive_read_data(archive, block, WHEEL_BLOCK)) > 0) {
 		if ((uint64_t)len > limit)
-			return varve_error_set(err, -VARVE_E_LIMIT,
-					       "wheel: a member is too large");
+			return varve_error_set(err, -VARVE_E_LIMIT, "wheel: a member is too large");
 		limit -= (uint64_t)len;
 		r = fd_write_all(to, block, (size_t)len);
 		if (r < 0)

@@ -227,7 +227,8 @@ int source_materialise(struct source_context *context, const struct lock_source 
 
 		if (lock_artifact_is_content(artifact))
 			r = store_blob_link(context->store, &artifact->sha256, directory,
-					    named ? artifact->name : source_file_name(artifact), err);
+					    named ? artifact->name : source_file_name(artifact),
+					    err);
 	}
 	return r;
 }

@@ -13,9 +13,9 @@
  *first)} url    {"kind":"url","href":...,"sha256":"" or hex,"filename":...,"unpack":bool,"strip":n}
  *	python {"kind":"python","python":"3.11","platform":"linux/amd64","glibc":"2.28",
  *		"requirements":[...],"constraints":[...],"lock":"" or path beside the recipe,
- *		"lock-digest":DIGEST (with lock),"before":"" or date,"sdist":bool,"prereleases":bool,
- *		"index":[names of indexes looked at before "pypi", the main one]}
- *	local  {"kind":"local","path":...,"ignore":""}: never in the lock; its digest is taken at
+ *		"lock-digest":DIGEST (with lock),"before":"" or
+ *date,"sdist":bool,"prereleases":bool, "index":[names of indexes looked at before "pypi", the main
+ *one]} local  {"kind":"local","path":...,"ignore":""}: never in the lock; its digest is taken at
  *each build
  */
 #ifndef SOURCE_SOURCE_H
@@ -38,8 +38,9 @@ struct source_context {
 	const struct strv
 		*mirrors; /* "debian=URL" in order of rising weight: config, environment, options */
 	const char *directory; /* of the recipe: relative paths start here */
-	struct strv learnt; /* python: what this process found out of indexes (python_index.h); owned
-			     */
+	struct strv
+		learnt; /* python: what this process found out of indexes (python_index.h); owned
+			 */
 	bool offline; /* no connection: what is missing is an error that names it */
 	void (*progress)(void *cookie, const char *what, uint64_t done, uint64_t total);
 	void *cookie;

@@ -119,8 +119,8 @@ static int get_uv(struct python *p, struct varve_error *err)
 	r = python_uv_lock(p->context, text_of(p, "platform"), p->ret, err);
 	if (r == 0 && uname(&host) == 0 && strcmp(host.machine, p->target.machine) != 0) {
 		CLEANUP(free_ptr)
-		char *platform = xasprintf("linux/%s", strcmp(host.machine, "aarch64") == 0 ? "arm64"
-										     : "amd64");
+		char *platform = xasprintf(
+			"linux/%s", strcmp(host.machine, "aarch64") == 0 ? "arm64" : "amd64");
 
 		source = &own;
 		r = python_uv_lock(p->context, platform, &own, err);
@@ -185,6 +185,7 @@ static void compile_arguments(const struct python *p, struct strv *argv)
 	strv_add(argv, "--quiet");
 	strv_add(argv, "--no-header");
 	strv_add(argv, "--no-annotate");
+	strv_add(argv, "--refresh"); /* its cache may be of another day */
 	add_target(p, argv);
 	for (; *extra; extra++)
 		strv_add(argv, *extra);
@@ -222,8 +223,9 @@ static int uv_failed(const struct python *p, struct python_uv_output *output,
 	const char *text = buf_text(&output->messages);
 
 	if (strstr(text, "No interpreter found")) {
-		varve_error_set(err, -VARVE_E_HOST,
-				"uv needs a Python on this host to resolve with, any version of it");
+		varve_error_set(
+			err, -VARVE_E_HOST,
+			"uv needs a Python on this host to resolve with, any version of it");
 		varve_error_hint(err, "install the package python3");
 		return -VARVE_E_HOST;
 	}
@@ -297,9 +299,9 @@ static const struct python_file *best_file(const struct python *p, const struct 
 	for (i = 0; i < page->count; i++) {
 		int r = rank(p, pin, &page->files[i]);
 
-		if (r < 0 || (best && (r > best_rank ||
-				       (r == best_rank &&
-					strcmp(page->files[i].name, best->name) <= 0))))
+		if (r < 0 ||
+		    (best && (r > best_rank ||
+			      (r == best_rank && strcmp(page->files[i].name, best->name) <= 0))))
 			continue;
 		best = &page->files[i];
 		best_rank = r;
@@ -330,10 +332,11 @@ static int no_file(const struct python *p, const struct python_pin *pin,
 				       "index \"%s\" has no %s %s (any more)", index, pin->project,
 				       pin->version);
 	if (p->lock.len > 0 && strstr(buf_text(&p->lock), "sha256")) {
-		varve_error_set(err, -VARVE_E_RESOLVE,
-				"%s %s: no file that fits Python %s on %s has a sha256 that is in %s",
-				pin->project, pin->version, text_of(p, "python"), p->target.machine,
-				text_of(p, "lock"));
+		varve_error_set(
+			err, -VARVE_E_RESOLVE,
+			"%s %s: no file that fits Python %s on %s has a sha256 that is in %s",
+			pin->project, pin->version, text_of(p, "python"), p->target.machine,
+			text_of(p, "lock"));
 		return -VARVE_E_RESOLVE;
 	}
 	varve_error_set(err, -VARVE_E_RESOLVE, "%s %s has no %s for Python %s on %s with glibc %s",

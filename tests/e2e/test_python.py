@@ -171,6 +171,9 @@ def test_the_index_may_come_from_pips_setting(python):
 
 
 def test_uv_can_be_a_package_too(python):
+    musl, = python.index.projects.pop("uv").values()
+    name = re.sub(r"musllinux_\d+_\d+_", "manylinux_2_17_", musl["filename"])
+    python.index.add_file("uv", name, (python.index.directory / musl["url"][6:]).read_bytes())
     python.recipe(["uv"])
     python("lock")
     assert [one["tool"] for one in python.lock()[0]["artifacts"]] == ["also"]
@@ -440,7 +443,7 @@ def test_a_file_that_vanished(python):
     python("lock")
     shutil.rmtree(python.varve.store)
     python.index.remove("dep-1.5-py3-none-any.whl")
-    text = python("fetch", rc=4).stderr
+    text = python("fetch", rc=1).stderr
     assert "dep-1.5-py3-none-any.whl" in text and "varve lock" in text
 
 
@@ -448,7 +451,7 @@ def test_other_bytes_than_locked(python):
     python.recipe()
     python("lock")
     python.index.fault("/packages/*dep*", "wrong", at=100)
-    assert "dep-1.5" in python("fetch", rc=4).stderr
+    assert "dep-1.5" in python("fetch", rc=1).stderr
     assert not any("dep" in str(path) for path in python.varve.store.glob("uploads/*"))
 
 
@@ -473,8 +476,8 @@ def test_an_index_that_answers_html(python):
 def test_an_index_that_answers_nonsense(python, page):
     python.recipe()
     python.index.answers["/simple/uv/"] = page
-    result = python("lock", rc=None)
-    assert result.rc in (2, 4) and 'project "uv" of index "pypi"' in result.stderr
+    result = python("lock", rc=4)
+    assert 'project "uv" of index "pypi"' in result.stderr
 
 
 def test_redirects_without_end(python):
@@ -503,7 +506,7 @@ def test_a_lock_edited_by_hand(python, edit):
     edit(document["sources"][0]["artifacts"][-1])
     python.varve.write("r.lock.json", json.dumps(document))
     result = python("build", rc=None)
-    assert result.rc in (2, 4) and result.stderr.strip()
+    assert result.rc in (1, 2) and "dep" in result.stderr or "r.lock.json" in result.stderr
     assert not (python.varve.store / "index.json").read_text().count("t/main")
 
 

@@ -125,13 +125,20 @@ static void test_versions(void **state)
 		const char *a, *b;
 		bool same;
 	} rows[] = {
-		{"1.0", "1.0", true},           {"2019.03", "2019.3", true},
-		{"1.0.RC1", "1.0rc1", true},    {"1.0-rc.1", "1.0rc1", true},
-		{"1.0", "1.0.0", true},         {"v1.2", "1.2", true},
-		{"1.0.post1", "1.0post1", true}, {"2.7.1+cu126", "2.7.1+CU126", true},
-		{"1.0", "1.1", false},          {"1.0", "10", false},
-		{"1.10", "1.1", false},         {"2.7.1+cu126", "2.7.1", false},
-		{"1.0a1", "1.0", false},        {"1.0.dev0", "1.0", false},
+		{"1.0", "1.0", true},
+		{"2019.03", "2019.3", true},
+		{"1.0.RC1", "1.0rc1", true},
+		{"1.0-rc.1", "1.0rc1", true},
+		{"1.0", "1.0.0", true},
+		{"v1.2", "1.2", true},
+		{"1.0.post1", "1.0post1", true},
+		{"2.7.1+cu126", "2.7.1+CU126", true},
+		{"1.0", "1.1", false},
+		{"1.0", "10", false},
+		{"1.10", "1.1", false},
+		{"2.7.1+cu126", "2.7.1", false},
+		{"1.0a1", "1.0", false},
+		{"1.0.dev0", "1.0", false},
 	};
 	static const char *const finals[] = {"1", "0.13.9", "1.0.post1", "2.7.1+cu126"};
 	static const char *const others[] = {"1a1", "1.0rc1", "1.0.dev3", "1b2", "", "x"};
@@ -172,8 +179,8 @@ static void test_architecture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_project), cmocka_unit_test(test_order),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_split),
+		cmocka_unit_test(test_project),  cmocka_unit_test(test_order),
+		cmocka_unit_test(test_refused),  cmocka_unit_test(test_split),
 		cmocka_unit_test(test_versions), cmocka_unit_test(test_architecture),
 	};
 

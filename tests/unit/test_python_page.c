@@ -33,8 +33,8 @@ static void test_links(void **state)
 		char *text = xasprintf("{\"files\":[{\"filename\":\"a.whl\",\"url\":\"%s\"}]}",
 				       rows[i][0]);
 
-		assert_int_equal(
-			python_page_parse(text, strlen(text), PAGE, "page", &page, NULL), 0);
+		assert_int_equal(python_page_parse(text, strlen(text), PAGE, "page", &page, NULL),
+				 0);
 		assert_true(page.found);
 		assert_string_equal(page.files[0].url, rows[i][1]);
 	}
@@ -132,10 +132,9 @@ static void test_from(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_links),
-					   cmocka_unit_test(test_members),
-					   cmocka_unit_test(test_refused),
-					   cmocka_unit_test(test_from)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_links), cmocka_unit_test(test_members),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_from)};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("python_page", tests, NULL, NULL);

@@ -357,11 +357,10 @@ static void long_chain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names),      cmocka_unit_test(later_kinds),
-		cmocka_unit_test(python),
-		cmocka_unit_test(options),    cmocka_unit_test(variables),
-		cmocka_unit_test(sources),    cmocka_unit_test(reference_case),
-		cmocka_unit_test(long_chain),
+		cmocka_unit_test(names),          cmocka_unit_test(later_kinds),
+		cmocka_unit_test(python),         cmocka_unit_test(options),
+		cmocka_unit_test(variables),      cmocka_unit_test(sources),
+		cmocka_unit_test(reference_case), cmocka_unit_test(long_chain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

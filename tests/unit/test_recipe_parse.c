@@ -73,7 +73,8 @@ static const struct text_case options_and_sources_cases[] = {
 	 "r.yaml:3:24: \"c\" in row \"b\" of the variables \"a\" must be a single value, not a "
 	 "map"},
 	/* sources */
-	{SOURCE("suite: b"), "r.yaml:4:6: source \"a\" lacks \"kind\": debian, local, url or python"},
+	{SOURCE("suite: b"),
+	 "r.yaml:4:6: source \"a\" lacks \"kind\": debian, local, url or python"},
 	{SOURCE("kind: debain"),
 	 "r.yaml:4:13: unknown kind \"debain\" of source \"a\"; did you mean \"debian\"?\n"
 	 "kinds of sources: debian, local, url, python"},
