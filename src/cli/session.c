@@ -259,9 +259,8 @@ static void set_paths(struct session *session)
 		path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
 }
 
-static int make_scope(struct session *session, struct varve_error *err)
+void session_settings(const struct session *session, struct strv *ret)
 {
-	CLEANUP(strv_release) struct strv all = STRV_INIT;
 	CLEANUP(strv_release) struct strv machine = STRV_INIT;
 	size_t i;
 
@@ -273,9 +272,16 @@ static int make_scope(struct session *session, struct varve_error *err)
 		char *name = xstrndup(machine.items[i], strcspn(machine.items[i], "="));
 
 		if (recipe_find_option(session->cli->recipe, name))
-			strv_add(&all, machine.items[i]);
+			strv_add(ret, machine.items[i]);
 	}
-	strv_extend(&all, &session->cli->values.set);
+	strv_extend(ret, &session->cli->values.set);
+}
+
+static int make_scope(struct session *session, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv all = STRV_INIT;
+
+	session_settings(session, &all);
 	return recipe_scope_new(session->cli->recipe, &all, &session->scope, err);
 }
 
