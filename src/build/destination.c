@@ -109,9 +109,9 @@ static int resolve(struct build *build, const struct varve_layer *layers, size_t
 	r = step_stack_open(build, layers, count, &stack, err);
 	if (r == 0)
 		r = layer_resolve(stack.trees, stack.count, plan->to, true, &path, err);
-	if (r == 0 && plan->interpreter)
+	if (r == 0 && path && plan->interpreter)
 		r = interpreter_find(&stack, plan, path, &interpreter, err);
-	if (r < 0)
+	if (r < 0 || !path)
 		return r;
 	build->known[step].destination =
 		xasprintf("%s%s", path, is_directory(&stack, path) && *path ? "/" : "");

@@ -209,7 +209,8 @@ static int move_entries(int from, int to, struct varve_error *err)
 static int place(struct step *step, int out, struct varve_error *err)
 {
 	const char *destination = step->build->known[step->index].destination;
-	CLEANUP(free_ptr) char *path = path_clean(destination);
+	CLEANUP(free_ptr)
+	char *path = xstrndup(destination, strlen(destination) - str_ends(destination, "/"));
 	CLEANUP(free_ptr) char *parent = xstrndup(path, path_dir_len(path));
 	bool is_there = step->plan->part || str_ends(destination, "/");
 	CLEANUP(fd_close) int to = step_parents(step, is_there ? path : parent, err);

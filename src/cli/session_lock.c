@@ -190,7 +190,7 @@ int session_lock(struct session *session, enum session_locking locking, struct v
 {
 	CLEANUP(plan_sources_release) struct plan_sources wanted = {0};
 	CLEANUP(lock_release) struct lock before = LOCK_INIT;
-	bool complete_set;
+	bool complete_set = false;
 	int r;
 
 	r = check_upgrade(session, err);

@@ -64,6 +64,12 @@ int spec_set_boolean(struct compiler *c, json_t *spec, const char *key,
 int spec_add_texts(struct compiler *c, const struct recipe_values *values, struct strv *list,
 		   struct varve_error *err);
 
+/* --- plan_spec_debian.c --- */
+int debian_spec(struct compiler *c, const struct recipe_source *source, int below, json_t *spec,
+		struct varve_error *err);
+/* "linux/arm/v7" -> "armhf" */
+const char *debian_architecture(const char *platform);
+
 /* --- plan_spec_python.c --- */
 int python_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,
 		struct varve_error *err);

@@ -174,6 +174,24 @@ static int compile_wheels(struct compiler *c, const struct recipe_step *from,
 	return r;
 }
 
+/* dpkg could mix architectures, but no image of one platform is made so. */
+static int check_architecture(const struct compiler *c, const struct recipe_step *from,
+			      const struct plan_source *source, struct varve_error *err)
+{
+	const char *wanted = json_optional_string(source->spec, "architecture", "");
+	const char *native = debian_architecture(c->plan->platform);
+	int r;
+
+	if (strcmp(wanted, native) == 0)
+		return 0;
+	r = recipe_error(&from->argument.at, err,
+			 "source \"%s\" is for architecture %s, which is foreign to %s (%s)",
+			 source->name, wanted, c->plan->platform, native);
+	varve_error_hint(err, "an image has packages of its own architecture only; --platform makes "
+			      "images for another one");
+	return r;
+}
+
 int compile_install(struct compiler *c, const struct recipe_step *from, struct plan_step *step,
 		    struct varve_error *err)
 {
@@ -189,7 +207,7 @@ int compile_install(struct compiler *c, const struct recipe_step *from, struct p
 	if (source->kind == SOURCE_PYTHON)
 		return compile_wheels(c, from, source, step, err);
 	if (source->kind == SOURCE_DEBIAN)
-		return 0;
+		return check_architecture(c, from, source, err);
 	return recipe_error(&from->argument.at, err,
 			    "source \"%s\" (%s) cannot be installed; copy or mount it",
 			    source->name, json_optional_string(source->spec, "kind", ""));

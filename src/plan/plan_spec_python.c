@@ -11,28 +11,32 @@
 
 #define DEFAULT_GLIBC "2.28" /* what current wheels ask for; Debian since 10 has it */
 
-/* A text that only now is known has to be of the same shape as one that is written. */
-static int set_shaped(struct compiler *c, json_t *spec, const char *key,
-		      const struct recipe_value *value, enum grammar grammar, const char *otherwise,
-		      struct varve_error *err)
+/* A member of the spec: its name, and the shape that it has also where options made it. */
+struct member {
+	const char *key;
+	enum grammar grammar;
+	const char *otherwise; /* where the recipe has none */
+};
+
+static int set_shaped(struct compiler *c, json_t *spec, const struct member *member,
+		      const struct recipe_value *value, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *text = NULL;
 	struct recipe_value expanded = {NULL, value->at};
-	int r = spec_text(c, value, otherwise, &text, err);
+	int r = spec_text(c, value, member->otherwise, &text, err);
 
 	if (r < 0)
 		return r;
 	expanded.text = text;
-	if (value->text && *text)
-		r = grammar_check(grammar, &expanded, key, err);
+	if (value->text && (*text || *member->otherwise))
+		r = grammar_check(member->grammar, &expanded, member->key, err);
 	if (r == 0)
-		json_set(spec, key, json_text(text));
+		json_set(spec, member->key, json_text(text));
 	return r;
 }
 
-static int set_list(struct compiler *c, json_t *spec, const char *key,
-		    const struct recipe_values *values, enum grammar grammar, bool sorted,
-		    struct varve_error *err)
+static int set_list(struct compiler *c, json_t *spec, const struct member *member,
+		    const struct recipe_values *values, struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv list = STRV_INIT;
 	size_t i;
@@ -41,14 +45,25 @@ static int set_list(struct compiler *c, json_t *spec, const char *key,
 	for (i = 0; i < list.count && r == 0; i++) {
 		struct recipe_value expanded = {list.items[i], values->items[0].at};
 
-		r = grammar_check(grammar, &expanded, key, err);
+		r = grammar_check(member->grammar, &expanded, member->key, err);
 	}
 	if (r < 0)
 		return r;
-	if (sorted)
+	if (member->grammar == GRAMMAR_REQUIREMENT) /* the order of indexes counts */
 		strv_sort(&list);
-	json_set(spec, key, json_of_strv(&list));
+	json_set(spec, member->key, json_of_strv(&list));
 	return 0;
+}
+
+/* Without one of them nothing would be locked, which nobody can mean. */
+static int check_wanted(const json_t *spec, const struct recipe_source *source,
+			struct varve_error *err)
+{
+	if (json_array_size(json_object_get(spec, "requirements")) > 0 ||
+	    *json_optional_string(spec, "lock", ""))
+		return 0;
+	return recipe_error(&source->at, err, "source \"%s\" wants no package",
+			    source->name.text);
 }
 
 /* The file counts by what is in it: editing it asks for a new resolution. */
@@ -76,25 +91,31 @@ static int set_lock(struct compiler *c, json_t *spec, const struct recipe_source
 int python_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,
 		struct varve_error *err)
 {
+	static const struct member python = {"python", GRAMMAR_PYTHON, "3"},
+				   glibc = {"glibc", GRAMMAR_GLIBC, DEFAULT_GLIBC},
+				   before = {"before", GRAMMAR_DATE, ""},
+				   requirements = {"requirements", GRAMMAR_REQUIREMENT, ""},
+				   constraints = {"constraints", GRAMMAR_REQUIREMENT, ""},
+				   indexes = {"index", GRAMMAR_NAME, ""};
 	int r;
 
 	json_set(spec, "platform", json_text(c->plan->platform));
-	r = set_shaped(c, spec, "python", &source->python, GRAMMAR_PYTHON, "", err);
+	r = set_shaped(c, spec, &python, &source->python, err);
 	if (r == 0)
-		r = set_shaped(c, spec, "glibc", &source->glibc, GRAMMAR_GLIBC, DEFAULT_GLIBC, err);
+		r = set_shaped(c, spec, &glibc, &source->glibc, err);
 	if (r == 0)
-		r = set_shaped(c, spec, "before", &source->before, GRAMMAR_DATE, "", err);
+		r = set_shaped(c, spec, &before, &source->before, err);
 	if (r == 0)
-		r = set_list(c, spec, "requirements", &source->requirements, GRAMMAR_REQUIREMENT,
-			     true, err);
+		r = set_list(c, spec, &requirements, &source->requirements, err);
 	if (r == 0)
-		r = set_list(c, spec, "constraints", &source->constraints, GRAMMAR_REQUIREMENT,
-			     true, err);
+		r = set_list(c, spec, &constraints, &source->constraints, err);
 	if (r == 0)
-		r = set_list(c, spec, "index", &source->index, GRAMMAR_NAME, false, err);
+		r = set_list(c, spec, &indexes, &source->index, err);
 	if (r == 0)
 		r = set_lock(c, spec, source, err);
 	if (r == 0)
 		r = spec_set_boolean(c, spec, "sdist", &source->sdist, err);
-	return r < 0 ? r : spec_set_boolean(c, spec, "prereleases", &source->prereleases, err);
+	if (r == 0)
+		r = spec_set_boolean(c, spec, "prereleases", &source->prereleases, err);
+	return r < 0 ? r : check_wanted(spec, source, err);
 }

@@ -165,30 +165,36 @@ static int fill_step(struct compiler *c, const struct recipe_step *from, struct 
 	return r;
 }
 
-/* wheels: those of this layer. number: of the layer, from 0. */
-static int add_step(struct compiler *c, const struct recipe_step *from, int stage, int base,
-		    const struct strv *wheels, size_t number, struct varve_error *err)
+/* One layer of a step. */
+struct part {
+	int stage, base;
+	const struct strv *wheels; /* those of this layer; none: all */
+	size_t number; /* from 0 */
+};
+
+static int add_step(struct compiler *c, const struct recipe_step *from, const struct part *part,
+		    struct varve_error *err)
 {
 	struct plan *plan = c->plan;
 	/* Filled apart from the list: compiling what it needs adds steps to that. */
 	struct plan_step *step = xcalloc(1, sizeof(*step));
 	int r;
 
-	*step = (struct plan_step){.stage = stage,
-				   .below = plan->stages[stage].top,
-				   .base = base,
+	*step = (struct plan_step){.stage = part->stage,
+				   .below = plan->stages[part->stage].top,
+				   .base = part->base,
 				   .at = from->at,
 				   .action = from->action,
-				   .part = number > 0};
-	strv_extend(&step->wheels, wheels);
-	step->name = number > 0 ? xasprintf("%s.%s", from->name.text, wheels->items[0])
-				: xstrdup(from->name.text);
+				   .part = part->number > 0};
+	strv_extend(&step->wheels, part->wheels);
+	step->name = part->number > 0 ? xasprintf("%s.%s", from->name.text, part->wheels->items[0])
+				      : xstrdup(from->name.text);
 	r = fill_step(c, from, step, err);
 	plan->steps =
 		array_grow(plan->steps, plan->step_count, &plan->step_alloc, sizeof(*plan->steps));
 	plan->steps[plan->step_count] = *step;
 	free(step);
-	plan->stages[stage].top = (int)plan->step_count++;
+	plan->stages[part->stage].top = (int)plan->step_count++;
 	return r;
 }
 
@@ -196,11 +202,12 @@ int compile_step(struct compiler *c, const struct recipe_step *from, int stage,
 		 struct varve_error *err)
 {
 	CLEANUP(install_parts_release) struct install_parts parts = {0};
-	int base = c->plan->stages[stage].top, r;
-	size_t i;
+	struct part part = {.stage = stage, .base = c->plan->stages[stage].top};
+	int r = compile_parts(c, from, part.base, &parts, err);
 
-	r = compile_parts(c, from, base, &parts, err);
-	for (i = 0; i < parts.count && r == 0; i++)
-		r = add_step(c, from, stage, base, &parts.items[i], i, err);
+	for (; part.number < parts.count && r == 0; part.number++) {
+		part.wheels = &parts.items[part.number];
+		r = add_step(c, from, &part, err);
+	}
 	return r;
 }

@@ -72,6 +72,12 @@ enum recipe_source_kind {
 	SOURCE_IMAGE,
 };
 
+/* A further archive of a debian source. */
+struct recipe_repository {
+	struct recipe_value mirror, suite, keyring;
+	struct recipe_values components; /* default: main; none where suite ends with "/" */
+};
+
 struct recipe_source {
 	struct recipe_value name;
 	enum recipe_source_kind kind;
@@ -88,6 +94,9 @@ struct recipe_source {
 		keyring; /* path beside the recipe; default: the host's Debian keyring */
 	struct recipe_value recommends; /* boolean, default false */
 	struct recipe_value mirror; /* mirror name, default: debian */
+	struct recipe_repository *repositories;
+	size_t repository_count, repository_alloc;
+	struct recipe_values pins; /* NAME=VERSION, NAME/SUITE, with * and ? */
 	/* python */
 	struct recipe_value python; /* version: "3.11" */
 	struct recipe_values requirements; /* as pip knows them, without URLs */

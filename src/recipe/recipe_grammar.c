@@ -108,6 +108,15 @@ static bool is_registry(const char *text)
 		strspn(text + host + 1, LOWER DIGIT "._-/") == strlen(text + host + 1));
 }
 
+/* One "=" or "/" with something on both sides. */
+static bool is_pin(const char *text)
+{
+	size_t name = strcspn(text, "=/");
+
+	return is_word(text) && name > 0 && text[name] != '\0' && text[name + 1] != '\0' &&
+	       (text[name] == '=' || !strchr(text + name + 1, '/'));
+}
+
 /* MAJOR.N */
 static bool is_version(const char *text, const char *major)
 {
@@ -183,6 +192,7 @@ static const struct rule rules[] = {
 	[GRAMMAR_MODE] = {NULL, NULL, is_mode, "an octal mode from 0 to 07777"},
 	[GRAMMAR_PORT] = {NULL, NULL, is_port,
 			  "a port from 1 to 65535, with /tcp, /udp or /sctp or without"},
+	[GRAMMAR_PIN] = {NULL, NULL, is_pin, "NAME=VERSION or NAME/SUITE, with * and ? in them"},
 	[GRAMMAR_PYTHON] = {NULL, NULL, is_python, "two numbers, as \"3.11\""},
 	[GRAMMAR_GLIBC] = {NULL, NULL, is_glibc, "two numbers, as \"2.36\""},
 	[GRAMMAR_DATE] = {NULL, NULL, is_date, "YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ"},

@@ -2,6 +2,8 @@
  * sources: */
 #include "recipe/recipe_parse.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/cleanup.h"
 
@@ -21,6 +23,22 @@ enum {
 	PYTHON = 1 << SOURCE_PYTHON,
 };
 
+static int read_repositories(const struct node *node, const struct schema_subject *subject,
+			     void *object, struct varve_error *err);
+
+static const char *const repository_kinds[] = {"a repository", NULL};
+
+#define FIELD(name) offsetof(struct recipe_repository, name)
+static const struct schema_key repository_keys[] = {
+	{"mirror", SCHEMA_VALUE, FIELD(mirror), 0, SCHEMA_ALL, NAMES_OPTIONS, NULL},
+	{"suite", SCHEMA_VALUE, FIELD(suite), 0, SCHEMA_ALL, NAMES_OPTIONS, NULL},
+	{"components", SCHEMA_VALUES, FIELD(components), 0, 0, NAMES_OPTIONS, NULL},
+	{"keyring", SCHEMA_VALUE, FIELD(keyring), 0, SCHEMA_ALL, NAMES_OPTIONS, NULL},
+	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
+};
+#undef FIELD
+const struct schema schema_repository = {repository_keys, repository_kinds};
+
 #define FIELD(name) offsetof(struct recipe_source, name)
 static const struct schema_key source_keys[] = {
 	{"kind", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
@@ -34,6 +52,8 @@ static const struct schema_key source_keys[] = {
 	{"keyring", SCHEMA_VALUE, FIELD(keyring), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"recommends", SCHEMA_VALUE, FIELD(recommends), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"mirror", SCHEMA_VALUE, FIELD(mirror), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"repositories", SCHEMA_OWN, 0, DEBIAN, 0, NAMES_NONE, read_repositories},
+	{"pins", SCHEMA_VALUES, FIELD(pins), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"href", SCHEMA_VALUE, FIELD(href), URL, URL, NAMES_OPTIONS, NULL},
 	{"sha256", SCHEMA_VALUE, FIELD(sha256), URL, 0, NAMES_OPTIONS, NULL},
 	{"unpack", SCHEMA_VALUE, FIELD(unpack), URL, 0, NAMES_OPTIONS, NULL},
@@ -60,6 +80,27 @@ void recipe_source_release(struct recipe_source *source)
 {
 	value_release(&source->name);
 	schema_release(&schema_source, source);
+	for (size_t i = 0; i < source->repository_count; i++)
+		schema_release(&schema_repository, &source->repositories[i]);
+	free(source->repositories);
+}
+
+static int read_repositories(const struct node *node, const struct schema_subject *subject,
+			     void *object, struct varve_error *err)
+{
+	struct recipe_source *source = object;
+	CLEANUP(free_ptr) char *label = xasprintf("\"repositories\" of %s", subject->label);
+	const struct schema_subject entry = {label, 0};
+	int r = schema_want(node, NODE_LIST, label, err);
+
+	for (size_t i = 0; r == 0 && i < node->count; i++) {
+		source->repositories =
+			array_grow(source->repositories, source->repository_count,
+				   &source->repository_alloc, sizeof(*source->repositories));
+		r = schema_read(&schema_repository, &entry, node->members[i].value,
+				&source->repositories[source->repository_count++], err);
+	}
+	return r;
 }
 
 static int read_kind(const struct node *map, const char *label, enum recipe_source_kind *ret,

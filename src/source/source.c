@@ -59,8 +59,15 @@ bool source_is_fetched(const struct source_context *context, const struct lock_s
 static const char *suite_on(const json_t *spec, const char *mirror)
 {
 	const json_t *suites = json_object_get(spec, "suites");
+	const json_t *repositories = json_object_get(spec, "repositories");
 	size_t i;
 
+	for (i = 0; i < json_array_size(repositories); i++) {
+		const json_t *one = json_array_get(repositories, i);
+
+		if (strcmp(json_optional_string(one, "mirror", ""), mirror) == 0)
+			return json_optional_string(one, "suite", "");
+	}
 	for (i = 0; i < json_array_size(suites); i++) {
 		const char *suite = json_string_value(json_array_get(suites, i));
 

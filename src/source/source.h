@@ -8,7 +8,9 @@
  * Specs (all members present, canonical):
  *	debian {"kind":"debian","mirror":"debian","suites":["bookworm"],"components":["main"],
  *		"architecture":"amd64","snapshot":"" ,"keyring":""
- *,"recommends":false,"packages":[...], "bootstrap":true (nothing is below: essential packages are
+ *,"recommends":false,"packages":[...],
+ *		"repositories":[{"mirror":..,"suite":..,"components":[..],"keyring":..}] and
+ *		"pins":["NAME=VERSION","NAME/SUITE"] (both only where there are any), "bootstrap":true (nothing is below: essential packages are
  *added), "installed":[{"name":SOURCE,"spec":DIGEST}] (debian sources installed below, bottom
  *first)} url    {"kind":"url","href":...,"sha256":"" or hex,"filename":...,"unpack":bool,"strip":n}
  *	python {"kind":"python","python":"3.11","platform":"linux/amd64","glibc":"2.28",

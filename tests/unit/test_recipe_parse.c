@@ -81,7 +81,7 @@ static const struct text_case options_and_sources_cases[] = {
 	{SOURCE("kind: debian, suite: b, pakages: [c]"),
 	 "r.yaml:4:31: unknown key \"pakages\" in source \"a\"; did you mean \"packages\"?\n"
 	 "keys of a debian source: kind, if, suite, snapshot, suites, components, packages, "
-	 "architecture, keyring, recommends, mirror"},
+	 "architecture, keyring, recommends, mirror, repositories, pins"},
 	{SOURCE("kind: local, path: b, href: c"),
 	 "r.yaml:4:29: \"href\" does not belong in source \"a\", a local source\n"
 	 "keys of a local source: kind, if, path, ignore"},
