@@ -226,6 +226,31 @@ def test_an_index_that_does_not_tell_sizes(python):
     assert python.locked()["dep"]["size"] == (python.index.directory / place).stat().st_size
 
 
+def test_all_locks_every_combination_of_options(python):
+    choice = {"dep": {"choices": ["1.0", "1.5"], "default": "1.5", "help": "h"}, "app": {"type": "boolean", "default": "true"},
+              "threads": {"type": "integer", "default": "1", "keyed": False}, "note": {"default": "", "help": "h"}}
+    source = {"kind": "python", "python": PYTHON[1], "requirements": ["dep==${dep}", "${extra}"]}
+    document = {"options": choice, "variables": {"app": {"true": {"extra": "app"}, "false": {"extra": ""}}},
+                "sources": {"py": source}}
+    steps = [{"step": "py", "install": "py", "into": "/opt/venv"},
+             run("see", "echo ${note}", jobs="${threads}")]
+    python.project.recipe(steps, **document)
+    python("lock")
+    assert [sorted(one["spec"]["requirements"]) for one in python.lock()] == [["app", "dep==1.5"]]
+    python("lock", "--all", "--dep", "1.0")
+    wanted = sorted(tuple(sorted(one["spec"]["requirements"])) for one in python.lock())
+    assert wanted == [("app", "dep==1.0"), ("app", "dep==1.5"), ("dep==1.0",)]
+    python("lock", "--all")
+    assert len(python.lock()) == 4
+    python("build", "--locked", "--dep", "1.0", "--app", "false")
+    # What no combination needs any more goes, where none is left that could need it.
+    del choice["note"]
+    choice["dep"]["choices"] = ["1.5"]
+    python.project.recipe([steps[0], run("see", "true", jobs="${threads}")], **document)
+    result = python("lock", "--all")
+    assert len(python.lock()) == 2 and "py: gone" in result.stderr
+
+
 # --- lock files of others ------------------------------------------------------------------------
 
 def hashes(index, *names):
