@@ -242,7 +242,7 @@ def test_all_locks_every_combination_of_options(python):
     assert wanted == [("app", "dep==1.0"), ("app", "dep==1.5"), ("dep==1.0",)]
     python("lock", "--all")
     assert len(python.lock()) == 4
-    python("build", "--locked", "--dep", "1.0", "--app", "false")
+    python("build", "--locked", "--dep=1.0", "--app=false")
     # What no combination needs any more goes, where none is left that could need it.
     del choice["note"]
     choice["dep"]["choices"] = ["1.5"]
