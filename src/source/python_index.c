@@ -153,35 +153,38 @@ static int read_page(const struct http_transfer *transfer, const char *what,
 	return r < 0 ? -VARVE_E_NETWORK : 0;
 }
 
-/* Some of the projects: their pages are in memory together. */
-static int fetch_pages(struct source_context *context, const char *index, const char *base,
-		       char *const *projects, size_t count, struct python_page *ret,
+/* Makes the transfers of some of the projects: their pages are in memory together. */
+static int pages_begin(const char *base, char *const *projects, size_t count, struct pages *ret,
 		       struct varve_error *err)
 {
-	CLEANUP(pages_release)
-	struct pages pages = {.transfers = xcalloc(count, sizeof(*pages.transfers)),
-			      .urls = xcalloc(count, sizeof(*pages.urls)),
-			      .count = count};
-	struct varve_error unused;
+	size_t i;
+
+	ret->transfers = xcalloc(count, sizeof(*ret->transfers));
+	ret->urls = xcalloc(count, sizeof(*ret->urls));
+	for (i = 0; i < count; i++) {
+		ret->urls[i] = xasprintf("%s/%s/", base, projects[i]);
+		ret->transfers[i] = (struct http_transfer){.url = ret->urls[i],
+							   .fd = memfd_create("page", MFD_CLOEXEC),
+							   .limit = JSON_LIMIT,
+							   .accept = accepted};
+		ret->count++;
+		if (ret->transfers[i].fd < 0)
+			return varve_error_set(err, -errno, "make a buffer");
+	}
+	return 0;
+}
+
+static int pages_read(const struct pages *pages, const char *index, char *const *projects,
+		      struct python_page *ret, struct varve_error *err)
+{
 	size_t i;
 	int r = 0;
 
-	for (i = 0; i < count; i++) {
-		pages.urls[i] = xasprintf("%s/%s/", base, projects[i]);
-		pages.transfers[i] = (struct http_transfer){.url = pages.urls[i],
-							    .fd = memfd_create("page", MFD_CLOEXEC),
-							    .limit = JSON_LIMIT,
-							    .accept = accepted};
-		if (pages.transfers[i].fd < 0)
-			r = varve_error_set(err, -errno, "make a buffer");
-	}
-	if (r == 0)
-		(void)http_fetch(context->http, pages.transfers, count, NULL, NULL, &unused);
-	for (i = 0; i < count && r == 0; i++) {
+	for (i = 0; i < pages->count && r == 0; i++) {
 		CLEANUP(free_ptr)
 		char *what = xasprintf("project \"%s\" of index \"%s\"", projects[i], index);
 
-		r = read_page(&pages.transfers[i], what, &ret[i], err);
+		r = read_page(&pages->transfers[i], what, &ret[i], err);
 	}
 	return r;
 }
@@ -190,16 +193,24 @@ int python_pages(struct source_context *context, const char *index, const struct
 		 struct python_page *ret, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *base = NULL;
+	struct varve_error unused;
 	size_t i;
 	int r = python_index_url(context, index, &base, err);
 
 	if (r == 0)
 		r = source_need_http(context, base, err);
 	for (i = 0; i < projects->count && r == 0; i += PAGES_AT_ONCE) {
-		size_t count = projects->count - i;
+		CLEANUP(pages_release) struct pages pages = {0};
+		size_t left = projects->count - i;
 
-		r = fetch_pages(context, index, base, projects->items + i,
-				count < PAGES_AT_ONCE ? count : PAGES_AT_ONCE, ret + i, err);
+		r = pages_begin(base, projects->items + i,
+				left < PAGES_AT_ONCE ? left : PAGES_AT_ONCE, &pages, err);
+		/* Each page is looked at for itself: one that is not there is no failure. */
+		if (r == 0)
+			(void)http_fetch(context->http, pages.transfers, pages.count, NULL, NULL,
+					 &unused);
+		if (r == 0)
+			r = pages_read(&pages, index, projects->items + i, ret + i, err);
 	}
 	return r;
 }
@@ -228,7 +239,6 @@ static int ask_index(struct source_context *context, const char *index,
 {
 	CLEANUP(python_page_release) struct python_page page = {0};
 	CLEANUP(strv_release) struct strv projects = STRV_INIT;
-	CLEANUP(free_ptr) char *from = NULL;
 	const struct python_file *file;
 	int r;
 
@@ -240,7 +250,7 @@ static int ask_index(struct source_context *context, const char *index,
 	if (!file)
 		return varve_error_set(err, -VARVE_E_NOT_FOUND, "index \"%s\" has no %s (any more)",
 				       index, name);
-	from = python_from(context, index, file);
+	free(python_from(context, index, file)); /* learns where files lie */
 	*ret = xstrdup(file->url);
 	return 0;
 }
