@@ -59,7 +59,7 @@ static const char *value_at(const struct dial *dial)
 
 /* An option without a key cannot change what is locked. */
 static int find_dials(const struct session *session, struct dials *ret, bool *ret_complete,
-		       struct varve_error *err)
+		      struct varve_error *err)
 {
 	const struct recipe *recipe = session->cli->recipe;
 	size_t i, product = 1;
@@ -131,8 +131,8 @@ static void merge(struct plan_sources *into, struct plan_sources *from)
 	from->count = kept;
 }
 
-static int collect_one(struct session *session, const struct dials *dials,
-		       struct plan_sources *ret, struct varve_error *err)
+static int collect_one(struct session *session, const struct dials *dials, struct plan_sources *ret,
+		       struct varve_error *err)
 {
 	CLEANUP(plan_sources_release) struct plan_sources sources = {0};
 	CLEANUP(recipe_scope_freep) struct recipe_scope *scope = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How fast a transfer goes, and how long it will take: "1.2 MB of 5.0 MB, 2.4 MB/s, 2 s left". Pure:
- * whoever asks says what time it is. */
+ * How fast a transfer goes, and how long it will take: "1.2 MB of 5.0 MB, 2.4 MB/s, 2 s left".
+ * Pure: whoever asks says what time it is. */
 #ifndef CLI_TRANSFER_TEXT_H
 #define CLI_TRANSFER_TEXT_H
 

@@ -187,8 +187,9 @@ static int check_architecture(const struct compiler *c, const struct recipe_step
 	r = recipe_error(&from->argument.at, err,
 			 "source \"%s\" is for architecture %s, which is foreign to %s (%s)",
 			 source->name, wanted, c->plan->platform, native);
-	varve_error_hint(err, "an image has packages of its own architecture only; --platform makes "
-			      "images for another one");
+	varve_error_hint(err,
+			 "an image has packages of its own architecture only; --platform makes "
+			 "images for another one");
 	return r;
 }
 

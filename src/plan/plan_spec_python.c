@@ -62,8 +62,7 @@ static int check_wanted(const json_t *spec, const struct recipe_source *source,
 	if (json_array_size(json_object_get(spec, "requirements")) > 0 ||
 	    *json_optional_string(spec, "lock", ""))
 		return 0;
-	return recipe_error(&source->at, err, "source \"%s\" wants no package",
-			    source->name.text);
+	return recipe_error(&source->at, err, "source \"%s\" wants no package", source->name.text);
 }
 
 /* The file counts by what is in it: editing it asks for a new resolution. */

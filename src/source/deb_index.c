@@ -34,9 +34,8 @@ static char *directory_of(const struct deb_suite *suite)
 {
 	if (!str_ends(suite->name, "/"))
 		return xasprintf("dists/%s/", suite->name);
-	return xstrdup(strcmp(suite->name, "/") == 0 || strcmp(suite->name, "./") == 0
-			       ? ""
-			       : suite->name);
+	return xstrdup(
+		strcmp(suite->name, "/") == 0 || strcmp(suite->name, "./") == 0 ? "" : suite->name);
 }
 
 int deb_index_suite(struct source_context *context, const struct deb_suite *suite,

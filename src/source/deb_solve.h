@@ -24,7 +24,8 @@ struct deb_question {
 	size_t index_count;
 	const char *installed; /* stanzas of the packages below; "" = none */
 	const struct strv *packages; /* wanted: "NAME" or "NAME=VERSION" */
-	const struct strv *pins; /* "NAME=VERSION", "NAME/SUITE" (or mirror) with * and ?; NULL: none */
+	const struct strv
+		*pins; /* "NAME=VERSION", "NAME/SUITE" (or mirror) with * and ?; NULL: none */
 	bool bootstrap; /* nothing is below: essential packages are wanted too */
 	bool recommends;
 };

@@ -10,10 +10,11 @@
  *		"architecture":"amd64","snapshot":"" ,"keyring":""
  *,"recommends":false,"packages":[...],
  *		"repositories":[{"mirror":..,"suite":..,"components":[..],"keyring":..}] and
- *		"pins":["NAME=VERSION","NAME/SUITE"] (both only where there are any), "bootstrap":true (nothing is below: essential packages are
- *added), "installed":[{"name":SOURCE,"spec":DIGEST}] (debian sources installed below, bottom
- *first)} url    {"kind":"url","href":...,"sha256":"" or hex,"filename":...,"unpack":bool,"strip":n}
- *	python {"kind":"python","python":"3.11","platform":"linux/amd64","glibc":"2.28",
+ *		"pins":["NAME=VERSION","NAME/SUITE"] (both only where there are any), "bootstrap":true
+ *(nothing is below: essential packages are added), "installed":[{"name":SOURCE,"spec":DIGEST}]
+ *(debian sources installed below, bottom first)} url    {"kind":"url","href":...,"sha256":"" or
+ *hex,"filename":...,"unpack":bool,"strip":n} python
+ *{"kind":"python","python":"3.11","platform":"linux/amd64","glibc":"2.28",
  *		"requirements":[...],"constraints":[...],"lock":"" or path beside the recipe,
  *		"lock-digest":DIGEST (with lock),"before":"" or
  *date,"sdist":bool,"prereleases":bool, "index":[names of indexes looked at before "pypi", the main

@@ -113,8 +113,8 @@ static int add_suite(struct debian *d, struct deb_suite *where, const json_t *co
 	if (str_ends(where->name, "/"))
 		return add_index(d, where, &release, NULL, err);
 	for (i = 0; i < json_array_size(components) && r == 0; i++)
-		r = add_index(d, where, &release,
-			      json_string_value(json_array_get(components, i)), err);
+		r = add_index(d, where, &release, json_string_value(json_array_get(components, i)),
+			      err);
 	return r;
 }
 

@@ -79,7 +79,7 @@ def python(varve, index):
     return Python(Project(varve), index)
 
 
-@pytest.fixture(params=["root", "subuid"])
+@pytest.fixture(params=["root", "subuid", "one"])
 def each_python(request, as_user, index):
     return Python(Project(as_user(request.param)), index)
 
