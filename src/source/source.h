@@ -5,21 +5,23 @@
  *	spec -> source_resolve -> lock_source -> source_fetch -> blobs -> source_materialise ->
  *directory
  *
- * Specs (all members present, canonical):
- *	debian {"kind":"debian","mirror":"debian","suites":["bookworm"],"components":["main"],
- *		"architecture":"amd64","snapshot":"" ,"keyring":""
- *,"recommends":false,"packages":[...],
- *		"repositories":[{"mirror":..,"suite":..,"components":[..],"keyring":..}] and
- *		"pins":["NAME=VERSION","NAME/SUITE"] (both only where there are any), "bootstrap":true
- *(nothing is below: essential packages are added), "installed":[{"name":SOURCE,"spec":DIGEST}]
- *(debian sources installed below, bottom first)} url    {"kind":"url","href":...,"sha256":"" or
- *hex,"filename":...,"unpack":bool,"strip":n} python
- *{"kind":"python","python":"3.11","platform":"linux/amd64","glibc":"2.28",
- *		"requirements":[...],"constraints":[...],"lock":"" or path beside the recipe,
- *		"lock-digest":DIGEST (with lock),"before":"" or
- *date,"sdist":bool,"prereleases":bool, "index":[names of indexes looked at before "pypi", the main
- *one]} local  {"kind":"local","path":...,"ignore":""}: never in the lock; its digest is taken at
- *each build
+ * Specs (all members present, canonical), by kind:
+ *
+ *	debian: "mirror":"debian", "suites":["bookworm"], "components":["main"],
+ *	"architecture":"amd64", "snapshot":"", "keyring":"", "recommends":false, "packages":[...],
+ *	"bootstrap":true (nothing is below: essential packages are added),
+ *	"installed":[{"name":SOURCE,"spec":DIGEST}] (debian sources installed below, bottom first);
+ *	only where there are any: "pins":["NAME=VERSION","NAME/SUITE"],
+ *	"repositories":[{"mirror":..,"suite":..,"components":[..],"keyring":..}]
+ *
+ *	python: "python":"3.11", "platform":"linux/amd64", "glibc":"2.28", "requirements":[...],
+ *	"constraints":[...], "before":"" or date, "sdist":bool, "prereleases":bool,
+ *	"lock":"" or path beside the recipe, "lock-digest":DIGEST (with lock),
+ *	"index":[names of indexes looked at before "pypi", the main one]
+ *
+ *	url: "href":..., "sha256":"" or hex, "filename":..., "unpack":bool, "strip":n
+ *
+ *	local: "path":..., "ignore":"": never in the lock; its digest is taken at each build
  */
 #ifndef SOURCE_SOURCE_H
 #define SOURCE_SOURCE_H

@@ -20,7 +20,8 @@
 
 /* Files that are open at once: well below the limit of descriptors that processes start with. */
 enum { LANDING_FILES = 256 };
-/* Files that become blobs together: fewer waits for the disk while others come in. */
+/* Files that become blobs together: fewer waits for the disk while others come in. They wait for
+ * each other for as long as files end one after the other, a tenth of a second at most. */
 enum { LANDING_BATCH = 64, LANDING_CONNECTIONS = 8 };
 
 /* The files of a set of downloads, on their way. */
@@ -229,6 +230,9 @@ static void on_progress(void *cookie, const struct http_transfer *ended, uint64_
 
 	if (ended && ended->result == 0)
 		keep(l, (size_t)(ended - l->transfers));
+	/* No more came for a while. */
+	if (!ended && l->whole_count > 0)
+		keep_all(l);
 	/* Ends come in bursts; the last one is told of, as the end of all. */
 	if (ended && ++l->ended < l->count)
 		return;
