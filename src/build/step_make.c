@@ -68,12 +68,12 @@ static int act(struct step *step, struct varve_error *err)
 static const char devices_notice[] =
 	"the step makes devices: it ran a second time so that its commands see them as devices";
 
-/* With one id commands see devices anyway; a copy runs none. */
+/* With one id commands see devices anyway; wheels bring none, and a copy runs no command. */
 static bool missed_devices(const struct step *step)
 {
 	const struct owners *owners = &step->build->host->owners;
 
-	return step->plan->action != ACTION_COPY && owners->mode != OWNER_ONE && !step->devices &&
+	return !step_is_placed(step) && owners->mode != OWNER_ONE && !step->devices &&
 	       owner_links_has_devices(owners->links);
 }
 
