@@ -197,7 +197,7 @@ static int move_entries(int from, int to, struct varve_error *err)
 	struct dirent *entry;
 	int r = stream ? 0 : varve_error_set(err, -errno, "read what was installed");
 
-	while (r == 0 && (entry = readdir(stream)))
+	while (stream && r == 0 && (entry = readdir(stream)))
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
 		    renameat(from, entry->d_name, to, entry->d_name) < 0)
 			r = varve_error_set(err, -errno, "place %s", entry->d_name);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/python_name.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +18,23 @@ enum {
 	OLDEST_ABI3 = 2,
 };
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 char *python_project(const char *name)
 {
 	CLEANUP(buf_release) struct buf out = BUF_INIT;
 
 	for (; *name; name++) {
 		if (!strchr("-_.", *name))
-			buf_addc(&out, (char)tolower((unsigned char)*name));
+			buf_addc(&out, lower(*name));
 		else if (out.len > 0 && out.data[out.len - 1] != '-')
 			buf_addc(&out, '-');
 	}
@@ -109,25 +118,27 @@ bool python_split(const char *file, char **ret_project, char **ret_version)
 /* --- versions ----------------------------------------------------------------------------------
  */
 
-/* What two spellings of a version share: lower case, no zeros before numbers, no separators but
- * those between numbers. */
+/* True where two spellings need not agree: zeros before a number, and what stands between anything
+ * but two numbers. after_digit: what was kept last is one. */
+static bool is_idle(const char *at, bool after_digit)
+{
+	if (*at == '0')
+		return !after_digit && is_digit(at[1]);
+	return strchr("._-", *at) && (!after_digit || !is_digit(at[1]));
+}
+
+/* What two spellings of a version share. Caller frees. */
 static char *plain_version(const char *version)
 {
 	CLEANUP(buf_release) struct buf out = BUF_INIT;
-	bool digit = false;
+	bool after_digit = false;
 
 	version += *version == 'v' || *version == 'V';
 	for (; *version; version++) {
-		char c = (char)tolower((unsigned char)*version);
-
-		if (c == '0' && !digit && isdigit((unsigned char)version[1]))
+		if (is_idle(version, after_digit))
 			continue;
-		if (strchr("._-", c) && (!digit || !isdigit((unsigned char)version[1]))) {
-			digit = false;
-			continue;
-		}
-		digit = isdigit((unsigned char)c);
-		buf_addc(&out, c == '_' || c == '-' ? '.' : c);
+		after_digit = is_digit(*version);
+		buf_addc(&out, strchr("_-", *version) ? '.' : lower(*version));
 	}
 	return buf_steal(&out);
 }
