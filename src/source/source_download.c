@@ -205,8 +205,8 @@ static void keep_all(struct landing *l)
 						   .name = l->names[at],
 						   .digest = &l->downloads[at]->got};
 	}
-	r = store_blob_adopt(l->context->store, blobs, l->whole_count,
-			     l->result == 0 ? l->err : NULL);
+	r = store_blobs_adopt(l->context->store, blobs, l->whole_count,
+			      l->result == 0 ? l->err : NULL);
 	l->whole_count = 0;
 	if (r < 0 && l->result == 0)
 		l->result = r;

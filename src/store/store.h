@@ -42,8 +42,11 @@ struct store_adoption {
 void store_blob_hurry(int fd);
 /* Takes finished files as the blobs with these digests; their names are gone afterwards. Several at
  * once cost one sync of the directory. */
-int store_blob_adopt(struct varve_store *store, const struct store_adoption *blobs, size_t count,
-		     struct varve_error *err);
+int store_blobs_adopt(struct varve_store *store, const struct store_adoption *blobs, size_t count,
+		      struct varve_error *err);
+/* The same for one. */
+int store_blob_adopt(struct varve_store *store, int fd, int dirfd, const char *name,
+		     const struct varve_digest *digest, struct varve_error *err);
 int store_blob_put(struct varve_store *store, const void *data, size_t len,
 		   struct varve_digest *ret_digest, struct varve_error *err);
 /* Reads a small blob whole (at most limit bytes). */

@@ -270,8 +270,8 @@ void store_blob_hurry(int fd)
 	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-int store_blob_adopt(struct varve_store *store, const struct store_adoption *blobs, size_t count,
-		     struct varve_error *err)
+int store_blobs_adopt(struct varve_store *store, const struct store_adoption *blobs, size_t count,
+		      struct varve_error *err)
 {
 	const char *name = "files";
 	size_t i;
@@ -292,6 +292,14 @@ int store_blob_adopt(struct varve_store *store, const struct store_adoption *blo
 	for (i = 0; i < count; i++)
 		digest_set_add(&store->verified, blobs[i].digest);
 	return 0;
+}
+
+int store_blob_adopt(struct varve_store *store, int fd, int dirfd, const char *name,
+		     const struct varve_digest *digest, struct varve_error *err)
+{
+	const struct store_adoption one = {fd, dirfd, name, digest};
+
+	return store_blobs_adopt(store, &one, 1, err);
 }
 
 int store_blob_put(struct varve_store *store, const void *data, size_t len,
