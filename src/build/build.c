@@ -30,6 +30,7 @@ void build_release(struct build *build)
 		return;
 	for (i = 0; i < build->plan->step_count; i++) {
 		free(build->known[i].destination);
+		free(build->known[i].interpreter);
 		json_decref(build->steps[i].input);
 	}
 	free(build->known);

@@ -42,6 +42,8 @@ static char *describe(const struct plan *plan, const struct plan_step *step)
 				   ? plan->sources.items[step->from.index].name
 				   : "";
 
+	if (step->action == ACTION_INSTALL && step->wheels.count == 1)
+		return xasprintf("install %s: %s", from, step->wheels.items[0]);
 	if (step->action == ACTION_INSTALL)
 		return xasprintf("install %s", from);
 	if (step->action == ACTION_RUN) {

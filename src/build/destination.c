@@ -12,10 +12,12 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/path.h"
+#include "build/interpreter.h"
 #include "build/step.h"
 
-/* facts/destination-HEX: HEX of the chain's diff ids and the destination as written. */
-static void fact_name(const struct varve_layer *layers, size_t count, const char *to, char name[96])
+/* facts/destination-HEX: HEX of the chain's diff ids and what is asked of it. */
+static void fact_name(const struct varve_layer *layers, size_t count, const struct plan_step *step,
+		      char name[96])
 {
 	struct hasher *h = hasher_new();
 	struct varve_digest digest;
@@ -24,7 +26,13 @@ static void fact_name(const struct varve_layer *layers, size_t count, const char
 
 	for (i = 0; i < count; i++)
 		hasher_update(h, layers[i].diff_id.bytes, VARVE_DIGEST_SIZE);
-	hasher_update(h, to, strlen(to));
+	hasher_update(h, step->to, strlen(step->to));
+	if (step->interpreter) {
+		const char *path = strv_getenv(&step->environment, "PATH");
+
+		hasher_update(h, step->interpreter, strlen(step->interpreter) + 1);
+		hasher_update(h, path ? path : "", path ? strlen(path) : 0);
+	}
 	hasher_final(h, &digest);
 	hasher_free(h);
 	snprintf(name, 96, "destination-%s", varve_digest_hex(&digest, hex));
@@ -67,26 +75,48 @@ static bool is_directory(const struct step_stack *stack, const char *path)
 	return false;
 }
 
+/* One line, or two: the destination, then the interpreter. */
+static void keep_fact(struct build *build, const struct varve_layer *layers, size_t count, int step)
+{
+	const struct plan_known *known = &build->known[step];
+	CLEANUP(free_ptr)
+	char *text = xasprintf("%s%s%s", known->destination, known->interpreter ? "\n" : "",
+			       known->interpreter ? known->interpreter : "");
+	char fact[96];
+
+	fact_name(layers, count, &build->plan->steps[step], fact);
+	(void)store_fact_write(build->store, fact, text, strlen(text));
+}
+
+static void read_fact(struct plan_known *known, const char *text)
+{
+	const char *end = strchr(text, '\n');
+
+	known->destination = xstrndup(text, end ? (size_t)(end - text) : strlen(text));
+	if (end)
+		known->interpreter = xstrdup(end + 1);
+}
+
 static int resolve(struct build *build, const struct varve_layer *layers, size_t count, int step,
 		   struct varve_error *err)
 {
 	CLEANUP(step_stack_release) struct step_stack stack = {0};
 	CLEANUP(free_ptr) char *path = NULL;
-	const char *to = build->plan->steps[step].to;
-	char fact[96];
+	CLEANUP(free_ptr) char *interpreter = NULL;
+	const struct plan_step *plan = &build->plan->steps[step];
 	int r;
 
 	r = step_stack_open(build, layers, count, &stack, err);
-	if (r < 0)
-		return r;
-	r = layer_resolve(stack.trees, stack.count, to, true, &path, err);
-	if (r < 0)
+	if (r == 0)
+		r = layer_resolve(stack.trees, stack.count, plan->to, true, &path, err);
+	if (r == 0 && path && plan->interpreter)
+		r = interpreter_find(&stack, plan, path, &interpreter, err);
+	if (r < 0 || !path)
 		return r;
 	build->known[step].destination =
 		xasprintf("%s%s", path, is_directory(&stack, path) && *path ? "/" : "");
-	fact_name(layers, count, to, fact);
-	(void)store_fact_write(build->store, fact, build->known[step].destination,
-			       strlen(build->known[step].destination));
+	build->known[step].interpreter = steal_ptr(&interpreter);
+	keep_fact(build, layers, count, step);
 	return 0;
 }
 
@@ -103,16 +133,16 @@ static bool trees_are_here(struct build *build, const struct varve_layer *layers
 	return true;
 }
 
-/* The layers below a copy, or -EAGAIN. Caller frees *ret. */
+/* The layers below what is placed, or -EAGAIN. Caller frees *ret. */
 static int layers_below(struct build *build, int step, struct varve_layer **ret, size_t *ret_count)
 {
 	int at;
 
-	for (at = build->plan->steps[step].below; at >= 0; at = build->plan->steps[at].below)
+	for (at = build->plan->steps[step].base; at >= 0; at = build->plan->steps[at].below)
 		if (!build->known[at].known)
 			return -EAGAIN;
 	*ret = xcalloc(plan_chain_room(build->plan), sizeof(**ret));
-	*ret_count = step_chain_layers(build, build->plan->steps[step].below, *ret);
+	*ret_count = step_chain_layers(build, build->plan->steps[step].base, *ret);
 	return 0;
 }
 
@@ -123,13 +153,13 @@ int build_destination(struct build *build, int step, struct varve_error *err)
 	char fact[96];
 	size_t count;
 
-	if (build->plan->steps[step].action != ACTION_COPY || build->known[step].destination)
+	if (!build->plan->steps[step].to || build->known[step].destination)
 		return 0;
 	if (layers_below(build, step, &layers, &count) < 0)
 		return -EAGAIN;
-	fact_name(layers, count, build->plan->steps[step].to, fact);
+	fact_name(layers, count, &build->plan->steps[step], fact);
 	if (store_fact_read(build->store, fact, &text) == 0) {
-		build->known[step].destination = buf_steal(&text);
+		read_fact(&build->known[step], buf_text(&text));
 		return 0;
 	}
 	if (!trees_are_here(build, layers, count))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where a copy really goes: symlinks of the layers below are followed before the key is made, so
- * that the copy itself need not look below. The answer is kept as a fact, by chain and destination.
+ * Where a copy, or an install of wheels, really goes (and with which interpreter): symlinks of the
+ * layers below are followed before the key is made, so that the copy itself need not look below.
+ * The answer is kept as a fact, by chain and destination.
  */
 #ifndef BUILD_DESTINATION_H
 #define BUILD_DESTINATION_H
@@ -9,8 +10,8 @@ struct build;
 struct varve_error;
 
 /* Fills known[step].destination (clean path; with "/" at its end when a directory is there
- * already). 0 when it is known (or the step is no copy); -EAGAIN when the chain, or a tree of it,
- * is not here yet. */
+ * already) and interpreter. 0 when it is known (or the step is neither); -EAGAIN when the chain, or
+ * a tree of it, is not here yet. */
 int build_destination(struct build *build, int step, struct varve_error *err);
 
 /* The same inside a worker, which may unpack missing trees; leaves the fact for its parent. */

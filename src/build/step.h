@@ -65,10 +65,17 @@ int step_touch_prepare(struct step *step, struct varve_error *err);
 int step_touch_begin(struct step *step, struct varve_error *err);
 int step_touch_end(struct step *step, struct varve_error *err);
 
+/* Makes the parents of a destination (a clean path) in the layer and in the skeleton that the diff
+ * compares with, so that they get no entry. Returns the one in the layer, or a negative code. */
+int step_parents(struct step *step, const char *path, struct varve_error *err);
+/* True where the content is placed without a look at what lies below. */
+bool step_is_placed(const struct step *step);
+
 /* The three actions: fill step->upper. The sandboxed ones mount and unmount the view themselves. */
 int step_run(struct step *step, struct varve_error *err);
 int step_copy(struct step *step, struct varve_error *err);
 int step_install(struct step *step, struct varve_error *err);
+int step_install_wheels(struct step *step, struct varve_error *err);
 
 /* A command in the step's view: binds, environment and so on are the caller's. */
 int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err);

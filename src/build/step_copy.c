@@ -56,8 +56,7 @@ static int open_parents(int root, const char *path, struct varve_error *err)
 	return fd < 0 ? varve_error_set(err, fd, "make /%s", path) : fd;
 }
 
-/* Makes the parents in skeleton and upper alike; returns the one in upper. */
-static int make_parents(struct step *step, const char *path, struct varve_error *err)
+int step_parents(struct step *step, const char *path, struct varve_error *err)
 {
 	CLEANUP(fd_close) int skeleton = -1;
 	CLEANUP(fd_close) int parents = -1;
@@ -87,7 +86,7 @@ int step_copy(struct step *step, struct varve_error *err)
 	if (r < 0)
 		return r;
 	find_place(destination, plan->to, content, is_file, &place);
-	parents = make_parents(step, place.parents, err);
+	parents = step_parents(step, place.parents, err);
 	if (parents < 0)
 		return parents;
 	return tree_copy(&step->build->host->owners, AT_FDCWD, content, parents,

@@ -45,6 +45,12 @@ static int prepare(struct step *step, struct varve_error *err)
 	return 0;
 }
 
+bool step_is_placed(const struct step *step)
+{
+	return step->plan->action == ACTION_COPY ||
+	       plan_installs_wheels(step->build->plan, step->plan);
+}
+
 static int act(struct step *step, struct varve_error *err)
 {
 	switch (step->plan->action) {
@@ -53,7 +59,8 @@ static int act(struct step *step, struct varve_error *err)
 	case ACTION_COPY:
 		return step_copy(step, err);
 	case ACTION_INSTALL:
-		return step_install(step, err);
+		return step_is_placed(step) ? step_install_wheels(step, err)
+					    : step_install(step, err);
 	}
 	return varve_error_set(err, -EINVAL, "unknown action");
 }
@@ -61,12 +68,12 @@ static int act(struct step *step, struct varve_error *err)
 static const char devices_notice[] =
 	"the step makes devices: it ran a second time so that its commands see them as devices";
 
-/* With one id commands see devices anyway; a copy runs none. */
+/* With one id commands see devices anyway; wheels bring none, and a copy runs no command. */
 static bool missed_devices(const struct step *step)
 {
 	const struct owners *owners = &step->build->host->owners;
 
-	return step->plan->action != ACTION_COPY && owners->mode != OWNER_ONE && !step->devices &&
+	return !step_is_placed(step) && owners->mode != OWNER_ONE && !step->devices &&
 	       owner_links_has_devices(owners->links);
 }
 
@@ -100,14 +107,14 @@ static int act_seeing_devices(struct step *step, struct varve_error *err)
 	return r < 0 ? r : act(step, err);
 }
 
-/* What the diff compares with: the merged view below, read-only; for a copy the skeleton of parents
- * that it made; -1 where nothing is below. */
+/* What the diff compares with: the merged view below, read-only; for what is placed the skeleton
+ * of parents that it made; -1 where nothing is below. */
 static int open_lower(struct step *step, int *ret, struct varve_error *err)
 {
 	const char *name = "skeleton";
 	int r;
 
-	if (step->plan->action != ACTION_COPY) {
+	if (!step_is_placed(step)) {
 		if (step->plan->below == PLAN_NONE)
 			return 0;
 		name = "lower";
@@ -235,7 +242,7 @@ static void keep_failed(struct step *step)
 	CLEANUP(fd_close) int directory = -1;
 	char hex[VARVE_DIGEST_HEX];
 
-	if (step->plan->action == ACTION_COPY || step->upper < 0 ||
+	if (step_is_placed(step) || step->upper < 0 ||
 	    store_open_dir(step->build->store, "failed", &directory, NULL) < 0)
 		return;
 	varve_digest_hex(&step->build->steps[step->index].key, hex);

@@ -27,7 +27,7 @@ static int make_root(struct step *step, struct varve_error *err)
 		return varve_error_set(err, -errno, "open %s/work", step->job.path);
 	r = step_touch_prepare(step, err);
 	if (r == 0)
-		r = step_view(step, step->plan->below,
+		r = step_view(step, step->plan->base,
 			      &(struct step_place){"root", step->upper, work}, NULL, err);
 	if (r == 0)
 		r = step_touch_begin(step, err);

@@ -200,7 +200,7 @@ int step_touch_prepare(struct step *step, struct varve_error *err)
 	const struct sandbox_host *host = step->build->host;
 
 	/* Where nothing is below all that is there in the end is a change. */
-	if (host->overlay || step->plan->below == PLAN_NONE)
+	if (host->overlay || step->plan->base == PLAN_NONE)
 		return 0;
 	return layer_touch_new(step->upper, &host->owners, &step->touch, err);
 }

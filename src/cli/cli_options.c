@@ -73,7 +73,8 @@ const struct cli_option cli_plan_options[] = {
 
 const struct cli_option cli_lock_options[] = {
 	{"upgrade", 0, CLI_LIST, AT(upgrade), "SOURCE", "resolve this source anew (repeatable)"},
-	{"all", 0, CLI_FLAG, AT(all), NULL, "resolve every source anew"},
+	{"all", 0, CLI_FLAG, AT(all), NULL,
+	 "resolve every source anew, for every combination of options"},
 	{"dry-run", 0, CLI_FLAG, AT(dry_run), NULL, "say what would change, write nothing"},
 	{0},
 };

@@ -9,12 +9,15 @@
 #include "base/buf.h"
 #include "cli/progress.h"
 #include "cli/size_text.h"
+#include "cli/transfer_text.h"
 
 enum { PLAIN_INTERVAL = 5 /* seconds between lines of one transfer */ };
 
 struct plain {
 	struct timespec start;
 	double told; /* when a transfer was last told of */
+	char *fetched; /* the transfer that was last told of; owned */
+	struct transfer transfer; /* of that one */
 	double begun; /* when the transfer under way began */
 	uint64_t begun_at; /* bytes that were there then */
 };
@@ -28,20 +31,28 @@ static double elapsed(const struct plain *plain)
 	       (double)(now.tv_nsec - plain->start.tv_nsec) / 1e9;
 }
 
+/* Another source's bytes say nothing of this one's speed. */
+static void note_fetch(struct plain *plain, const struct varve_event *event)
+{
+	if (!str_equal(plain->fetched, event->step)) {
+		free(plain->fetched);
+		plain->fetched = xstrdup(event->step);
+		plain->transfer = (struct transfer){0};
+	}
+	transfer_note(&plain->transfer, elapsed(plain), event->done);
+}
+
 static void tell_fetch(struct plain *plain, const struct varve_event *event)
 {
 	bool whole = event->total > 0 && event->done >= event->total;
-	char done[16], total[16];
+	char text[TRANSFER_TEXT];
 
+	note_fetch(plain, event);
 	if (!whole && elapsed(plain) - plain->told < PLAIN_INTERVAL)
 		return;
 	plain->told = elapsed(plain);
-	if (event->total > 0)
-		fprintf(stderr, "[%6.1fs] fetch %s: %s of %s\n", elapsed(plain), event->step,
-			size_text(event->done, done), size_text(event->total, total));
-	else
-		fprintf(stderr, "[%6.1fs] fetch %s: %s\n", elapsed(plain), event->step,
-			size_text(event->done, done));
+	fprintf(stderr, "[%6.1fs] fetch %s: %s\n", elapsed(plain), event->step,
+		transfer_text(&plain->transfer, event->done, event->total, text));
 }
 
 /* The first event of a transfer says where it begins; a resumed one does not begin at 0. */
@@ -137,5 +148,8 @@ struct varve_report progress_plain_new(void)
 
 void progress_plain_free(void *cookie)
 {
-	free(cookie);
+	struct plain *plain = cookie;
+
+	free(plain->fetched);
+	free(plain);
 }

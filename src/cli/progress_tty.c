@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "cli/progress.h"
 #include "cli/size_text.h"
+#include "cli/transfer_text.h"
 
 enum { TTY_ACTIVE = 32, TTY_LINE = 512, TTY_REDRAW_MS = 90 };
 
@@ -20,6 +21,7 @@ struct activity {
 	const char *state; /* "install", "writing layer", "fetch", ... */
 	char *last; /* last line of output */
 	uint64_t done, total;
+	struct transfer transfer;
 	double since;
 };
 
@@ -68,12 +70,13 @@ static void erase(struct tty *tty)
 
 static void draw_activity(const struct activity *a)
 {
-	char line[TTY_LINE], done[16], total[16];
+	char line[TTY_LINE], transfer[TRANSFER_TEXT];
 	double seconds = now() - a->since;
 
+	/* What is left says more than what has passed, and 80 columns have no room for both. */
 	if (a->total > 0)
-		snprintf(line, sizeof(line), "  %-24s %-14s %5.1fs  %s of %s", a->name, a->state,
-			 seconds, size_text(a->done, done), size_text(a->total, total));
+		snprintf(line, sizeof(line), "  %-24s %s  %s", a->name, a->state,
+			 transfer_text(&a->transfer, a->done, a->total, transfer));
 	else
 		snprintf(line, sizeof(line), "  %-24s %-14s %5.1fs  %.300s", a->name, a->state,
 			 seconds, a->last ? a->last : "");
@@ -164,6 +167,7 @@ static void on_fetch(struct tty *tty, const struct varve_event *event)
 	a->state = event->kind == VARVE_EVENT_PUSH ? "push" : "fetch";
 	a->done = event->done;
 	a->total = event->total;
+	transfer_note(&a->transfer, now(), event->done);
 	if (event->total > 0 && event->done >= event->total)
 		drop(tty, event->step);
 	if (now() - tty->last_draw > TTY_REDRAW_MS / 1000.0)

@@ -11,13 +11,14 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/fd.h"
 #include "base/network.h"
 #include "base/path.h"
 #include "cli/session_lock.h"
 #include "cli/settings.h"
 
-enum { RECIPE_LIMIT = 1 << 20 };
+enum { RECIPE_LIMIT = 1 << 20, LOCK_FILE_LIMIT = 32 << 20 };
 
 void session_release(struct session *session)
 {
@@ -39,6 +40,7 @@ void session_release(struct session *session)
 	free(session->directory);
 	free(session->lock_path);
 	strv_release(&session->mirrors);
+	strv_release(&session->sources.learnt);
 	json_decref(session->config);
 	*session = (struct session){0};
 }
@@ -232,6 +234,19 @@ static int digest_local(void *cookie, const struct plan_source *source, struct v
 	return r;
 }
 
+static int digest_file(void *cookie, const char *path, struct varve_digest *ret,
+		       struct varve_error *err)
+{
+	const struct session *session = cookie;
+	CLEANUP(free_ptr) char *whole = path_join(session->directory, path);
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	int r = fd_read_file(AT_FDCWD, whole, LOCK_FILE_LIMIT, &text, err);
+
+	if (r == 0)
+		digest_bytes(buf_text(&text), text.len, ret);
+	return r > -1024 ? (r < 0 ? -VARVE_E_RECIPE : 0) : r;
+}
+
 static void set_paths(struct session *session)
 {
 	const char *path = session->cli->recipe_path;
@@ -245,9 +260,8 @@ static void set_paths(struct session *session)
 		path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
 }
 
-static int make_scope(struct session *session, struct varve_error *err)
+void session_settings(const struct session *session, struct strv *ret)
 {
-	CLEANUP(strv_release) struct strv all = STRV_INIT;
 	CLEANUP(strv_release) struct strv machine = STRV_INIT;
 	size_t i;
 
@@ -259,9 +273,16 @@ static int make_scope(struct session *session, struct varve_error *err)
 		char *name = xstrndup(machine.items[i], strcspn(machine.items[i], "="));
 
 		if (recipe_find_option(session->cli->recipe, name))
-			strv_add(&all, machine.items[i]);
+			strv_add(ret, machine.items[i]);
 	}
-	strv_extend(&all, &session->cli->values.set);
+	strv_extend(ret, &session->cli->values.set);
+}
+
+static int make_scope(struct session *session, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv all = STRV_INIT;
+
+	session_settings(session, &all);
 	return recipe_scope_new(session->cli->recipe, &all, &session->scope, err);
 }
 
@@ -311,6 +332,7 @@ static int set_sources(struct session *session, struct varve_error *err)
 				    ? values->registry
 				    : json_optional_string(session->config, "registry", NULL),
 		.local_digest = digest_local,
+		.file_digest = digest_file,
 		.cookie = session,
 	};
 	return read_epoch(&session->plan_options.epoch, err);

@@ -54,6 +54,8 @@ int session_open(struct session *session, struct cli *cli, enum session_locking 
 /* source_fetch, with progress. With --offline in a process without network. */
 int session_fetch(struct session *session, const struct lock_source *const *sources, size_t count,
 		  struct varve_error *err);
+/* Values of the recipe's options, NAME=VALUE in rising weight: of the machine, then given. */
+void session_settings(const struct session *session, struct strv *ret);
 /* Finds out, once, what this host can do: from the store's facts, else by trying. A build of which
  * everything is cached has no need to know. */
 void session_find_host(struct session *session);

@@ -166,14 +166,14 @@ static int complete(struct session *session, const struct plan_sources *wanted,
 	return r;
 }
 
-/* A recipe without options has one set of specs: what is not among them is out of date. Other
- * recipes keep the entries of other option values. */
-static void prune(struct session *session, const struct plan_sources *wanted)
+/* complete: these are all the specs that the recipe can have, and what is not among them is out of
+ * date. Else the entries of other option values are kept. */
+static void prune(struct session *session, const struct plan_sources *wanted, bool complete)
 {
 	struct lock kept = LOCK_INIT;
 	size_t i, j;
 
-	if (session->cli->recipe->option_count > 0 || session->cli->values.images.count > 0)
+	if (!complete || session->cli->values.images.count > 0)
 		return;
 	for (i = 0; i < session->lock.count; i++) {
 		struct lock_source *entry = &session->lock.sources[i];
@@ -231,18 +231,28 @@ static bool has_all(const struct session *session, const struct plan_sources *wa
 	return true;
 }
 
+static int collect(struct session *session, enum session_locking locking, struct plan_sources *ret,
+		   bool *ret_complete, struct varve_error *err)
+{
+	if (locking == SESSION_REFRESH && session->cli->values.all)
+		return session_all_sources(session, ret, ret_complete, err);
+	*ret_complete = session->cli->recipe->option_count == 0;
+	return plan_collect_sources(session->cli->recipe, session->scope, &session->plan_options,
+				    ret, err);
+}
+
 int session_lock(struct session *session, enum session_locking locking, struct varve_error *err)
 {
 	CLEANUP(plan_sources_release) struct plan_sources wanted = {0};
 	CLEANUP(lock_release) struct lock before = LOCK_INIT;
+	bool complete_set = false;
 	int r;
 
 	r = check_upgrade(session, err);
 	if (r == 0)
 		r = lock_read(session->lock_path, &session->lock, err);
 	if (r == 0)
-		r = plan_collect_sources(session->cli->recipe, session->scope,
-					 &session->plan_options, &wanted, err);
+		r = collect(session, locking, &wanted, &complete_set, err);
 	if (r < 0)
 		return r;
 	/* The usual case: nothing to do, nothing to compare. */
@@ -254,7 +264,7 @@ int session_lock(struct session *session, enum session_locking locking, struct v
 	if (r < 0)
 		return r;
 	if (!session->cli->values.locked && !session->cli->values.offline)
-		prune(session, &wanted);
+		prune(session, &wanted, complete_set);
 	return write_back(session, &before,
 			  locking != SESSION_PREVIEW && !session->cli->values.dry_run, err);
 }

@@ -9,6 +9,11 @@
  * and kept in session->lock_changes. With --locked or --offline a missing source is -VARVE_E_LOCK.
  */
 int session_lock(struct session *session, enum session_locking locking, struct varve_error *err);
+/* The sources of every combination of the values that options can be told to have by name (choices
+ * and booleans); those given on the command line keep theirs. ret_complete: no option can have
+ * other values. */
+int session_all_sources(struct session *session, struct plan_sources *ret, bool *ret_complete,
+			struct varve_error *err);
 void session_lock_release(struct session *session);
 
 #endif

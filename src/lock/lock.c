@@ -95,3 +95,13 @@ void lock_put(struct lock *lock, struct lock_source *take_source)
 	lock->sources[at] = *take_source;
 	*take_source = (struct lock_source){0};
 }
+
+bool lock_artifact_is_tool(const struct lock_artifact *artifact)
+{
+	return json_is_string(json_object_get(artifact->extra, "tool"));
+}
+
+bool lock_artifact_is_content(const struct lock_artifact *artifact)
+{
+	return strcmp(json_optional_string(artifact->extra, "tool", ""), "only") != 0;
+}

@@ -68,6 +68,11 @@ void lock_format(const struct lock *lock,
 int lock_read(const char *path, struct lock *ret, struct varve_error *err);
 int lock_write(const char *path, const struct lock *lock, struct varve_error *err); /* atomic */
 
+/* A python source also lists the program that installs its wheels: the member "tool" is "only"
+ * where that is all it is there for, "also" where the recipe wants it as a package too. */
+bool lock_artifact_is_tool(const struct lock_artifact *artifact);
+bool lock_artifact_is_content(const struct lock_artifact *artifact);
+
 /* Borrowed, or NULL. */
 const struct lock_source *lock_find(const struct lock *lock, const char *name,
 				    const struct varve_digest *spec_digest);

@@ -22,6 +22,7 @@ struct http_options {
 /* One file to fetch into a descriptor that is open for reading and writing. */
 struct http_transfer {
 	const char *url;
+	const char *accept; /* media types that will do (Accept), NULL: any; borrowed */
 	int fd; /* written from offset resume_from; borrowed */
 	uint64_t resume_from; /* bytes already there (and hashed by us from the file); 0: from the
 				 start */

@@ -120,6 +120,16 @@ static void set_range(struct http_job *job)
 	}
 }
 
+static void set_accept(struct http_job *job)
+{
+	CLEANUP(free_ptr) char *header = NULL;
+
+	if (!job->transfer->accept)
+		return;
+	header = xasprintf("Accept: %s", job->transfer->accept);
+	job->headers = job->curl->slist_append(job->headers, header);
+}
+
 static CURLcode set_options(struct http_job *job)
 {
 	CURLcode (*set)(CURL *, CURLoption, ...) = job->curl->easy_setopt;
@@ -177,6 +187,7 @@ int http_job_connect(struct http_job *job, struct varve_error *err)
 	job->range_start = -1;
 	job->state = HTTP_JOB_RUNNING;
 	job->wasted = 0;
+	set_accept(job);
 	set_range(job);
 	/* A library that is older than the headers may not know the option. */
 	if (set_options(job) != CURLE_OK)

@@ -21,6 +21,9 @@ static void step_release(struct plan_step *step)
 	free(step->name);
 	mount_release(&step->from);
 	free(step->to);
+	free(step->interpreter);
+	free(step->layout);
+	strv_release(&step->wheels);
 	strv_release(&step->exclude);
 	strv_release(&step->argv);
 	strv_release(&step->environment);

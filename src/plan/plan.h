@@ -52,6 +52,9 @@ struct plan_options {
 	/* Content digest of a local source. */
 	int (*local_digest)(void *cookie, const struct plan_source *source,
 			    struct varve_digest *ret, struct varve_error *err);
+	/* Digest of a file beside the recipe: the lock file of a python source. */
+	int (*file_digest)(void *cookie, const char *path, struct varve_digest *ret,
+			   struct varve_error *err);
 	void *cookie;
 };
 
@@ -89,10 +92,19 @@ struct plan_step {
 	int stage; /* index of its stage */
 	int below; /* index of the step below, also across stages; PLAN_NONE: nothing;
 		      plan_on_image(): an image source */
+	int base; /* what the step sees below it: below, but for layers of a split step, which do
+		     not see each other */
 	struct recipe_place at;
 	enum recipe_action action;
 	struct plan_mount from; /* install: the source (target unused); copy: what is copied */
-	char *to; /* copy: destination, absolute and clean; a trailing "/" kept: into it */
+	char *to; /* copy: destination, absolute and clean; a trailing "/" kept: into it; wheels:
+		   * into
+		   */
+	char *interpreter; /* install of wheels: "python3.11"; NULL: no such step */
+	char *layout; /* install of wheels: "venv", "prefix", "directory" */
+	bool bytecode; /* install of wheels: compile modules */
+	bool part; /* install of wheels: on top of the layer that has the environment itself */
+	struct strv wheels; /* install of wheels: names of those in this layer; empty: all */
 	struct strv exclude; /* copy */
 	struct strv argv; /* run: shell + script, or the command as given */
 	struct strv environment; /* NAME=VALUE, sorted, complete: what the process gets */
@@ -169,6 +181,8 @@ struct plan_known {
 	struct varve_digest diff_id;
 	char *destination; /* copy: the destination with the symlinks below it resolved; owned;
 			      NULL: not resolved yet */
+	char *interpreter; /* install of wheels: "PATH sha256:HEX" of the program that step names,
+			      as it is below; owned; NULL: not looked up yet */
 };
 /* The image source at the bottom of the chain that ends at top (a step, or where chains end), or
  * PLAN_NONE. */
@@ -189,6 +203,10 @@ int plan_chain(const struct plan *plan, int step, const struct plan_known *known
  * = step). */
 int plan_input(const struct plan *plan, int step, const struct plan_known *known, json_t **ret,
 	       int *ret_unknown);
+/* True for a step that installs wheels. */
+bool plan_installs_wheels(const struct plan *plan, const struct plan_step *step);
+/* True for an artifact that the step installs. */
+bool plan_step_has(const struct plan_step *step, const struct lock_artifact *artifact);
 /* The steps that must be known before step can start (below, mounted stages, copied stage), each
  * once. */
 size_t plan_needs(const struct plan *plan, int step, int *ret, size_t room);

@@ -110,8 +110,7 @@ static int compile_steps(struct compiler *c, const struct recipe_stage *from, in
 	for (i = 0; i < from->count; i++) {
 		r = recipe_condition(c->scope, &from->steps[i].condition, &wanted, err);
 		if (r == 0 && wanted)
-			r = compile_step(c, &from->steps[i], stage, c->plan->stages[stage].top,
-					 err);
+			r = compile_step(c, &from->steps[i], stage, err);
 		if (r < 0)
 			return r;
 	}

@@ -46,11 +46,29 @@ int compile_source(struct compiler *c, const struct recipe_value *at, const char
 		   int *ret, struct varve_error *err);
 /* What keys see of a source. */
 json_t *plan_source_json(const struct plan_source *source);
+json_t *plan_artifact_json(const struct lock_artifact *artifact);
 
 /* --- plan_spec.c --- */
 /* The resolved spec (source/source.h has its members). */
 int compile_spec(struct compiler *c, const struct recipe_source *source, int below, json_t **ret,
 		 struct varve_error *err);
+
+/* --- plan_install.c --- */
+/* The lists of wheels that an install step makes layers of, one list per layer; a list of none
+ * where it is not split. */
+struct install_parts {
+	struct strv *items;
+	size_t count;
+};
+void install_parts_release(struct install_parts *parts);
+int compile_parts(struct compiler *c, const struct recipe_step *from, int below,
+		  struct install_parts *ret, struct varve_error *err);
+int compile_install(struct compiler *c, const struct recipe_step *from, struct plan_step *step,
+		    struct varve_error *err);
+/* What keys see of the wheels of a step, and of the program that installs them. */
+json_t *plan_wheels_json(const struct plan *plan, const struct plan_step *step);
+/* Newest date of the wheels of a step, 0: unknown. */
+int64_t plan_wheels_date(const struct plan *plan, const struct plan_step *step);
 
 /* --- plan_facts.c --- */
 /* recipe_lookup: "env.NAME" and "SOURCE.FACT". */
@@ -61,7 +79,8 @@ int compile_ownership(struct compiler *c, const struct recipe_step *from, struct
 		      struct varve_error *err);
 
 /* --- plan_step.c --- */
-int compile_step(struct compiler *c, const struct recipe_step *from, int stage, int below,
+/* On top of the stage: one step, or several where it is split. */
+int compile_step(struct compiler *c, const struct recipe_step *from, int stage,
 		 struct varve_error *err);
 
 /* --- plan_reference.c --- */

@@ -26,7 +26,8 @@ int64_t plan_chain_epoch(const struct compiler *c, int step)
 	return epoch;
 }
 
-/* A copy leaves the date of its base out, as its key leaves the base out: else each new base would
+/* A copy, and an install of wheels, leave the date of their base out, as their keys leave the base
+ * out: else each new base would
  * copy everything again. The chain's date counts for the steps and images above all the same. */
 int64_t plan_step_epoch(const struct compiler *c, const struct plan_step *step)
 {
@@ -35,6 +36,8 @@ int64_t plan_step_epoch(const struct compiler *c, const struct plan_step *step)
 
 	if (c->options->epoch >= 0)
 		return c->options->epoch;
+	if (plan_installs_wheels(c->plan, step))
+		return later(epoch, plan_wheels_date(c->plan, step));
 	if (step->action != ACTION_RUN)
 		epoch = later(epoch, content_date(c, &step->from));
 	if (step->action != ACTION_COPY)

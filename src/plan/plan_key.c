@@ -199,6 +199,32 @@ static int set_copy(const struct plan *plan, int index, const struct plan_known 
 	return -EAGAIN;
 }
 
+/* The chain is left out: the interpreter is all that the wheels need of it. */
+static int set_wheels(const struct plan *plan, int index, const struct plan_known *known,
+		      json_t *object, int *ret_unknown)
+{
+	const struct plan_step *step = &plan->steps[index];
+	bool resolved = known && known[index].destination && known[index].interpreter;
+	json_t *chain = NULL;
+	int r;
+
+	json_set(object, "environment", environment_json(&step->environment));
+	json_set(object, "content", plan_wheels_json(plan, step));
+	json_set(object, "layout", json_text(step->layout));
+	json_set(object, "bytecode", json_boolean(step->bytecode));
+	json_set(object, "part", json_boolean(step->part));
+	json_set(object, "destination", json_text(resolved ? known[index].destination : step->to));
+	json_set(object, "interpreter",
+		 json_text(resolved ? known[index].interpreter : step->interpreter));
+	if (!known || resolved)
+		return 0;
+	r = chain_json(plan, step->base, known, &chain, ret_unknown);
+	json_decref(chain);
+	if (r == 0)
+		*ret_unknown = index;
+	return -EAGAIN;
+}
+
 static int set_action(const struct plan *plan, int index, const struct plan_known *known,
 		      json_t *object, int *ret_unknown)
 {
@@ -208,6 +234,8 @@ static int set_action(const struct plan *plan, int index, const struct plan_know
 
 	if (step->action == ACTION_COPY)
 		return set_copy(plan, index, known, object, ret_unknown);
+	if (plan_installs_wheels(plan, step))
+		return set_wheels(plan, index, known, object, ret_unknown);
 	if (known) {
 		r = chain_json(plan, step->below, known, &chain, ret_unknown);
 		if (r < 0)
@@ -252,6 +280,15 @@ static size_t add_need(int step, int *ret, size_t count, size_t room)
 	return count;
 }
 
+/* The layers of a split step do not wait for each other: who needs the topmost needs all. */
+static size_t add_chain(const struct plan *plan, int top, int *ret, size_t count, size_t room)
+{
+	count = add_need(top, ret, count, room);
+	for (; top >= 0 && plan->steps[top].part; top = plan->steps[top].below)
+		count = add_need(plan->steps[top].below, ret, count, room);
+	return count;
+}
+
 static int top_of(const struct plan *plan, const struct plan_mount *content)
 {
 	return content->content == PLAN_FROM_STAGE ? plan->stages[content->index].top : PLAN_NONE;
@@ -262,10 +299,10 @@ size_t plan_needs(const struct plan *plan, int step, int *ret, size_t room)
 	const struct plan_step *s = &plan->steps[step];
 	size_t count, i;
 
-	count = add_need(s->below, ret, 0, room);
+	count = add_chain(plan, s->base, ret, 0, room);
 	if (s->action == ACTION_COPY)
-		count = add_need(top_of(plan, &s->from), ret, count, room);
+		count = add_chain(plan, top_of(plan, &s->from), ret, count, room);
 	for (i = 0; i < s->mount_count; i++)
-		count = add_need(top_of(plan, &s->mounts[i]), ret, count, room);
+		count = add_chain(plan, top_of(plan, &s->mounts[i]), ret, count, room);
 	return count;
 }

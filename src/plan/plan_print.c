@@ -21,9 +21,13 @@ static void describe_content(const struct plan *plan, const struct plan_mount *c
 static void describe_install(const struct plan *plan, const struct plan_step *step, struct buf *out)
 {
 	const struct plan_source *source = &plan->sources.items[step->from.index];
-	size_t count = source->locked ? source->locked->count : 0;
+	size_t count = 0, i;
 
+	for (i = 0; source->locked && i < source->locked->count; i++)
+		count += plan_step_has(step, &source->locked->artifacts[i]);
 	buf_addf(out, "install %s (%zu package%s)", source->name, count, count == 1 ? "" : "s");
+	if (step->interpreter)
+		buf_addf(out, " into %s", step->to);
 }
 
 void plan_describe(const struct plan *plan, const struct plan_step *step, struct buf *out)

@@ -8,22 +8,27 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
+json_t *plan_artifact_json(const struct lock_artifact *artifact)
+{
+	json_t *entry = json_object();
+
+	json_set(entry, "name", json_text(artifact->name));
+	json_set(entry, "version", json_text(artifact->version));
+	json_set(entry, "architecture", json_text(artifact->architecture));
+	json_set(entry, "sha256", json_of_digest(&artifact->sha256));
+	if (artifact->extra)
+		json_set(entry, "extra", json_incref(artifact->extra));
+	return entry;
+}
+
 static json_t *artifacts_json(const struct lock_source *locked)
 {
 	json_t *list = json_array();
 	size_t i;
 
 	for (i = 0; i < locked->count; i++) {
-		const struct lock_artifact *artifact = &locked->artifacts[i];
-		json_t *entry = json_object();
-
-		json_set(entry, "name", json_text(artifact->name));
-		json_set(entry, "version", json_text(artifact->version));
-		json_set(entry, "architecture", json_text(artifact->architecture));
-		json_set(entry, "sha256", json_of_digest(&artifact->sha256));
-		if (artifact->extra)
-			json_set(entry, "extra", json_incref(artifact->extra));
-		json_append(list, entry);
+		if (lock_artifact_is_content(&locked->artifacts[i]))
+			json_append(list, plan_artifact_json(&locked->artifacts[i]));
 	}
 	return list;
 }
@@ -68,7 +73,8 @@ static int64_t newest_date(const struct lock_source *locked)
 	size_t i;
 
 	for (i = 0; i < locked->count; i++)
-		if (locked->artifacts[i].date > date)
+		if (lock_artifact_is_content(&locked->artifacts[i]) &&
+		    locked->artifacts[i].date > date)
 			date = locked->artifacts[i].date;
 	return date;
 }

@@ -80,142 +80,6 @@ int spec_add_texts(struct compiler *c, const struct recipe_values *values, struc
 	return 0;
 }
 
-/* --- debian --- */
-static const char *debian_architecture(const char *platform)
-{
-	static const struct {
-		const char *platform, *architecture;
-	} known[] = {
-		{"linux/386", "i386"},        {"linux/arm/v7", "armhf"},
-		{"linux/arm/v5", "armel"},    {"linux/arm64/v8", "arm64"},
-		{"linux/ppc64le", "ppc64el"}, {"linux/mips64le", "mips64el"},
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(known); i++)
-		if (strcmp(platform, known[i].platform) == 0)
-			return known[i].architecture;
-	return str_starts(platform, "linux/") ? platform + strlen("linux/") : platform;
-}
-
-static bool is_snapshot(const char *text)
-{
-	static const char shape[] = "00000000T000000Z";
-	size_t i;
-
-	if (strlen(text) != sizeof(shape) - 1)
-		return false;
-	for (i = 0; shape[i]; i++)
-		if (shape[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != shape[i])
-			return false;
-	return true;
-}
-
-static int set_snapshot(struct compiler *c, json_t *spec, const struct recipe_source *source,
-			struct varve_error *err)
-{
-	CLEANUP(free_ptr) char *text = NULL;
-	int r = spec_text(c, &source->snapshot, "", &text, err);
-
-	if (r < 0)
-		return r;
-	if (*text && !is_snapshot(text))
-		return recipe_error(&source->snapshot.at, err,
-				    "snapshot \"%s\" is not of the form 20261101T000000Z", text);
-	json_set(spec, "snapshot", json_text(text));
-	return 0;
-}
-
-static int set_suites(struct compiler *c, json_t *spec, const struct recipe_source *source,
-		      struct varve_error *err)
-{
-	CLEANUP(strv_release) struct strv suites = STRV_INIT;
-	CLEANUP(strv_release) struct strv components = STRV_INIT;
-	char *suite = NULL;
-	int r;
-
-	r = spec_text(c, &source->suite, "", &suite, err);
-	if (r < 0)
-		return r;
-	strv_take(&suites, suite);
-	if (*suite == '\0')
-		return recipe_error(&source->suite.at, err, "the suite of source \"%s\" is empty",
-				    source->name.text);
-	r = spec_add_texts(c, &source->suites, &suites, err);
-	if (r == 0)
-		r = spec_add_texts(c, &source->components, &components, err);
-	if (r < 0)
-		return r;
-	if (components.count == 0)
-		strv_add(&components, "main");
-	json_set(spec, "suites", json_of_strv(&suites));
-	json_set(spec, "components", json_of_strv(&components));
-	return 0;
-}
-
-static int set_packages(struct compiler *c, json_t *spec, const struct recipe_source *source,
-			struct varve_error *err)
-{
-	CLEANUP(strv_release) struct strv packages = STRV_INIT;
-	int r = spec_add_texts(c, &source->packages, &packages, err);
-
-	if (r < 0)
-		return r;
-	strv_sort(&packages);
-	json_set(spec, "packages", json_of_strv(&packages));
-	return 0;
-}
-
-/* What the chain ending in below has of packages, bottom first: an image, and debian sources that
- * steps installed. */
-static json_t *installed_below(const struct plan *plan, int below)
-{
-	json_t *list = json_array();
-
-	for (; below != PLAN_NONE; below = below < 0 ? PLAN_NONE : plan->steps[below].below) {
-		const struct plan_source *source;
-		json_t *entry;
-
-		if (below >= 0 && plan->steps[below].action != ACTION_INSTALL)
-			continue;
-		source = &plan->sources.items[below < 0 ? plan_image_source(below)
-							: plan->steps[below].from.index];
-		if (source->kind != SOURCE_DEBIAN && source->kind != SOURCE_IMAGE)
-			continue;
-		entry = json_object();
-		json_set(entry, "name", json_text(source->name));
-		json_set(entry, "spec", json_of_digest(&source->digest));
-		if (json_array_insert_new(list, 0, entry) < 0)
-			abort();
-	}
-	return list;
-}
-
-static int debian_spec(struct compiler *c, const struct recipe_source *source, int below,
-		       json_t *spec, struct varve_error *err)
-{
-	json_t *installed = installed_below(c->plan, below);
-	int r;
-
-	json_set(spec, "bootstrap", json_boolean(json_array_size(installed) == 0));
-	json_set(spec, "installed", installed);
-	r = set_suites(c, spec, source, err);
-	if (r == 0)
-		r = set_packages(c, spec, source, err);
-	if (r == 0)
-		r = set_snapshot(c, spec, source, err);
-	if (r == 0)
-		r = spec_set_text(c, spec, "mirror", &source->mirror, "debian", err);
-	if (r == 0)
-		r = spec_set_text(c, spec, "keyring", &source->keyring, "", err);
-	if (r == 0)
-		r = spec_set_text(c, spec, "architecture", &source->architecture,
-				  debian_architecture(c->plan->platform), err);
-	if (r == 0)
-		r = spec_set_boolean(c, spec, "recommends", &source->recommends, err);
-	return r;
-}
-
 /* --- url --- */
 /* "http://x.example/a/b.tar.gz?raw=1" -> "b.tar.gz" */
 static char *name_in_url(const char *href)
@@ -316,6 +180,10 @@ int compile_spec(struct compiler *c, const struct recipe_source *source, int bel
 		json_set(spec, "kind", json_text("local"));
 		r = local_spec(c, source, spec, err);
 		break;
+	case SOURCE_PYTHON:
+		json_set(spec, "kind", json_text("python"));
+		r = python_spec(c, source, spec, err);
+		break;
 	case SOURCE_GIT:
 		json_set(spec, "kind", json_text("git"));
 		r = spec_git(c, source, spec, err);
@@ -324,11 +192,10 @@ int compile_spec(struct compiler *c, const struct recipe_source *source, int bel
 		json_set(spec, "kind", json_text("image"));
 		r = spec_image(c, source, spec, err);
 		break;
-	case SOURCE_PYTHON:
 	default:
 		r = recipe_error(&source->at, err,
 				 "source \"%s\" is of a kind that this version does not support; "
-				 "it has debian, git, image, local and url",
+				 "it has debian, git, image, local, python and url",
 				 source->name.text);
 	}
 	if (r == 0)

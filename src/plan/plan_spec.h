@@ -22,7 +22,14 @@ int spec_set_checked(struct compiler *c, json_t *spec, const char *key,
 int spec_add_texts(struct compiler *c, const struct recipe_values *values, struct strv *list,
 		   struct varve_error *err);
 
-/* --- plan_spec_git.c, plan_spec_image.c: the members of one kind --- */
+/* --- plan_spec_KIND.c: the members of one kind --- */
+/* below: the step, or the image, that the source is installed on. */
+int debian_spec(struct compiler *c, const struct recipe_source *source, int below, json_t *spec,
+		struct varve_error *err);
+/* "linux/arm/v7" -> "armhf" */
+const char *debian_architecture(const char *platform);
+int python_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,
+		struct varve_error *err);
 int spec_git(struct compiler *c, const struct recipe_source *source, json_t *spec,
 	     struct varve_error *err);
 int spec_image(struct compiler *c, const struct recipe_source *source, json_t *spec,

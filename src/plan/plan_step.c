@@ -9,29 +9,6 @@
 
 enum { JOBS_LIMIT = 4096 };
 
-static int compile_install(struct compiler *c, const struct recipe_step *from,
-			   struct plan_step *step, struct varve_error *err)
-{
-	const struct plan_source *source;
-	int r = compile_reference(c, &from->argument, step->below, &step->from, err);
-
-	if (r < 0)
-		return r;
-	if (step->from.content == PLAN_FROM_STAGE)
-		return recipe_error(&from->argument.at, err,
-				    "a stage cannot be installed; copy from it instead");
-	source = &c->plan->sources.items[step->from.index];
-	if (source->kind != SOURCE_DEBIAN)
-		return recipe_error(&from->argument.at, err,
-				    "source \"%s\" (%s) cannot be installed; copy or mount it",
-				    source->name, json_optional_string(source->spec, "kind", ""));
-	if (from->into.text)
-		return recipe_error(&from->into.at, err,
-				    "\"into\" is for python packages; debian packages say "
-				    "themselves where they go");
-	return 0;
-}
-
 static int compile_copy(struct compiler *c, const struct recipe_step *from, struct plan_step *step,
 			struct varve_error *err)
 {
@@ -188,22 +165,49 @@ static int fill_step(struct compiler *c, const struct recipe_step *from, struct 
 	return r;
 }
 
-int compile_step(struct compiler *c, const struct recipe_step *from, int stage, int below,
-		 struct varve_error *err)
+/* One layer of a step. */
+struct part {
+	int stage, base;
+	const struct strv *wheels; /* those of this layer; none: all */
+	size_t number; /* from 0 */
+};
+
+static int add_step(struct compiler *c, const struct recipe_step *from, const struct part *part,
+		    struct varve_error *err)
 {
 	struct plan *plan = c->plan;
 	/* Filled apart from the list: compiling what it needs adds steps to that. */
 	struct plan_step *step = xcalloc(1, sizeof(*step));
 	int r;
 
-	*step = (struct plan_step){
-		.stage = stage, .below = below, .at = from->at, .action = from->action};
-	step->name = xstrdup(from->name.text);
+	*step = (struct plan_step){.stage = part->stage,
+				   .below = plan->stages[part->stage].top,
+				   .base = part->base,
+				   .at = from->at,
+				   .action = from->action,
+				   .part = part->number > 0};
+	strv_extend(&step->wheels, part->wheels);
+	step->name = part->number > 0 ? xasprintf("%s.%s", from->name.text, part->wheels->items[0])
+				      : xstrdup(from->name.text);
 	r = fill_step(c, from, step, err);
 	plan->steps =
 		array_grow(plan->steps, plan->step_count, &plan->step_alloc, sizeof(*plan->steps));
 	plan->steps[plan->step_count] = *step;
 	free(step);
-	plan->stages[stage].top = (int)plan->step_count++;
+	plan->stages[part->stage].top = (int)plan->step_count++;
+	return r;
+}
+
+int compile_step(struct compiler *c, const struct recipe_step *from, int stage,
+		 struct varve_error *err)
+{
+	CLEANUP(install_parts_release) struct install_parts parts = {0};
+	struct part part = {.stage = stage, .base = c->plan->stages[stage].top};
+	int r = compile_parts(c, from, part.base, &parts, err);
+
+	for (; part.number < parts.count && r == 0; part.number++) {
+		part.wheels = &parts.items[part.number];
+		r = add_step(c, from, &part, err);
+	}
 	return r;
 }

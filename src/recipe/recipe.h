@@ -72,6 +72,12 @@ enum recipe_source_kind {
 	SOURCE_IMAGE,
 };
 
+/* A further archive of a debian source. */
+struct recipe_repository {
+	struct recipe_value mirror, suite, keyring;
+	struct recipe_values components; /* default: main; none where suite ends with "/" */
+};
+
 struct recipe_source {
 	struct recipe_value name;
 	enum recipe_source_kind kind;
@@ -88,6 +94,19 @@ struct recipe_source {
 		keyring; /* path beside the recipe; default: the host's Debian keyring */
 	struct recipe_value recommends; /* boolean, default false */
 	struct recipe_value mirror; /* mirror name, default: debian */
+	struct recipe_repository *repositories;
+	size_t repository_count, repository_alloc;
+	struct recipe_values pins; /* NAME=VERSION, NAME/SUITE, with * and ? */
+	/* python */
+	struct recipe_value python; /* version: "3.11" */
+	struct recipe_values requirements; /* as pip knows them, without URLs */
+	struct recipe_value lock; /* pylock.toml or requirements.txt, beside the recipe */
+	struct recipe_values constraints; /* on packages that others bring */
+	struct recipe_value before; /* date: nothing published later */
+	struct recipe_value sdist; /* boolean: source distributions of what is named, no wheels */
+	struct recipe_value prereleases; /* boolean */
+	struct recipe_values index; /* names of indexes looked at before the main one */
+	struct recipe_value glibc; /* version that wheels may need, default 2.28 */
 	/* url */
 	struct recipe_value href, sha256;
 	struct recipe_value unpack; /* boolean */
@@ -123,7 +142,9 @@ struct recipe_step {
 	struct recipe_values command; /* run given as a list: argv; then argument.text is NULL */
 	struct recipe_value condition; /* if */
 	struct recipe_value to; /* copy: destination */
-	struct recipe_value into; /* install of wheels */
+	struct recipe_value into; /* install of wheels: directory, /opt/venv by default */
+	struct recipe_value layout; /* install of wheels: venv (default), prefix or directory */
+	struct recipe_value bytecode; /* install of wheels: boolean, compile modules */
 	struct recipe_values exclude; /* copy: patterns left out */
 	struct recipe_pairs environment, unkeyed_environment;
 	struct recipe_value workdir, user;
@@ -139,7 +160,7 @@ struct recipe_step {
 	bool ownership_strict; /* ownership: strict, or an entry of the list */
 	bool ownership_fast; /* likewise */
 	struct recipe_values scrub; /* patterns, or names of built-in sets */
-	struct recipe_value split; /* reserved: refused with a message by this version */
+	struct recipe_value split; /* install of wheels: "wheels" makes a layer of each large one */
 };
 
 struct recipe_stage {

@@ -16,28 +16,6 @@ static void check_release(struct check *check)
 	free(check->edges);
 }
 
-/* What the language has and this version has not comes first: nothing else about it can be right.
- */
-static int check_supported(const struct recipe *recipe, struct varve_error *err)
-{
-	for (size_t i = 0; i < recipe->source_count; i++) {
-		const struct recipe_source *source = &recipe->sources[i];
-
-		if (source->kind == SOURCE_PYTHON)
-			return recipe_error(
-				&source->at, err,
-				"source kind \"python\" is not supported by this version "
-				"of varve");
-	}
-	for (size_t i = 0; i < recipe->stage_count; i++)
-		for (size_t k = 0; k < recipe->stages[i].count; k++)
-			if (recipe->stages[i].steps[k].split.text)
-				return recipe_error(&recipe->stages[i].steps[k].split.at, err,
-						    "\"split\" is reserved: this version of varve "
-						    "makes one layer per step");
-	return 0;
-}
-
 static int check_source_name(const struct recipe_value *name, struct varve_error *err)
 {
 	if (str_equal(name->text, "env"))
@@ -92,9 +70,7 @@ int recipe_check(const struct recipe *recipe, const char *const *reserved_option
 
 	check.source_used = xcalloc(recipe->source_count + 1, sizeof(*check.source_used));
 	check.edges = xcalloc(recipe->stage_count + 1, sizeof(*check.edges));
-	r = check_supported(recipe, err);
-	if (r == 0)
-		r = check_names(recipe, err);
+	r = check_names(recipe, err);
 	if (r == 0)
 		r = check_options(recipe, reserved_options, err);
 	if (r == 0)

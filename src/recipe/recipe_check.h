@@ -28,6 +28,10 @@ int check_options(const struct recipe *recipe, const char *const *reserved,
 /* Builds check->names; marks what variables use. */
 int check_variables(struct check *check, struct varve_error *err);
 int check_source(const struct recipe_source *source, struct varve_error *err);
+int check_python(const struct recipe_source *source, struct varve_error *err);
+/* The fields of a step that installs from a source of this kind. */
+int check_install(const struct recipe_step *step, enum recipe_source_kind kind,
+		  struct varve_error *err);
 /* Values of a step that stand alone. */
 int check_step(const struct recipe_step *step, struct varve_error *err);
 /* Stages, names of their steps, references; fills check->edges and marks sources. */

@@ -39,6 +39,26 @@ static int check_keyring(const struct recipe_value *keyring, struct varve_error 
 			    keyring->text);
 }
 
+static int check_repositories(const struct recipe_source *source, struct varve_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < source->repository_count; i++) {
+		const struct recipe_repository *one = &source->repositories[i];
+
+		r = grammar_check_literal(GRAMMAR_NAME, &one->mirror, "the name of a mirror", err);
+		if (r == 0)
+			r = grammar_check_literal(GRAMMAR_WORD, &one->suite, "a suite", err);
+		if (r == 0)
+			r = check_words(&one->components, "a component", err);
+		if (r == 0)
+			r = check_keyring(&one->keyring, err);
+	}
+	for (size_t i = 0; r == 0 && i < source->pins.count; i++)
+		r = grammar_check_literal(GRAMMAR_PIN, &source->pins.items[i], "a pin", err);
+	return r;
+}
+
 static int check_debian(const struct recipe_source *source, struct varve_error *err)
 {
 	int r = grammar_check_literal(GRAMMAR_WORD, &source->suite, "a suite", err);
@@ -55,6 +75,8 @@ static int check_debian(const struct recipe_source *source, struct varve_error *
 		r = check_keyring(&source->keyring, err);
 	if (r == 0)
 		r = check_boolean(&source->recommends, err);
+	if (r == 0)
+		r = check_repositories(source, err);
 	if (r == 0)
 		r = check_words(&source->suites, "a suite", err);
 	if (r == 0)
@@ -144,6 +166,8 @@ static int check_image(const struct recipe_source *source, struct varve_error *e
 int check_source(const struct recipe_source *source, struct varve_error *err)
 {
 	switch (source->kind) {
+	case SOURCE_PYTHON:
+		return check_python(source, err);
 	case SOURCE_DEBIAN:
 		return check_debian(source, err);
 	case SOURCE_URL:
@@ -153,7 +177,6 @@ int check_source(const struct recipe_source *source, struct varve_error *err)
 	case SOURCE_IMAGE:
 		return check_image(source, err);
 	case SOURCE_LOCAL:
-	case SOURCE_PYTHON:
 	default:
 		return check_local(source, err);
 	}

@@ -119,14 +119,11 @@ static int use_install(struct check *check, const struct recipe_step *step, stru
 
 	if (!source)
 		return -VARVE_E_RECIPE;
-	if (source->kind != SOURCE_DEBIAN)
+	if (source->kind != SOURCE_DEBIAN && source->kind != SOURCE_PYTHON)
 		return recipe_error(&step->argument.at, err,
 				    "\"%s\" is no source of packages; it can be copied or mounted",
 				    step->argument.text);
-	if (step->into.text)
-		return recipe_error(&step->into.at, err,
-				    "\"into\" is for wheels; Debian packages go where they belong");
-	return 0;
+	return check_install(step, source->kind, err);
 }
 
 static int check_references(struct check *check, size_t stage, const struct recipe_step *step,

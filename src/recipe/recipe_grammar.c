@@ -179,6 +179,62 @@ static bool is_platform(const char *text)
 	       strspn(text, LOWER DIGIT "._/") == strlen(text);
 }
 
+/* One "=" or "/" with something on both sides. */
+static bool is_pin(const char *text)
+{
+	size_t name = strcspn(text, "=/");
+
+	return is_word(text) && name > 0 && text[name] != '\0' && text[name + 1] != '\0' &&
+	       (text[name] == '=' || !strchr(text + name + 1, '/'));
+}
+
+/* MAJOR.N */
+static bool is_version(const char *text, const char *major)
+{
+	size_t len;
+
+	if (!str_starts(text, major))
+		return false;
+	len = strspn(text + strlen(major), DIGIT);
+	return len > 0 && len <= 3 && text[strlen(major) + len] == '\0';
+}
+
+static bool is_python(const char *text)
+{
+	return is_version(text, "3.");
+}
+
+static bool is_glibc(const char *text)
+{
+	return is_version(text, "2.");
+}
+
+/* A "0" in the shape stands for a digit. Returns what follows, or NULL. */
+static const char *follow(const char *text, const char *shape)
+{
+	for (; *shape; shape++, text++)
+		if (*shape == '0' ? *text < '0' || *text > '9' : *text != *shape)
+			return NULL;
+	return text;
+}
+
+static bool is_date(const char *text)
+{
+	const char *rest = follow(text, "0000-00-00");
+
+	if (rest && *rest != '\0')
+		rest = follow(rest, "T00:00:00Z");
+	return rest && *rest == '\0';
+}
+
+/* What follows the name is for the resolver to read; what could lead it elsewhere is refused. */
+static bool is_requirement(const char *text)
+{
+	return text[0] != '\0' && strchr(LOWER UPPER DIGIT, text[0]) &&
+	       text[strcspn(text, "@\\#\n\r")] == '\0' && !strstr(text, "://") &&
+	       !strstr(text, " -");
+}
+
 static const struct rule rules[] = {
 	[GRAMMAR_NAME] = {LOWER DIGIT, LOWER DIGIT "._-", NULL,
 			  "lower-case letters, digits, \".\", \"_\" and \"-\", a letter or digit "
@@ -207,6 +263,13 @@ static const struct rule rules[] = {
 	[GRAMMAR_MODE] = {NULL, NULL, is_mode, "an octal mode from 0 to 07777"},
 	[GRAMMAR_PORT] = {NULL, NULL, is_port,
 			  "a port from 1 to 65535, with /tcp, /udp or /sctp or without"},
+	[GRAMMAR_PIN] = {NULL, NULL, is_pin, "NAME=VERSION or NAME/SUITE, with * and ? in them"},
+	[GRAMMAR_PYTHON] = {NULL, NULL, is_python, "two numbers, as \"3.11\""},
+	[GRAMMAR_GLIBC] = {NULL, NULL, is_glibc, "two numbers, as \"2.36\""},
+	[GRAMMAR_DATE] = {NULL, NULL, is_date, "YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ"},
+	[GRAMMAR_REQUIREMENT] = {NULL, NULL, is_requirement,
+				 "a name with extras, versions and markers, without options, "
+				 "URLs and paths"},
 	[GRAMMAR_REGISTRY] = {NULL, NULL, is_registry, "HOST[:PORT][/PREFIX]"},
 	[GRAMMAR_GIT_URL] = {NULL, NULL, is_git_url,
 			     "an https, http, ssh, git or file URL, [USER@]HOST:PATH, /PATH or "

@@ -25,6 +25,11 @@ enum grammar {
 	GRAMMAR_PATTERN, /* a path or pattern from the root of the image, without .. */
 	GRAMMAR_MODE, /* 0 to 07777, octal */
 	GRAMMAR_PORT, /* 1 to 65535, with /tcp, /udp or /sctp or without */
+	GRAMMAR_PIN, /* of a Debian package: NAME=VERSION or NAME/SUITE */
+	GRAMMAR_PYTHON, /* version of Python: 3.11 */
+	GRAMMAR_GLIBC, /* version of glibc: 2.36 */
+	GRAMMAR_DATE, /* YYYY-MM-DD, or with THH:MM:SSZ */
+	GRAMMAR_REQUIREMENT, /* of a Python package, met by an index: no URL, path or option */
 	GRAMMAR_REGISTRY, /* HOST[:PORT][/PREFIX] */
 	GRAMMAR_GIT_URL, /* https, http, ssh, git or file URL, [USER@]HOST:PATH, /PATH, ./PATH; no
 			    password, nothing that git could take for an option or a helper */

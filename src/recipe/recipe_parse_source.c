@@ -2,6 +2,8 @@
  * sources: */
 #include "recipe/recipe_parse.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/cleanup.h"
 
@@ -20,7 +22,24 @@ enum {
 	URL = 1 << SOURCE_URL,
 	GIT = 1 << SOURCE_GIT,
 	IMAGE = 1 << SOURCE_IMAGE,
+	PYTHON = 1 << SOURCE_PYTHON,
 };
+
+static int read_repositories(const struct node *node, const struct schema_subject *subject,
+			     void *object, struct varve_error *err);
+
+static const char *const repository_kinds[] = {"a repository", NULL};
+
+#define FIELD(name) offsetof(struct recipe_repository, name)
+static const struct schema_key repository_keys[] = {
+	{"mirror", SCHEMA_VALUE, FIELD(mirror), 0, SCHEMA_ALL, NAMES_OPTIONS, NULL},
+	{"suite", SCHEMA_VALUE, FIELD(suite), 0, SCHEMA_ALL, NAMES_OPTIONS, NULL},
+	{"components", SCHEMA_VALUES, FIELD(components), 0, 0, NAMES_OPTIONS, NULL},
+	{"keyring", SCHEMA_VALUE, FIELD(keyring), 0, SCHEMA_ALL, NAMES_OPTIONS, NULL},
+	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
+};
+#undef FIELD
+const struct schema schema_repository = {repository_keys, repository_kinds};
 
 #define FIELD(name) offsetof(struct recipe_source, name)
 static const struct schema_key source_keys[] = {
@@ -35,6 +54,8 @@ static const struct schema_key source_keys[] = {
 	{"keyring", SCHEMA_VALUE, FIELD(keyring), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"recommends", SCHEMA_VALUE, FIELD(recommends), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"mirror", SCHEMA_VALUE, FIELD(mirror), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"repositories", SCHEMA_OWN, 0, DEBIAN, 0, NAMES_NONE, read_repositories},
+	{"pins", SCHEMA_VALUES, FIELD(pins), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"href", SCHEMA_VALUE, FIELD(href), URL, URL, NAMES_OPTIONS, NULL},
 	{"sha256", SCHEMA_VALUE, FIELD(sha256), URL, 0, NAMES_OPTIONS, NULL},
 	{"unpack", SCHEMA_VALUE, FIELD(unpack), URL, 0, NAMES_OPTIONS, NULL},
@@ -50,6 +71,15 @@ static const struct schema_key source_keys[] = {
 	{"exclude", SCHEMA_VALUES, FIELD(exclude), GIT, 0, NAMES_OPTIONS, NULL},
 	{"reference", SCHEMA_VALUE, FIELD(reference), IMAGE, IMAGE, NAMES_OPTIONS, NULL},
 	{"platform", SCHEMA_VALUE, FIELD(platform), IMAGE, 0, NAMES_OPTIONS, NULL},
+	{"python", SCHEMA_VALUE, FIELD(python), PYTHON, PYTHON, NAMES_OPTIONS, NULL},
+	{"requirements", SCHEMA_VALUES, FIELD(requirements), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"lock", SCHEMA_VALUE, FIELD(lock), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"constraints", SCHEMA_VALUES, FIELD(constraints), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"before", SCHEMA_VALUE, FIELD(before), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"sdist", SCHEMA_VALUE, FIELD(sdist), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"prereleases", SCHEMA_VALUE, FIELD(prereleases), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"index", SCHEMA_VALUES, FIELD(index), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"glibc", SCHEMA_VALUE, FIELD(glibc), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
 };
 #undef FIELD
@@ -60,6 +90,27 @@ void recipe_source_release(struct recipe_source *source)
 {
 	value_release(&source->name);
 	schema_release(&schema_source, source);
+	for (size_t i = 0; i < source->repository_count; i++)
+		schema_release(&schema_repository, &source->repositories[i]);
+	free(source->repositories);
+}
+
+static int read_repositories(const struct node *node, const struct schema_subject *subject,
+			     void *object, struct varve_error *err)
+{
+	struct recipe_source *source = object;
+	CLEANUP(free_ptr) char *label = xasprintf("\"repositories\" of %s", subject->label);
+	const struct schema_subject entry = {label, 0};
+	int r = schema_want(node, NODE_LIST, label, err);
+
+	for (size_t i = 0; r == 0 && i < node->count; i++) {
+		source->repositories =
+			array_grow(source->repositories, source->repository_count,
+				   &source->repository_alloc, sizeof(*source->repositories));
+		r = schema_read(&schema_repository, &entry, node->members[i].value,
+				&source->repositories[source->repository_count++], err);
+	}
+	return r;
 }
 
 static int read_kind(const struct node *map, const char *label, enum recipe_source_kind *ret,
@@ -71,7 +122,8 @@ static int read_kind(const struct node *map, const char *label, enum recipe_sour
 
 	if (!node)
 		return recipe_error(&map->at, err,
-				    "%s lacks \"kind\": debian, git, image, local or url", label);
+				    "%s lacks \"kind\": debian, git, image, local, python or url",
+				    label);
 	r = schema_want(node, NODE_SCALAR, "\"kind\"", err);
 	if (r < 0)
 		return r;
@@ -84,7 +136,7 @@ static int read_kind(const struct node *map, const char *label, enum recipe_sour
 	suggestion = suggest(node->text, kind_names);
 	r = recipe_error(&node->at, err, "unknown kind \"%s\" of %s%s", node->text, label,
 			 suggestion);
-	varve_error_hint(err, "kinds of sources: debian, git, image, local, url");
+	varve_error_hint(err, "kinds of sources: debian, git, image, local, python, url");
 	return r;
 }
 
@@ -102,11 +154,6 @@ static int parse_source(const struct node_member *member, struct recipe_source *
 		r = read_kind(member->value, label, &source->kind, err);
 	if (r < 0)
 		return r;
-	/* Keys of kinds that come with a later version are that version's to check. */
-	if (source->kind == SOURCE_PYTHON) {
-		source->at = node_get(member->value, "kind")->at;
-		return 0;
-	}
 	subject.kind = source->kind;
 	return schema_read(&schema_source, &subject, member->value, source, err);
 }

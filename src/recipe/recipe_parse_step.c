@@ -37,6 +37,9 @@ static const struct schema_key step_keys[] = {
 	{"to", SCHEMA_VALUE, FIELD(to), COPY, COPY, NAMES_ANY, NULL},
 	{"exclude", SCHEMA_VALUES, FIELD(exclude), COPY, 0, NAMES_ANY, NULL},
 	{"into", SCHEMA_VALUE, FIELD(into), INSTALL, 0, NAMES_ANY, NULL},
+	{"layout", SCHEMA_VALUE, FIELD(layout), INSTALL, 0, NAMES_OPTIONS, NULL},
+	{"bytecode", SCHEMA_VALUE, FIELD(bytecode), INSTALL, 0, NAMES_OPTIONS, NULL},
+	{"split", SCHEMA_VALUE, FIELD(split), INSTALL, 0, NAMES_OPTIONS, NULL},
 	{"environment", SCHEMA_PAIRS, FIELD(environment), INSTALL | RUN, 0, NAMES_ANY, NULL},
 	{"unkeyed-environment", SCHEMA_PAIRS, FIELD(unkeyed_environment), RUN, 0,
 	 NAMES_ANY | NAMES_UNKEYED, NULL},
@@ -50,7 +53,6 @@ static const struct schema_key step_keys[] = {
 	{"jobs", SCHEMA_VALUE, FIELD(jobs), RUN, 0, NAMES_OPTIONS | NAMES_UNKEYED, NULL},
 	{"ownership", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, read_ownership},
 	{"scrub", SCHEMA_VALUES, FIELD(scrub), 0, 0, NAMES_OPTIONS, NULL},
-	{"split", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
 	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
 };
 #undef FIELD
@@ -81,7 +83,6 @@ static void step_release(struct recipe_step *step)
 {
 	schema_release(&schema_step, step);
 	value_release(&step->argument);
-	value_release(&step->split);
 	values_release(&step->command);
 	for (size_t i = 0; i < step->ownership_count; i++)
 		schema_release(&schema_ownership, &step->ownership[i]);
@@ -179,15 +180,6 @@ static int read_action(const struct node *map, const char *label, enum recipe_ac
 	return 0;
 }
 
-static void note_split(const struct node *map, struct recipe_step *step)
-{
-	const struct node *split = node_get(map, "split");
-
-	if (split)
-		step->split =
-			(struct recipe_value){xstrdup(split->text ? split->text : ""), split->at};
-}
-
 static int read_step(const struct node *map, const char *stage, struct recipe_step *step,
 		     struct varve_error *err)
 {
@@ -203,7 +195,6 @@ static int read_step(const struct node *map, const char *stage, struct recipe_st
 		return r;
 	step->at = map->at;
 	subject.kind = step->action;
-	note_split(map, step);
 	return schema_read(&schema_step, &subject, map, step, err);
 }
 

@@ -94,6 +94,15 @@ static int walk_image(const struct walk *walk, const struct recipe_image *image)
 	return r < 0 ? r : walk_object(walk, &schema_config, image);
 }
 
+static int walk_source(const struct walk *walk, const struct recipe_source *source)
+{
+	int r = walk_object(walk, &schema_source, source);
+
+	for (size_t i = 0; r == 0 && i < source->repository_count; i++)
+		r = walk_object(walk, &schema_repository, &source->repositories[i]);
+	return r;
+}
+
 int walk_values(const struct recipe *recipe, walk_visit visit, void *cookie,
 		struct varve_error *err)
 {
@@ -101,7 +110,7 @@ int walk_values(const struct recipe *recipe, walk_visit visit, void *cookie,
 	int r = walk_object(&walk, &schema_recipe, recipe);
 
 	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
-		r = walk_object(&walk, &schema_source, &recipe->sources[i]);
+		r = walk_source(&walk, &recipe->sources[i]);
 	for (size_t i = 0; r == 0 && i < recipe->stage_count; i++)
 		r = walk_stage(&walk, &recipe->stages[i]);
 	for (size_t i = 0; r == 0 && i < recipe->image_count; i++)

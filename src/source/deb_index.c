@@ -25,14 +25,25 @@ void deb_index_release(struct deb_index *index)
 	if (index->text)
 		munmap(index->text, index->mapped);
 	free(index->mirror);
+	free(index->suite);
 	*index = (struct deb_index){0};
+}
+
+/* The directory with the suite's files, below the mirror; "" or ending with "/". Caller frees. */
+static char *directory_of(const struct deb_suite *suite)
+{
+	if (!str_ends(suite->name, "/"))
+		return xasprintf("dists/%s/", suite->name);
+	return xstrdup(
+		strcmp(suite->name, "/") == 0 || strcmp(suite->name, "./") == 0 ? "" : suite->name);
 }
 
 int deb_index_suite(struct source_context *context, const struct deb_suite *suite,
 		    struct deb_release *ret, struct varve_digest *ret_digest,
 		    struct varve_error *err)
 {
-	CLEANUP(free_ptr) char *url = xasprintf("%s/dists/%s/InRelease", suite->url, suite->name);
+	CLEANUP(free_ptr) char *directory = directory_of(suite);
+	CLEANUP(free_ptr) char *url = xasprintf("%s/%sInRelease", suite->url, directory);
 	CLEANUP(free_ptr) char *what = xasprintf("release file of %s", suite->name);
 	CLEANUP(buf_release) struct buf signed_text = BUF_INIT;
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
@@ -49,7 +60,7 @@ int deb_index_suite(struct source_context *context, const struct deb_suite *suit
 	return r < 0 ? r : deb_release_parse(buf_text(&text), what, ret, err);
 }
 
-/* The smallest form that the suite lists. */
+/* The smallest form that the suite lists. component NULL: of a flat archive. */
 static const struct deb_release_file *choose(const struct deb_release *release,
 					     const char *component, const char *architecture)
 {
@@ -58,8 +69,9 @@ static const struct deb_release_file *choose(const struct deb_release *release,
 
 	for (i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		CLEANUP(free_ptr)
-		char *path =
-			xasprintf("%s/binary-%s/Packages%s", component, architecture, suffixes[i]);
+		char *path = component ? xasprintf("%s/binary-%s/Packages%s", component,
+						   architecture, suffixes[i])
+				       : xasprintf("Packages%s", suffixes[i]);
 		const struct deb_release_file *file = deb_release_find(release, path);
 
 		if (file)
@@ -72,13 +84,14 @@ static const struct deb_release_file *choose(const struct deb_release *release,
 static char *url_of(const struct deb_suite *suite, const struct deb_release_file *file,
 		    bool by_hash)
 {
-	int directory = (int)path_dir_len(file->path);
+	CLEANUP(free_ptr) char *directory = directory_of(suite);
+	int len = (int)path_dir_len(file->path);
 	char hex[VARVE_DIGEST_HEX];
 
 	if (!by_hash)
-		return xasprintf("%s/dists/%s/%s", suite->url, suite->name, file->path);
-	return xasprintf("%s/dists/%s/%.*s/by-hash/SHA256/%s", suite->url, suite->name, directory,
-			 file->path, varve_digest_hex(&file->sha256, hex));
+		return xasprintf("%s/%s%s", suite->url, directory, file->path);
+	return xasprintf("%s/%s%.*s%sby-hash/SHA256/%s", suite->url, directory, len, file->path,
+			 len > 0 ? "/" : "", varve_digest_hex(&file->sha256, hex));
 }
 
 static int fetch(struct source_context *context, const struct deb_suite *suite,
@@ -130,6 +143,9 @@ int deb_index_open(struct source_context *context, const struct deb_suite *suite
 	CLEANUP(fd_close) int text = memfd_create("Packages", MFD_CLOEXEC);
 	int r;
 
+	if (!file && !component)
+		return varve_error_set(err, -VARVE_E_RESOLVE, "suite %s lists no Packages file",
+				       suite->name);
 	if (!file)
 		return varve_error_set(err, -VARVE_E_RESOLVE,
 				       "suite %s has no component \"%s\" for %s", suite->name,
@@ -142,7 +158,10 @@ int deb_index_open(struct source_context *context, const struct deb_suite *suite
 			     : deb_decompress(blob, text, INDEX_LIMIT, err);
 	if (r == 0)
 		r = map_text(text, ret, err);
-	if (r == 0)
-		ret->mirror = xstrdup(suite->mirror);
-	return r;
+	if (r < 0)
+		return r;
+	ret->mirror = xstrdup(suite->mirror);
+	ret->suite = xstrdup(suite->name);
+	ret->optional = release->optional;
+	return 0;
 }

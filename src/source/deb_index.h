@@ -11,13 +11,15 @@ struct deb_index {
 	char *text; /* NUL-terminated mapping; NULL: none */
 	size_t len, mapped;
 	char *mirror; /* name for locations; owned */
+	char *suite; /* owned */
+	bool optional; /* for who asks for it only: NotAutomatic */
 };
 void deb_index_release(struct deb_index *index);
 
 /* Where a suite is. */
 struct deb_suite {
 	const char *url; /* mirror's URL, without slash at the end */
-	const char *name; /* bookworm, bookworm-security */
+	const char *name; /* bookworm, bookworm-security; "x/": a flat archive in directory x */
 	const char *mirror; /* mirror's name */
 	const char *keyring;
 	const char *architecture;

@@ -103,6 +103,7 @@ int deb_release_parse(const char *text, const char *what, struct deb_release *re
 	CLEANUP(deb_release_release) struct deb_release release = {0};
 	CLEANUP(buf_release) struct buf date = BUF_INIT;
 	CLEANUP(buf_release) struct buf by_hash = BUF_INIT;
+	CLEANUP(buf_release) struct buf optional = BUF_INIT;
 
 	if (!deb_stanza_field(text, "Date", &date) ||
 	    parse_date(buf_text(&date), &release.date) < 0)
@@ -115,6 +116,8 @@ int deb_release_parse(const char *text, const char *what, struct deb_release *re
 				       what);
 	(void)deb_stanza_field(text, "Acquire-By-Hash", &by_hash);
 	release.by_hash = strcmp(buf_text(&by_hash), "yes") == 0;
+	(void)deb_stanza_field(text, "NotAutomatic", &optional);
+	release.optional = strcmp(buf_text(&optional), "yes") == 0;
 	*ret = release;
 	release = (struct deb_release){0};
 	return 0;

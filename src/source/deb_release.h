@@ -23,6 +23,7 @@ struct deb_release_file {
 struct deb_release {
 	int64_t date; /* seconds since 1970 */
 	bool by_hash; /* Acquire-By-Hash: yes */
+	bool optional; /* NotAutomatic: yes */
 	struct deb_release_file *files;
 	size_t count, alloc;
 };

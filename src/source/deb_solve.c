@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/deb_solve.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "base/cleanup.h"
 #include "source/deb_alternatives.h"
 #include "source/deb_essential.h"
+#include "source/deb_pins.h"
 #include "source/deb_pool.h"
 
 enum { SOLVE_PROBLEMS = 4 /* told of at most */ };
@@ -36,8 +38,10 @@ static void solve_release(struct solve *s)
 	if (s->solver)
 		solver_free(s->solver);
 	queue_free(&s->jobs);
-	if (s->pool)
+	if (s->pool) {
+		deb_pins_release(s->pool);
 		pool_free(s->pool);
+	}
 	strv_release(&s->essential);
 	strv_release(&s->favoured);
 }
@@ -60,6 +64,7 @@ static int fill_pool(struct solve *s, struct varve_error *err)
 				 q->indexes[i].mirror, &repo, err);
 		if (r < 0)
 			return r;
+		repo->appdata = (void *)(uintptr_t)&q->indexes[i];
 		deb_names_with(q->indexes[i].text, "Essential: yes", &s->essential);
 		deb_names_with(q->indexes[i].text, "Priority: required", &s->favoured);
 		deb_names_with(q->indexes[i].text, "Priority: important", &s->favoured);
@@ -68,6 +73,9 @@ static int fill_pool(struct solve *s, struct varve_error *err)
 	if (r < 0)
 		return r;
 	pool_set_installed(s->pool, repo);
+	r = deb_pins_apply(s->pool, q->pins, err);
+	if (r < 0)
+		return r;
 	pool_createwhatprovides(s->pool);
 	return 0;
 }
@@ -99,13 +107,26 @@ static int no_such_package(struct solve *s, const char *name, struct varve_error
 	return -VARVE_E_RESOLVE;
 }
 
+/* dpkg's word for another architecture. */
+static int foreign(const struct solve *s, const char *name, struct varve_error *err)
+{
+	varve_error_set(err, -VARVE_E_RESOLVE,
+			"package \"%s\" asks for an architecture: an image has packages of one "
+			"architecture only, here %s",
+			name, s->question->architecture);
+	varve_error_hint(err, "write the name alone; --platform makes images for another one");
+	return -VARVE_E_RESOLVE;
+}
+
 static int want(struct solve *s, const char *text, struct varve_error *err)
 {
-	const char *equals = strchr(text, '=');
+	const char *equals = strchr(text, '='), *colon = strchr(text, ':');
 	CLEANUP(free_ptr)
 	char *name = xstrndup(text, equals ? (size_t)(equals - text) : strlen(text));
 	Id id = pool_str2id(s->pool, name, 0);
 
+	if (colon && (!equals || colon < equals))
+		return foreign(s, name, err);
 	if (!is_provided(s, id))
 		return no_such_package(s, name, err);
 	if (equals) {
@@ -240,6 +261,18 @@ static int run_solver(struct solve *s, struct varve_error *err)
 	return 0;
 }
 
+/* Locations of a flat archive start at its directory, and often with "./". */
+static char *from_of(const Solvable *solvable, const char *location)
+{
+	const struct deb_packages *packages = solvable->repo->appdata;
+	const char *suite = packages->suite ? packages->suite : "";
+
+	location += str_starts(location, "./") ? 2 : 0;
+	if (!str_ends(suite, "/") || strcmp(suite, "/") == 0 || strcmp(suite, "./") == 0)
+		suite = "";
+	return xasprintf("%s:%s%s", packages->mirror, suite, location);
+}
+
 static int add_artifact(struct solve *s, Solvable *solvable, bool essential,
 			struct lock_source *ret, struct varve_error *err)
 {
@@ -261,7 +294,7 @@ static int add_artifact(struct solve *s, Solvable *solvable, bool essential,
 	artifact->architecture = xstrdup(pool_id2str(s->pool, solvable->arch));
 	artifact->size = solvable_lookup_num(solvable, SOLVABLE_DOWNLOADSIZE, 0);
 	artifact->sha256 = sha256;
-	artifact->from = xasprintf("%s:%s", solvable->repo->name, location);
+	artifact->from = from_of(solvable, location);
 	if (essential) {
 		artifact->extra = json_object();
 		json_set(artifact->extra, "essential", json_true());

@@ -14,6 +14,8 @@ struct deb_packages {
 	const char *text; /* its stanzas */
 	size_t len;
 	const char *mirror; /* mirror name for locations: "debian", "debian-security" */
+	const char *suite; /* for pins; a name that ends with "/" is where locations start */
+	bool optional; /* taken only where a pin says so, or where no other has the package */
 };
 
 struct deb_question {
@@ -22,6 +24,8 @@ struct deb_question {
 	size_t index_count;
 	const char *installed; /* stanzas of the packages below; "" = none */
 	const struct strv *packages; /* wanted: "NAME" or "NAME=VERSION" */
+	const struct strv
+		*pins; /* "NAME=VERSION", "NAME/SUITE" (or mirror) with * and ?; NULL: none */
 	bool bootstrap; /* nothing is below: essential packages are wanted too */
 	bool recommends;
 };

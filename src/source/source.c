@@ -24,6 +24,7 @@ static const struct {
 	{"debian", source_debian_resolve, NULL},
 	{"git", source_git_resolve, source_git_fetch},
 	{"image", source_image_resolve, source_image_fetch},
+	{"python", source_python_resolve, NULL},
 	{"url", source_url_resolve, NULL},
 };
 
@@ -65,8 +66,15 @@ bool source_is_fetched(const struct source_context *context, const struct lock_s
 static const char *suite_on(const json_t *spec, const char *mirror)
 {
 	const json_t *suites = json_object_get(spec, "suites");
+	const json_t *repositories = json_object_get(spec, "repositories");
 	size_t i;
 
+	for (i = 0; i < json_array_size(repositories); i++) {
+		const json_t *one = json_array_get(repositories, i);
+
+		if (strcmp(json_optional_string(one, "mirror", ""), mirror) == 0)
+			return json_optional_string(one, "suite", "");
+	}
 	for (i = 0; i < json_array_size(suites); i++) {
 		const char *suite = json_string_value(json_array_get(suites, i));
 
@@ -78,16 +86,19 @@ static const char *suite_on(const json_t *spec, const char *mirror)
 
 /* "debian:pool/x.deb" -> URL of the machine's mirror; what has "://" or is a path is a URL already.
  */
-static int locate(const struct source_context *context, const struct lock_source *source,
-		  const struct lock_artifact *artifact, char **ret, struct varve_error *err)
+static int locate(struct source_context *context, const struct lock_source *source,
+		  const struct lock_artifact *artifact, bool guess, char **ret,
+		  struct varve_error *err)
 {
+	const char *kind = json_optional_string(source->spec, "kind", "");
 	const char *colon = strchr(artifact->from, ':');
 	CLEANUP(free_ptr) char *name = NULL;
 	CLEANUP(free_ptr) char *url = NULL;
 	int r;
 
-	if (!colon || strstr(artifact->from, "://") ||
-	    strcmp(json_optional_string(source->spec, "kind", ""), "url") == 0) {
+	if (strcmp(kind, "python") == 0)
+		return source_python_locate(context, artifact, guess, ret, err);
+	if (!colon || strstr(artifact->from, "://") || strcmp(kind, "url") == 0) {
 		*ret = source_href_url(context, artifact->from);
 		return 0;
 	}
@@ -124,7 +135,7 @@ static bool is_wanted(const struct wanted *wanted, const struct varve_digest *di
 }
 
 static int want_missing(struct source_context *context, const struct lock_source *source,
-			struct wanted *wanted, struct varve_error *err)
+			bool guess, struct wanted *wanted, struct varve_error *err)
 {
 	size_t i;
 
@@ -141,7 +152,7 @@ static int want_missing(struct source_context *context, const struct lock_source
 				err, -VARVE_E_LOCK,
 				"%s %s is not in the store, and --offline forbids to fetch it",
 				artifact->name, artifact->version);
-		r = locate(context, source, artifact, &url, err);
+		r = locate(context, source, artifact, guess, &url, err);
 		if (r < 0)
 			return r;
 		wanted->downloads = array_grow(wanted->downloads, wanted->count, &wanted->alloc,
@@ -203,8 +214,19 @@ static int keep_artifacts(struct source_context *context, const struct lock_sour
 			      source->count, err);
 }
 
-int source_fetch(struct source_context *context, const struct lock_source *const *sources,
-		 size_t count, struct varve_error *err)
+static bool has_python(const struct lock_source *const *sources, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(json_optional_string(sources[i]->spec, "kind", ""), "python") == 0)
+			return true;
+	return false;
+}
+
+/* guess: files of a package index lie where its other files do. Returns the number fetched. */
+static int fetch_missing(struct source_context *context, const struct lock_source *const *sources,
+			 size_t count, bool guess, struct varve_error *err)
 {
 	CLEANUP(wanted_release) struct wanted wanted = {0};
 	size_t i;
@@ -212,17 +234,36 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 
 	for (i = 0; i < count && r == 0; i++)
 		r = fetch_of(sources[i]) ? fetch_whole(context, sources[i], err)
-					 : want_missing(context, sources[i], &wanted, err);
+					 : want_missing(context, sources[i], guess, &wanted, err);
 	if (r == 0)
 		r = source_download(context, wanted.downloads, wanted.count,
 				    count == 1 ? sources[0]->name : "sources", err);
+	return r < 0 ? r : (int)wanted.count;
+}
+
+int source_fetch(struct source_context *context, const struct lock_source *const *sources,
+		 size_t count, struct varve_error *err)
+{
+	size_t i;
+	int r = fetch_missing(context, sources, count, true, err), fetched = r;
+
+	if (r == -VARVE_E_NOT_FOUND && has_python(sources, count))
+		r = fetched = fetch_missing(context, sources, count, false, err);
 	if (r == -VARVE_E_NOT_FOUND)
 		varve_error_hint(
 			err, "the mirror no longer has it: lock again (varve lock --all), or set "
 			     "a mirror that keeps old versions");
-	for (i = 0; i < count && r == 0; i++)
+	for (i = 0; i < count && r >= 0; i++)
 		r = keep_artifacts(context, sources[i], err);
-	return r < 0 ? r : (int)wanted.count;
+	return r < 0 ? r : fetched;
+}
+
+/* "debian:pool/x.deb" -> "x.deb", "pypi:x.whl" -> "x.whl" */
+const char *source_file_name(const struct lock_artifact *artifact)
+{
+	const char *base = path_base(artifact->from), *colon = strchr(base, ':');
+
+	return colon ? colon + 1 : base;
 }
 
 int source_is_current(struct source_context *context, const struct lock_source *source, bool *ret,
@@ -244,8 +285,10 @@ int source_materialise(struct source_context *context, const struct lock_source 
 		const struct lock_artifact *artifact = &source->artifacts[i];
 		bool named = strcmp(json_optional_string(source->spec, "kind", ""), "url") == 0;
 
-		r = store_blob_link(context->store, &artifact->sha256, directory,
-				    named ? artifact->name : path_base(artifact->from), err);
+		if (lock_artifact_is_content(artifact))
+			r = store_blob_link(context->store, &artifact->sha256, directory,
+					    named ? artifact->name : source_file_name(artifact),
+					    err);
 	}
 	return r;
 }

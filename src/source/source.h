@@ -5,17 +5,28 @@
  *	spec -> source_resolve -> lock_source -> source_fetch -> blobs -> source_materialise ->
  *directory
  *
- * Specs (all members present, canonical):
- *	debian {"kind":"debian","mirror":"debian","suites":["bookworm"],"components":["main"],
- *		"architecture":"amd64","snapshot":"" ,"keyring":""
- *,"recommends":false,"packages":[...], "bootstrap":true (nothing is below: essential packages are
- *added), "installed":[{"name":SOURCE,"spec":DIGEST}] (debian sources installed below, bottom
- *first)} url    {"kind":"url","href":...,"sha256":"" or hex,"filename":...,"unpack":bool,"strip":n}
- *	git    {"kind":"git","url":...,"ref":"","track":bool,"submodules":bool,"subdirectory":"",
- *		"exclude":[...]}
- *	image  {"kind":"image","reference":"oci:DIR:NAME","platform":"linux/amd64"}
- *	local  {"kind":"local","path":...,"ignore":""}: never in the lock; its digest is taken at
- *each build
+ * Specs (all members present, canonical), by kind:
+ *
+ *	debian: "mirror":"debian", "suites":["bookworm"], "components":["main"],
+ *	"architecture":"amd64", "snapshot":"", "keyring":"", "recommends":false, "packages":[...],
+ *	"bootstrap":true (nothing is below: essential packages are added),
+ *	"installed":[{"name":SOURCE,"spec":DIGEST}] (image and debian sources below, bottom first);
+ *	only where there are any: "pins":["NAME=VERSION","NAME/SUITE"],
+ *	"repositories":[{"mirror":..,"suite":..,"components":[..],"keyring":..}]
+ *
+ *	python: "python":"3.11", "platform":"linux/amd64", "glibc":"2.28", "requirements":[...],
+ *	"constraints":[...], "before":"" or date, "sdist":bool, "prereleases":bool,
+ *	"lock":"" or path beside the recipe, "lock-digest":DIGEST (with lock),
+ *	"index":[names of indexes looked at before "pypi", the main one]
+ *
+ *	url: "href":..., "sha256":"" or hex, "filename":..., "unpack":bool, "strip":n
+ *
+ *	git: "url":..., "ref":"", "track":bool, "submodules":bool, "subdirectory":"",
+ *"exclude":[...]
+ *
+ *	image: "reference":"oci:DIR:NAME", "platform":"linux/amd64"
+ *
+ *	local: "path":..., "ignore":"": never in the lock; its digest is taken at each build
  */
 #ifndef SOURCE_SOURCE_H
 #define SOURCE_SOURCE_H
@@ -37,6 +48,9 @@ struct source_context {
 	const struct strv
 		*mirrors; /* "debian=URL" in order of rising weight: config, environment, options */
 	const char *directory; /* of the recipe: relative paths start here */
+	struct strv
+		learnt; /* python: what this process found out of indexes (python_index.h); owned
+			 */
 	bool offline; /* no connection: what is missing is an error that names it */
 	void (*progress)(void *cookie, const char *what, uint64_t done, uint64_t total);
 	void *cookie;
@@ -65,6 +79,12 @@ int source_is_current(struct source_context *context, const struct lock_source *
 		      struct varve_error *err);
 bool source_is_fetched(const struct source_context *context, const struct lock_source *source);
 
+/* The file name of an artifact, from its place. Borrowed. */
+const char *source_file_name(const struct lock_artifact *artifact);
+/* Path of the program that installs a python source's wheels (python_uv.h); its wheel is in the
+ * store. Caller frees. */
+int source_python_installer(struct source_context *context, const struct lock_source *source,
+			    char **ret, struct varve_error *err);
 /* Makes a directory with the source's files: hard links of artifacts under their file names.
  * directory is empty. (An archive that a url source wants unpacked is the build's work:
  * layer_unpack_archive.) */

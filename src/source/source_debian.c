@@ -58,51 +58,105 @@ static char *mirror_of(const struct debian *d, const char *suite)
 	return str_ends(suite, "-security") ? xasprintf("%s-security", name) : xstrdup(name);
 }
 
-static void note_release(struct debian *d, const char *suite, const struct deb_release *release,
-			 const struct varve_digest *digest)
+/* Two archives may call a suite the same. */
+static void note_release(struct debian *d, const struct deb_suite *where,
+			 const struct deb_release *release, const struct varve_digest *digest)
 {
+	CLEANUP(free_ptr) char *both = xasprintf("%s %s", where->mirror, where->name);
+	const char *key = json_object_get(d->releases, where->name) ? both : where->name;
 	json_t *row = json_object();
 
 	json_set(row, "date", json_integer(release->date));
 	json_set(row, "sha256", json_of_digest(digest));
-	json_set(d->releases, suite, row);
+	json_set(d->releases, key, row);
 	if (release->date > d->date)
 		d->date = release->date;
 }
 
-static int add_suite(struct debian *d, const char *suite, struct varve_error *err)
+/* "" where it is the host's; caller frees. */
+static char *keyring_path(const struct debian *d, const char *keyring)
 {
-	CLEANUP(strv_release) struct strv components = STRV_INIT;
+	return *keyring == '\0' || *keyring == '/' ? xstrdup(keyring)
+						   : path_join(d->context->directory, keyring);
+}
+
+static int add_index(struct debian *d, const struct deb_suite *where,
+		     const struct deb_release *release, const char *component,
+		     struct varve_error *err)
+{
+	int r;
+
+	d->indexes = array_grow(d->indexes, d->count, &d->alloc, sizeof(*d->indexes));
+	r = deb_index_open(d->context, where, release, component, &d->indexes[d->count], err);
+	d->count += r == 0;
+	return r;
+}
+
+/* where: all but its URL. A flat archive has no components. */
+static int add_suite(struct debian *d, struct deb_suite *where, const json_t *components,
+		     struct varve_error *err)
+{
 	CLEANUP(deb_release_release) struct deb_release release = {0};
-	CLEANUP(free_ptr) char *mirror = mirror_of(d, suite);
 	CLEANUP(free_ptr) char *url = NULL;
-	CLEANUP(free_ptr) char *keyring = NULL;
-	struct deb_suite where = {
-		.name = suite, .mirror = mirror, .architecture = text_of(d, "architecture")};
 	struct varve_digest digest;
 	size_t i;
 	int r;
 
-	r = source_archive_url(d->context, d->ret->spec, mirror, suite, &url, err);
+	r = source_archive_url(d->context, d->ret->spec, where->mirror, where->name, &url, err);
 	if (r < 0)
 		return r;
-	if (*text_of(d, "keyring"))
-		keyring = *text_of(d, "keyring") == '/'
-				  ? xstrdup(text_of(d, "keyring"))
-				  : path_join(d->context->directory, text_of(d, "keyring"));
-	where.url = url;
-	where.keyring = keyring;
-	r = deb_index_suite(d->context, &where, &release, &digest, err);
+	where->url = url;
+	r = deb_index_suite(d->context, where, &release, &digest, err);
 	if (r < 0)
 		return r;
-	note_release(d, suite, &release, &digest);
-	list_of(d, "components", &components);
-	for (i = 0; i < components.count && r == 0; i++) {
-		d->indexes = array_grow(d->indexes, d->count, &d->alloc, sizeof(*d->indexes));
-		r = deb_index_open(d->context, &where, &release, components.items[i],
-				   &d->indexes[d->count], err);
-		d->count += r == 0;
-	}
+	note_release(d, where, &release, &digest);
+	if (str_ends(where->name, "/"))
+		return add_index(d, where, &release, NULL, err);
+	for (i = 0; i < json_array_size(components) && r == 0; i++)
+		r = add_index(d, where, &release, json_string_value(json_array_get(components, i)),
+			      err);
+	return r;
+}
+
+static int add_own_suite(struct debian *d, const char *suite, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *mirror = mirror_of(d, suite);
+	CLEANUP(free_ptr) char *keyring = keyring_path(d, text_of(d, "keyring"));
+	struct deb_suite where = {.name = suite,
+				  .mirror = mirror,
+				  .keyring = keyring,
+				  .architecture = text_of(d, "architecture")};
+
+	return add_suite(d, &where, json_object_get(d->ret->spec, "components"), err);
+}
+
+static int add_repository(struct debian *d, const json_t *repository, struct varve_error *err)
+{
+	CLEANUP(free_ptr)
+	char *keyring = keyring_path(d, json_optional_string(repository, "keyring", ""));
+	struct deb_suite where = {.name = json_optional_string(repository, "suite", ""),
+				  .mirror = json_optional_string(repository, "mirror", ""),
+				  .keyring = keyring,
+				  .architecture = text_of(d, "architecture")};
+	int r = add_suite(d, &where, json_object_get(repository, "components"), err);
+
+	if (r < 0)
+		varve_error_prefix(err, "repository \"%s\"", where.mirror);
+	return r;
+}
+
+static int add_all(struct debian *d, struct varve_error *err)
+{
+	const json_t *repositories = json_object_get(d->ret->spec, "repositories");
+	CLEANUP(strv_release) struct strv suites = STRV_INIT;
+	size_t i;
+	int r = 0;
+
+	list_of(d, "suites", &suites);
+	for (i = 0; i < suites.count && r == 0; i++)
+		r = add_own_suite(d, suites.items[i], err);
+	for (i = 0; i < json_array_size(repositories) && r == 0; i++)
+		r = add_repository(d, json_array_get(repositories, i), err);
 	return r;
 }
 
@@ -223,6 +277,7 @@ static int solve(struct debian *d, struct varve_error *err)
 	CLEANUP(free_ptr) struct deb_packages *packages = xcalloc(d->count + 1, sizeof(*packages));
 	CLEANUP(buf_release) struct buf installed = BUF_INIT;
 	CLEANUP(strv_release) struct strv wanted = STRV_INIT;
+	CLEANUP(strv_release) struct strv pins = STRV_INIT;
 	struct deb_question question;
 	size_t i;
 	int r;
@@ -230,17 +285,21 @@ static int solve(struct debian *d, struct varve_error *err)
 	for (i = 0; i < d->count; i++)
 		packages[i] = (struct deb_packages){.text = d->indexes[i].text,
 						    .len = d->indexes[i].len,
-						    .mirror = d->indexes[i].mirror};
+						    .mirror = d->indexes[i].mirror,
+						    .suite = d->indexes[i].suite,
+						    .optional = d->indexes[i].optional};
 	r = collect_installed(d, &installed, err);
 	if (r < 0)
 		return r;
 	list_of(d, "packages", &wanted);
+	list_of(d, "pins", &pins);
 	question = (struct deb_question){
 		.architecture = text_of(d, "architecture"),
 		.indexes = packages,
 		.index_count = d->count,
 		.installed = buf_text(&installed),
 		.packages = &wanted,
+		.pins = &pins,
 		.bootstrap = json_is_true(json_object_get(d->ret->spec, "bootstrap")),
 		.recommends = json_is_true(json_object_get(d->ret->spec, "recommends")),
 	};
@@ -300,13 +359,8 @@ int source_debian_resolve(struct source_context *context, const struct lock *loc
 {
 	CLEANUP(debian_release)
 	struct debian d = {.context = context, .lock = lock, .ret = ret, .releases = json_object()};
-	CLEANUP(strv_release) struct strv suites = STRV_INIT;
-	size_t i;
-	int r = 0;
+	int r = add_all(&d, err);
 
-	list_of(&d, "suites", &suites);
-	for (i = 0; i < suites.count && r == 0; i++)
-		r = add_suite(&d, suites.items[i], err);
 	if (r == 0)
 		r = solve(&d, err);
 	if (r < 0)

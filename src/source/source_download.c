@@ -20,6 +20,9 @@
 
 /* Files that are open at once: well below the limit of descriptors that processes start with. */
 enum { LANDING_FILES = 256 };
+/* Files that become blobs together: fewer waits for the disk while others come in. They wait for
+ * each other for as long as files end one after the other, a tenth of a second at most. */
+enum { LANDING_BATCH = 64, LANDING_CONNECTIONS = 8 };
 
 /* The files of a set of downloads, on their way. */
 struct landing {
@@ -28,6 +31,8 @@ struct landing {
 	struct source_download **downloads; /* what each transfer is for */
 	char (*names)[96]; /* in uploads/ */
 	size_t count, ended;
+	size_t *whole; /* indexes of files that are whole and not yet blobs */
+	size_t whole_count;
 	int uploads;
 	const char *what;
 	uint64_t before, total; /* bytes of the sets before, and of all sets */
@@ -43,19 +48,23 @@ static void landing_release(struct landing *l)
 		fd_close(&l->transfers[i].fd);
 	free(l->transfers);
 	free(l->downloads);
+	free(l->whole);
 	free(l->names);
 	fd_close(&l->uploads);
 }
 
-static int need_http(struct source_context *context, const char *url, struct varve_error *err)
+int source_need_http(struct source_context *context, const char *url, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *shown = http_url_display(url);
+	struct http_options options = {0};
 
 	if (context->offline)
 		return varve_error_set(err, -VARVE_E_LOCK,
 				       "%s is not in the store, and --offline forbids to fetch it",
 				       shown);
-	return context->http ? 0 : http_new(NULL, &context->http, err);
+	/* What is fetched together mostly lies on one host. */
+	options.per_host = LANDING_CONNECTIONS;
+	return context->http ? 0 : http_new(&options, &context->http, err);
 }
 
 /* True while the name stands for the open file. */
@@ -181,18 +190,38 @@ static int prepare(struct landing *l, struct source_download *const *sorted, siz
 	return r;
 }
 
-/* A file that is whole becomes a blob at once: what comes later may fail. */
+/* What is whole becomes blobs, whatever becomes of the others. */
+static void keep_all(struct landing *l)
+{
+	struct store_adoption blobs[LANDING_BATCH];
+	size_t i;
+	int r;
+
+	for (i = 0; i < l->whole_count; i++) {
+		size_t at = l->whole[i];
+
+		blobs[i] = (struct store_adoption){.fd = l->transfers[at].fd,
+						   .dirfd = l->uploads,
+						   .name = l->names[at],
+						   .digest = &l->downloads[at]->got};
+	}
+	r = store_blobs_adopt(l->context->store, blobs, l->whole_count,
+			      l->result == 0 ? l->err : NULL);
+	l->whole_count = 0;
+	if (r < 0 && l->result == 0)
+		l->result = r;
+}
+
 static void keep(struct landing *l, size_t i)
 {
 	struct source_download *d = l->downloads[i];
-	int r;
 
 	d->got = l->transfers[i].got;
 	d->got_size = l->transfers[i].got_size;
-	r = store_blob_adopt(l->context->store, l->transfers[i].fd, l->uploads, l->names[i],
-			     &d->got, l->result == 0 ? l->err : NULL);
-	if (r < 0 && l->result == 0)
-		l->result = r;
+	store_blob_hurry(l->transfers[i].fd);
+	l->whole[l->whole_count++] = i;
+	if (l->whole_count == LANDING_BATCH)
+		keep_all(l);
 }
 
 static void on_progress(void *cookie, const struct http_transfer *ended, uint64_t bytes)
@@ -201,6 +230,9 @@ static void on_progress(void *cookie, const struct http_transfer *ended, uint64_
 
 	if (ended && ended->result == 0)
 		keep(l, (size_t)(ended - l->transfers));
+	/* No more came for a while. */
+	if (!ended && l->whole_count > 0)
+		keep_all(l);
 	/* Ends come in bursts; the last one is told of, as the end of all. */
 	if (ended && ++l->ended < l->count)
 		return;
@@ -235,9 +267,12 @@ static int download_set(const struct landing *set, struct source_download *const
 	l.transfers = xcalloc(count + 1, sizeof(*l.transfers));
 	l.downloads = xcalloc(count + 1, sizeof(struct source_download *));
 	l.names = xcalloc(count + 1, sizeof(*l.names));
+	l.whole = xcalloc(LANDING_BATCH, sizeof(*l.whole));
 	r = prepare(&l, sorted, count, l.err);
 	if (r == 0 && l.count > 0) {
 		r = http_fetch(l.context->http, l.transfers, l.count, on_progress, &l, l.err);
+		if (l.whole_count > 0)
+			keep_all(&l);
 		drop_useless(&l);
 	}
 	return r < 0 ? r : l.result;
@@ -258,7 +293,7 @@ int source_download(struct source_context *context, struct source_download *down
 		set.total += downloads[i].size;
 	}
 	qsort(sorted, count, sizeof(void *), by_digest);
-	r = need_http(context, downloads[0].url, err);
+	r = source_need_http(context, downloads[0].url, err);
 	for (i = 0; i < count && r == 0; i += LANDING_FILES) {
 		size_t end = count - i < LANDING_FILES ? count : i + LANDING_FILES, k;
 
@@ -278,7 +313,7 @@ int source_download_text(struct source_context *context, const char *url, uint64
 
 	if (fd < 0)
 		return varve_error_set(err, -errno, "make a buffer");
-	r = need_http(context, url, err);
+	r = source_need_http(context, url, err);
 	if (r == 0)
 		r = http_fetch(context->http, &transfer, 1, NULL, NULL, err);
 	if (r < 0)

@@ -8,6 +8,8 @@
 /* Fills facts and artifacts of ret; name, spec and digest are set already. */
 int source_debian_resolve(struct source_context *context, const struct lock *lock,
 			  struct lock_source *ret, struct varve_error *err);
+int source_python_resolve(struct source_context *context, const struct lock *lock,
+			  struct lock_source *ret, struct varve_error *err);
 int source_url_resolve(struct source_context *context, const struct lock *lock,
 		       struct lock_source *ret, struct varve_error *err);
 
@@ -39,6 +41,16 @@ char *source_href_url(const struct source_context *context, const char *href);
  * the bytes must be. Caller frees. */
 int source_archive_url(const struct source_context *context, const json_t *spec, const char *mirror,
 		       const char *suite, char **ret_url, struct varve_error *err);
+
+/* Where an artifact of a python source lies. guess: where the index's other files lie, without
+ * asking for this one. Caller frees. */
+int source_python_locate(struct source_context *context, const struct lock_artifact *artifact,
+			 bool guess, char **ret, struct varve_error *err);
+
+/* The last setting NAME=URL of the machine, or NULL. Borrowed. */
+const char *source_setting(const struct source_context *context, const char *name);
+/* Makes context->http; -VARVE_E_LOCK naming the URL where there is to be no connection. */
+int source_need_http(struct source_context *context, const char *url, struct varve_error *err);
 
 /* One file to bring into the store. */
 struct source_download {

@@ -206,8 +206,9 @@ const char *apt_choose(const struct apt_archives *archives, const char *name, co
 }
 
 /* The last setting of a name wins. */
-static const char *find_setting(const struct strv *mirrors, const char *name)
+const char *source_setting(const struct source_context *context, const char *name)
 {
+	const struct strv *mirrors = context->mirrors;
 	size_t len = strlen(name), i;
 
 	for (i = mirrors ? mirrors->count : 0; i-- > 0;)
@@ -229,7 +230,7 @@ int source_mirror(const struct source_context *context, const char *name, const 
 		  char **ret_url, struct varve_error *err)
 {
 	CLEANUP(apt_archives_release) struct apt_archives archives = {0};
-	const char *url = find_setting(context->mirrors, name);
+	const char *url = source_setting(context, name);
 
 	if (!url) {
 		apt_sources_read("/etc/apt", &archives);
@@ -253,7 +254,7 @@ int source_archive_url(const struct source_context *context, const json_t *spec,
 {
 	CLEANUP(free_ptr) char *snapshots = xasprintf("%s-snapshot", mirror);
 	const char *snapshot = json_optional_string(spec, "snapshot", "");
-	const char *url = *snapshot ? find_setting(context->mirrors, snapshots) : NULL;
+	const char *url = *snapshot ? source_setting(context, snapshots) : NULL;
 	CLEANUP(free_ptr) char *base = NULL;
 
 	if (!url)

@@ -32,8 +32,19 @@ int store_blob_commit(struct store_blob_writer *w, const struct varve_digest *wa
 		      struct varve_digest *ret_digest, struct varve_error *err);
 /* For CLEANUP; harmless after commit and on a writer that is all zero ("= {0}"). */
 void store_blob_abort(struct store_blob_writer *w);
-/* Takes a finished file (dirfd/name, open as fd, in the store's file system) as the blob with this
- * digest, which the caller has computed while writing it. The name is gone afterwards. */
+/* A finished file in the store's file system, on its way to be a blob; all borrowed. */
+struct store_adoption {
+	int fd, dirfd; /* the file, open; the directory that has its name */
+	const char *name;
+	const struct varve_digest *digest; /* computed by the caller while writing */
+};
+/* Starts writing a finished file to the disk, so that adopting it later waits less. */
+void store_blob_hurry(int fd);
+/* Takes finished files as the blobs with these digests; their names are gone afterwards. Several at
+ * once cost one sync of the directory. */
+int store_blobs_adopt(struct varve_store *store, const struct store_adoption *blobs, size_t count,
+		      struct varve_error *err);
+/* The same for one. */
 int store_blob_adopt(struct varve_store *store, int fd, int dirfd, const char *name,
 		     const struct varve_digest *digest, struct varve_error *err);
 int store_blob_put(struct varve_store *store, const void *data, size_t len,

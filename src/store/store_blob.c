@@ -254,23 +254,52 @@ void store_blob_abort(struct store_blob_writer *w)
 	w->store = NULL;
 }
 
-int store_blob_adopt(struct varve_store *store, int fd, int dirfd, const char *name,
-		     const struct varve_digest *digest, struct varve_error *err)
+static int adopt(struct varve_store *store, const struct store_adoption *one)
 {
 	char hex[VARVE_DIGEST_HEX];
-	int r = 0;
 
-	if (fchmod(fd, 0444) < 0 || fsync(fd) < 0 ||
-	    renameat(dirfd, name, store->blobs_fd, varve_digest_hex(digest, hex)) < 0)
-		r = -errno;
+	if (fchmod(one->fd, 0444) < 0 || fsync(one->fd) < 0 ||
+	    renameat(one->dirfd, one->name, store->blobs_fd, varve_digest_hex(one->digest, hex)) <
+		    0)
+		return -errno;
+	return 0;
+}
+
+void store_blob_hurry(int fd)
+{
+	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+int store_blobs_adopt(struct varve_store *store, const struct store_adoption *blobs, size_t count,
+		      struct varve_error *err)
+{
+	const char *name = "files";
+	size_t i;
+	int r = 0, synced;
+
+	for (i = 0; i < count && r == 0; i++) {
+		name = blobs[i].name;
+		r = adopt(store, &blobs[i]);
+	}
+	/* Also for those that were moved before one that cannot be. */
+	synced = count > 0 ? fd_sync_dir(store->blobs_fd) : 0;
 	if (r == 0)
-		r = fd_sync_dir(store->blobs_fd);
+		r = synced;
 	if (r < 0) {
 		(void)varve_error_set(err, r, "move %s to the blobs", name);
 		return store_failed(store, r, "a blob", err);
 	}
-	digest_set_add(&store->verified, digest);
+	for (i = 0; i < count; i++)
+		digest_set_add(&store->verified, blobs[i].digest);
 	return 0;
+}
+
+int store_blob_adopt(struct varve_store *store, int fd, int dirfd, const char *name,
+		     const struct varve_digest *digest, struct varve_error *err)
+{
+	const struct store_adoption one = {fd, dirfd, name, digest};
+
+	return store_blobs_adopt(store, &one, 1, err);
 }
 
 int store_blob_put(struct varve_store *store, const void *data, size_t len,

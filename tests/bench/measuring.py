@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seconds and peak memory of commands, and the table of them."""
+"""Seconds, processor seconds and peak memory of commands, and the table of them."""
 import shutil
 import statistics
 import subprocess
@@ -15,8 +15,8 @@ def have(program):
 
 
 def measure(command, runs, before=lambda: None, **options):
-    """Median seconds and peak kilobytes of the largest process of a shell command or argv."""
-    seconds, peak = [], 0
+    """Median seconds, peak kilobytes of the largest process and median processor seconds of a shell command or argv."""
+    seconds, processor, peak = [], [], 0
     for _ in range(runs):
         before()
         with tempfile.NamedTemporaryFile("r") as report:
@@ -27,10 +27,11 @@ def measure(command, runs, before=lambda: None, **options):
             seconds.append(time.perf_counter() - start)
             if done.returncode != 0:
                 sys.exit(f"bench: {command}: exit {done.returncode}\n{done.stderr[-2000:]}")
-            inner, kilobytes = report.read().split()
+            inner, kilobytes, used = report.read().split()
             seconds[-1] = float(inner)
+            processor.append(float(used))
             peak = max(peak, int(kilobytes))
-    return statistics.median(seconds), peak
+    return statistics.median(seconds), peak, statistics.median(processor)
 
 
 # Runs argv and writes its wall time and the peak memory of its largest process: our own start-up stays out.
@@ -39,17 +40,18 @@ import resource, subprocess, sys, time
 start = time.perf_counter()
 status = subprocess.run(sys.argv[2:]).returncode
 seconds = time.perf_counter() - start
-open(sys.argv[1], "w").write(f"{seconds} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}")
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+open(sys.argv[1], "w").write(f"{seconds} {used.ru_maxrss} {used.ru_utime + used.ru_stime}")
 sys.exit(status)
 """
 
 
 def row(work, who, result, peer=None):
-    seconds, kilobytes = result
-    ratio = f"{seconds / peer[0]:.2f} x" if peer else ""
-    rows.append({"work": work, "who": who, "seconds": round(seconds, 4), "peak_mb": round(kilobytes / 1000, 1),
+    seconds, kilobytes, used = result
+    ratio = f"{seconds / peer[0]:.2f} x, processor {used / peer[2]:.2f} x" if peer else ""
+    rows.append({"work": work, "who": who, "seconds": round(seconds, 4), "processor": round(used, 4), "peak_mb": round(kilobytes / 1000, 1),
                  "ratio_to_peer": ratio})
-    print(f"{work:34} {who:28} {seconds:8.3f} s {kilobytes / 1000:7.1f} MB  {ratio}", flush=True)
+    print(f"{work:34} {who:28} {seconds:8.3f} s {used:8.3f} s cpu {kilobytes / 1000:7.1f} MB  {ratio}", flush=True)
 
 
 def skip(work, who):

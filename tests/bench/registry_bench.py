@@ -121,7 +121,8 @@ def compare(title, work, command, runs, before):
     for _ in range(runs):
         for who in clients:
             rounds.setdefault(who, []).append(measure(command(who), 1, before, env=work.environment))
-    results = {who: (statistics.median(one[0] for one in found), max(one[1] for one in found)) for who, found in rounds.items()}
+    results = {who: (statistics.median(one[0] for one in found), max(one[1] for one in found),
+                     statistics.median(one[2] for one in found)) for who, found in rounds.items()}
     best = min((who for who in clients if who != "varve"), key=lambda who: results[who][0], default=None)
     for who in clients[:-1]:
         row(title, who, results[who])

@@ -84,6 +84,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         if kind != "no-range":
             self.send_header("Accept-Ranges", "bytes")
+        if self.server.owner.content_type(path):
+            self.send_header("Content-Type", self.server.owner.content_type(path))
         self.send_header("Last-Modified", email.utils.formatdate(1700000000, usegmt=True))
         self.end_headers()
         if body:
@@ -193,6 +195,9 @@ class FaultServer:
     def paths(self, pattern="*"):
         with self.lock:
             return [request.path for request in self.requests if fnmatch.fnmatchcase(request.path, pattern)]
+
+    def content_type(self, path):
+        """For servers that say what they send."""
 
     def read(self, path):
         file = (self.directory / path.lstrip("/")).resolve()

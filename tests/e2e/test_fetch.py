@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 
+import debs
 import pytest
 from support import own_project, run  # noqa: F401  fixture
 
@@ -414,3 +415,93 @@ def test_two_fetches_at_once_bring_each_file_once(archive):
         child.communicate()
     paths = archive.server.paths("*.deb")
     assert sorted(set(paths)) == sorted(paths) and len(paths) == 4
+
+
+# --- further archives ----------------------------------------------------------------------------
+
+@pytest.fixture
+def vendor(archive, make_repo, serve):
+    """Another archive with a key of its own, as the mirror "vendor"."""
+    try:
+        key = debs.SigningKey()
+    except debs.Missing as reason:
+        pytest.skip(str(reason))
+    repo = make_repo([{"name": "driver", "version": "12.6", "depends": "libapp, tool"},
+                      {"name": "driver", "version": "12.8", "depends": "libapp, tool"},
+                      {"name": "tool", "version": "2"}, {"name": "data", "version": "99"}], suite="stable", key=key)
+    archive.varve.write("vendor.gpg", repo.keyring.read_bytes())
+    server = serve(repo.path)
+    archive.mirror += ["--mirror", f"vendor={server.url}"]
+    yield {"mirror": "vendor", "suite": "stable", "keyring": "vendor.gpg"}
+    key.close()
+
+
+def versions(archive):
+    return {name: (one["version"], one["from"].split(":")[0]) for name, one in archive.locked().items()}
+
+
+def test_a_repository_with_a_keyring_of_its_own(archive, vendor):
+    archive.recipe(["app", "driver"], repositories=[vendor])
+    archive("fetch")
+    assert versions(archive) == {"app": ("1.2-3", "debian"), "libapp": ("1.0-1", "debian"), "core": ("1", "debian"),
+                                 "data": ("99", "vendor"), "driver": ("12.8", "vendor"), "tool": ("2", "vendor")}
+    assert set(archive.lock()[0]["facts"]["releases"]) == {"bookworm", "stable"}
+
+
+def test_pins_choose_version_and_archive(archive, vendor):
+    archive.recipe(["app", "driver"], repositories=[vendor], pins=["driver=12.6*", "data/bookworm"])
+    archive("lock")
+    assert versions(archive)["driver"] == ("12.6", "vendor") and versions(archive)["data"] == ("7", "debian")
+
+
+def test_a_pin_that_matches_nothing(archive, vendor):
+    archive.recipe(["app"], repositories=[vendor], pins=["driver=11*"])
+    assert 'the pin "driver=11*" asks for' in archive("lock", rc=2).stderr
+
+
+def test_a_repository_signed_by_another_key(archive, vendor):
+    archive.recipe(["driver"], repositories=[{**vendor, "keyring": "archive.gpg"}])
+    result = archive("lock", rc=None)
+    assert result.rc not in (0, 125) and "not signed by a key of keyring" in result.stderr
+    assert 'repository "vendor"' in result.stderr and not archive.lock_path.exists()
+
+
+def test_backports_are_taken_when_asked_for_only(archive, make_repo, serve):
+    backports = make_repo([{"name": "data", "version": "8~bpo12"}, {"name": "fresh", "version": "3"}],
+                          suite="bookworm-backports", fields={"NotAutomatic": "yes"})
+    other = serve(backports.path)
+    repository = {"mirror": "backports", "suite": "bookworm-backports", "keyring": "archive.gpg"}
+    archive.mirror += ["--mirror", f"backports={other.url}"]
+    archive.recipe(["app", "fresh"], repositories=[repository])
+    archive("lock")
+    assert versions(archive)["data"][0] == "7" and versions(archive)["fresh"] == ("3", "backports")
+    archive.recipe(["app"], repositories=[repository], pins=["data/bookworm-backports"])
+    archive("lock")
+    assert versions(archive)["data"] == ("8~bpo12", "backports")
+
+
+def make_flat(repo, place):
+    """The archive again in one directory, as vendors have it."""
+    place.mkdir()
+    (place / "driver.deb").write_bytes(repo.deb("driver").read_bytes())
+    packages = (repo.path / f"dists/bookworm/main/binary-{repo.architecture}/Packages").read_text()
+    packages = packages.replace(repo.debs["driver"], "./driver.deb").encode()
+    (place / "Packages").write_bytes(packages)
+    text = repo.release_text(place, [place / "Packages"])
+    (place / "InRelease").write_bytes(repo.key.clearsign(text))
+
+
+def test_a_flat_archive(archive, make_repo, serve):
+    flat = make_repo([{"name": "driver", "version": "1", "depends": "data"}])
+    place = flat.path / "flat"
+    make_flat(flat, place)
+    server = serve(place)
+    archive.mirror += ["--mirror", f"flat={server.url}"]
+    archive.recipe(["driver"], repositories=[{"mirror": "flat", "suite": "/", "keyring": "archive.gpg"}])
+    archive("fetch")
+    assert archive.locked()["driver"]["from"] == "flat:driver.deb" and server.paths("/driver.deb")
+
+
+def test_another_architecture(archive):
+    archive.recipe(["app:i386"])
+    assert "packages of one architecture only" in archive("lock", rc=2).stderr

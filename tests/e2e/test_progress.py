@@ -87,3 +87,20 @@ def test_a_failed_step_that_said_nothing(own_project):
     own_project.recipe([run("bad", "exit 3")])
     text = own_project.varve("build", "r.yaml", rc=1).stderr
     assert "exit status 3" in text and "varve shell --failed" in text and "log: " not in text
+
+
+def test_a_fetch_tells_its_rate_and_what_is_left(own_project, serve):
+    (own_project.varve.directory / "files").mkdir()
+    (own_project.varve.directory / "files/big").write_bytes(os.urandom(3_000_000))
+    server = serve(own_project.varve.directory / "files")
+    own_project.recipe([{"step": "big", "copy": "big", "to": "/"}], sources={"big": {"kind": "url", "href": f"{server.url}/big"}})
+    own_project.varve("lock", "r.yaml")
+    for path in own_project.varve.store.glob("blobs/sha256/*"):
+        path.unlink()
+    server.fault("/big", "slow", rate=1_000_000)
+    status, stdout, seen = on_a_terminal(own_project, "fetch", "r.yaml")
+    assert status == 0 and "1 of them fetched now" in stdout
+    told = re.findall(r"big +fetch  ([\d.]+) [kM]B of 3\.0 MB, ([\d.]+ [kM]B)/s, (\d+) s left", seen)
+    assert told, seen
+    assert {int(left) for *_, left in told} & {1, 2, 3}
+    assert all(0.5 <= float(rate.split()[0]) <= 2 or rate.endswith("kB") for _, rate, _ in told), told

@@ -48,6 +48,15 @@ static inline int fixture_local(void *cookie, const struct plan_source *source,
 	return 0;
 }
 
+static inline int fixture_file(void *cookie, const char *path, struct varve_digest *ret,
+			       struct varve_error *err)
+{
+	(void)cookie;
+	(void)err;
+	fixture_digest("file", path, ret);
+	return 0;
+}
+
 static inline void fixture_artifact(struct lock_source *source, const char *name,
 				    const char *version, const char *architecture)
 {
@@ -59,6 +68,27 @@ static inline void fixture_artifact(struct lock_source *source, const char *name
 	artifact->from = xasprintf("debian:pool/%s", name);
 	artifact->size = 1;
 	fixture_digest("artifact", name, &artifact->sha256);
+}
+
+/* uv, and a wheel for each requirement "NAME==VERSION": the n-th from the end is 10^n bytes. */
+static inline void fixture_wheels(struct lock_source *source, const json_t *requirements)
+{
+	size_t count = json_array_size(requirements), i, k;
+	struct lock_artifact *tool;
+
+	fixture_artifact(source, "uv", "0.1", "x86_64");
+	tool = &source->artifacts[source->count - 1];
+	tool->extra = json_object();
+	json_set(tool->extra, "tool", json_text("only"));
+	for (i = 0; i < count; i++) {
+		const char *text = json_string_value(json_array_get(requirements, i));
+		CLEANUP(free_ptr) char *name = xstrndup(text, strcspn(text, "=<>"));
+
+		fixture_artifact(source, name, "1.0", "any");
+		for (k = i + 1; k < count; k++)
+			source->artifacts[source->count - 1].size *= 10;
+		source->artifacts[source->count - 1].date = FIXTURE_DATE + (int64_t)i;
+	}
 }
 
 /* What source/ would find out; in the spec's order. */
@@ -78,6 +108,8 @@ static inline void fixture_resolve(const struct plan_source *source, struct lock
 	for (i = 0; i < json_array_size(packages); i++)
 		fixture_artifact(&entry, json_string_value(json_array_get(packages, i)), "1.0",
 				 json_optional_string(source->spec, "architecture", ""));
+	if (source->kind == SOURCE_PYTHON)
+		fixture_wheels(&entry, json_object_get(source->spec, "requirements"));
 	if (source->kind == SOURCE_URL)
 		fixture_artifact(&entry, json_optional_string(source->spec, "filename", ""), "",
 				 "");
@@ -115,6 +147,7 @@ static inline int fixture_compile(struct plan_fixture *f, const char *text,
 	int r = fixture_parse(f, text, settings, err);
 
 	options->local_digest = fixture_local;
+	options->file_digest = fixture_file;
 	options->cookie = f;
 	if (r == 0 && invent)
 		r = plan_collect_sources(f->recipe, f->scope, options, &sources, err);
@@ -137,6 +170,9 @@ static inline struct plan_known *fixture_known(const struct plan *plan)
 		fixture_digest("layer", name, &known[i].diff_id);
 		if (plan->steps[i].to)
 			known[i].destination = xstrdup(plan->steps[i].to + 1);
+		if (plan->steps[i].interpreter)
+			known[i].interpreter =
+				xasprintf("usr/bin/%s sha256:x", plan->steps[i].interpreter);
 	}
 	return known;
 }
@@ -145,8 +181,10 @@ static inline void fixture_forget(struct plan_known *known, size_t count)
 {
 	size_t i;
 
-	for (i = 0; known && i < count; i++)
+	for (i = 0; known && i < count; i++) {
 		free(known[i].destination);
+		free(known[i].interpreter);
+	}
 	free(known);
 }
 

@@ -128,7 +128,6 @@ struct mutation {
 
 static const struct mutation changing[] = {
 	{"system", "packages: [bash, gcc]", "packages: [bash, gdb]"},
-	{"system", "packages: [bash, gcc]", "packages: [bash, gcc], architecture: arm64"},
 	{"system", "{DEBUG: d}", "{DEBUG: e}"},
 	{"system", "{STAGE: s}", "{STAGE: t}"},
 	{"system", "scrub: [a.log]", "scrub: [z.log]"},

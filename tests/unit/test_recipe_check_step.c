@@ -72,6 +72,10 @@ static void steps(void **state)
 	check_cases(steps_cases, ARRAY_SIZE(steps_cases), check_error);
 }
 
+#define WHEELS(step)                                                                               \
+	HEAD "sources: {w: {kind: python, python: \"3.11\", requirements: [a]}}\n"                 \
+	     "stages: {s: {steps: [{step: x, " step "}]}}\n" IMAGES
+
 static const struct text_case references_cases[] = {
 	{COPY("copy: l, to: /a"), ""},
 	{COPY("copy: ll, to: /a"), "r.yaml:7:25: there is no source \"ll\"; did you mean \"l\"?"},
@@ -93,6 +97,21 @@ static const struct text_case references_cases[] = {
 	{HEAD "sources: {d: {kind: debian, suite: s, packages: [p]}}\n"
 	      "stages: {s: {steps: [{step: x, install: d, into: /v}]}}\n" IMAGES,
 	 "r.yaml:4:50: \"into\" is for wheels; Debian packages go where they belong"},
+	{WHEELS("install: w"),
+	 "r.yaml:4:22: step \"x\" installs wheels: \"into\" has to say where, as \"into: /opt/venv\""},
+	{WHEELS("install: w, into: /v, layout: prefix, bytecode: true, split: wheels"), ""},
+	{WHEELS("install: w, into: v"), "r.yaml:4:50: \"v\" cannot be a directory to install into\n"
+					"it takes a path that starts with \"/\" and has no \"..\""},
+	{WHEELS("install: w, into: /v, layout: tree"),
+	 "r.yaml:4:62: \"layout\" cannot be \"tree\"; it takes venv, prefix or directory"},
+	{WHEELS("install: w, into: /v, split: yes"),
+	 "r.yaml:4:61: \"split\" cannot be \"yes\"; it takes wheels or none"},
+	{WHEELS("install: w, into: /v, bytecode: maybe"),
+	 "r.yaml:4:64: \"maybe\" is neither true nor false"},
+	{WHEELS("copy: w, to: /v"), ""},
+	{HEAD "sources: {d: {kind: debian, suite: s, packages: [p]}}\n"
+	      "stages: {s: {steps: [{step: x, install: d, split: wheels}]}}\n" IMAGES,
+	 "r.yaml:4:51: \"split\" is for wheels; Debian packages go where they belong"},
 	{HEAD "sources: {d: {kind: debian, suite: s, packages: [p]}}\n"
 	      "stages: {s: {steps: [{step: x, copy: d, to: /v}]}}\n" IMAGES,
 	 "r.yaml:4:38: \"d\" is a debian source: it is installed, not copied"},

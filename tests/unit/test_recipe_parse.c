@@ -74,14 +74,14 @@ static const struct text_case options_and_sources_cases[] = {
 	 "map"},
 	/* sources */
 	{SOURCE("suite: b"),
-	 "r.yaml:4:6: source \"a\" lacks \"kind\": debian, git, image, local or url"},
+	 "r.yaml:4:6: source \"a\" lacks \"kind\": debian, git, image, local, python or url"},
 	{SOURCE("kind: debain"),
 	 "r.yaml:4:13: unknown kind \"debain\" of source \"a\"; did you mean \"debian\"?\n"
-	 "kinds of sources: debian, git, image, local, url"},
+	 "kinds of sources: debian, git, image, local, python, url"},
 	{SOURCE("kind: debian, suite: b, pakages: [c]"),
 	 "r.yaml:4:31: unknown key \"pakages\" in source \"a\"; did you mean \"packages\"?\n"
 	 "keys of a debian source: kind, if, suite, snapshot, suites, components, packages, "
-	 "architecture, keyring, recommends, mirror"},
+	 "architecture, keyring, recommends, mirror, repositories, pins"},
 	{SOURCE("kind: local, path: b, href: c"),
 	 "r.yaml:4:29: \"href\" does not belong in source \"a\", a local source\n"
 	 "keys of a local source: kind, if, path, ignore"},
@@ -92,7 +92,13 @@ static const struct text_case options_and_sources_cases[] = {
 	{SOURCE("kind: debian, suite: b, packages: [c, [d]]"),
 	 "r.yaml:4:45: a member of \"packages\" of source \"a\" must be a single value, not a "
 	 "list"},
-	{SOURCE("kind: python, whatever: {a: b}"), ""},
+	{SOURCE("kind: git, whatever: {a: b}"),
+	 "r.yaml:4:18: unknown key \"whatever\" in source \"a\"\n"
+	 "keys of a git source: kind, if, url, ref, track, submodules, subdirectory, exclude"},
+	{SOURCE("kind: python, whatever: {a: b}"),
+	 "r.yaml:4:21: unknown key \"whatever\" in source \"a\"\n"
+	 "keys of a python source: kind, if, python, requirements, lock, constraints, before, "
+	 "sdist, prereleases, index, glibc"},
 };
 
 static void options_and_sources(void **state)
@@ -117,12 +123,13 @@ static const struct text_case stages_and_images_cases[] = {
 	{STEP("step: x, run: y, to: /z"),
 	 "r.yaml:6:27: \"to\" does not belong in step \"x\", a run step\n"
 	 "keys of a run step: step, run, if, environment, unkeyed-environment, workdir, user, "
-	 "shell, mounts, caches, secrets, network, jobs, ownership, scrub, split"},
+	 "shell, mounts, caches, secrets, network, jobs, ownership, scrub"},
 	{STEP("step: x, instal: y"),
 	 "r.yaml:6:19: unknown key \"instal\" in step \"x\"; did you mean \"install\"?\n"
-	 "keys of a step: step, install, copy, run, if, to, exclude, into, environment, "
+	 "keys of a step: step, install, copy, run, if, to, exclude, into, layout, "
+	 "bytecode, split, environment, "
 	 "unkeyed-environment, workdir, user, shell, mounts, caches, secrets, network, jobs, "
-	 "ownership, scrub, split"},
+	 "ownership, scrub"},
 	{STEP("step: x, run: {a: b}"),
 	 "r.yaml:6:24: \"run\" of step \"x\" must be a single value, not a map"},
 	{STEP("step: x, run: [a, b]"), ""},
@@ -177,7 +184,7 @@ static const char every_field_text[] =
 	     "      - {step: c, copy: l, to: /l, exclude: [x], ownership: strict}\n"
 	     "      - {step: i, install: d, into: /v, scrub: [q]}\n"
 	     "      - {step: r, run: [a, b], user: u, caches: {/c: k}, secrets: [z],\n"
-	     "         ownership: [{path: /p, uid: 1, gid: 2, mode: 0755}], split: true}\n"
+	     "         ownership: [{path: /p, uid: 1, gid: 2, mode: 0755}]}\n"
 	     "images:\n"
 	     "  i: {stage: s, name: n, config: {labels: {a: b}, stop-signal: SIGINT,\n"
 	     "      command: [c], entrypoint: [e], ports: [1], volumes: [/v], workdir: /w}}\n"
@@ -215,7 +222,6 @@ static void every_field(void **state)
 	assert_int_equal(steps[2].command.count, 2);
 	assert_int_equal(steps[2].at.line, 19);
 	assert_string_equal(steps[2].ownership[0].mode.text, "0755");
-	assert_string_equal(steps[2].split.text, "true");
 	assert_string_equal(recipe->images[0].stop_signal.text, "SIGINT");
 	assert_string_equal(recipe->images[0].volumes.items[0].text, "/v");
 	assert_string_equal(recipe->checks[0].image.text, "i");
