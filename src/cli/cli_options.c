@@ -354,7 +354,7 @@ static const struct cli_command copy_command = {
 	.minimum = 2,
 	.maximum = 2,
 	.run = cmd_copy,
-	.summary = "copy an image as it is, between registries, files and the store",
+	.summary = "copy an image between registries, files and the store",
 	.detail = "SOURCE, TARGET: docker://HOST/NAME[:TAG], store:NAME, oci:DIR[:NAME],\n"
 		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR.",
 	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
