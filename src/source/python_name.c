@@ -20,7 +20,9 @@ enum {
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+	return c;
 }
 
 static bool is_digit(char c)
@@ -138,7 +140,10 @@ static char *plain_version(const char *version)
 		if (is_idle(version, after_digit))
 			continue;
 		after_digit = is_digit(*version);
-		buf_addc(&out, strchr("_-", *version) ? '.' : lower(*version));
+		if (strchr("_-", *version))
+			buf_addc(&out, '.');
+		else
+			buf_addc(&out, lower(*version));
 	}
 	return buf_steal(&out);
 }
