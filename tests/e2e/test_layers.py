@@ -326,12 +326,6 @@ def test_a_name_that_layers_cannot_hold(project):
     assert "main/bad" in build.text and ".wh.x" in build.text
 
 
-def test_devices_are_not_made(project):
-    project.recipe([run("mknod", "mknod /null c 1 3; test ! -c /null; mknod /pipe p")])
-    project.build()
-    assert sorted(project.layer()) == ["pipe"]
-
-
 def test_a_big_file_with_holes(project):
     project.recipe([run("sparse", "dd if=/dev/zero of=/s bs=1 count=1 seek=30000000 2>/dev/null; echo end >>/s")])
     project.build()
