@@ -202,4 +202,6 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure(config):
+    # Whoever started us in the background made us ignore it, and what we start would ignore it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "slow: takes long; run with tests/run --all")
