@@ -4,22 +4,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <sys/socket.h>
-
-/* The other ABIs that a kernel of this machine runs. */
-static int add_foreign(scmp_filter_ctx filter)
-{
-	int r = 0;
-
-	switch (seccomp_arch_native()) {
-	case SCMP_ARCH_X86_64:
-		r = seccomp_arch_add(filter, SCMP_ARCH_X86);
-		return r < 0 ? r : seccomp_arch_add(filter, SCMP_ARCH_X32);
-	case SCMP_ARCH_AARCH64:
-		return seccomp_arch_add(filter, SCMP_ARCH_ARM);
-	default:
-		return 0;
-	}
-}
+#include "sandbox/sandbox_filter.h"
 
 /* socketcall has its arguments in memory, where no filter sees them. */
 static int add_rules(scmp_filter_ctx filter)
@@ -37,7 +22,7 @@ static int add_rules(scmp_filter_ctx filter)
 int sandbox_ban_sockets(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	int r = filter ? add_foreign(filter) : -ENOMEM;
+	int r = filter ? sandbox_filter_add_foreign(filter, seccomp_arch_native()) : -ENOMEM;
 
 	if (r == 0)
 		r = add_rules(filter);

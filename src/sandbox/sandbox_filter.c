@@ -102,8 +102,7 @@ static bool is_one_id(enum sandbox_watch watch)
 	return watch >= WATCH_FLAT;
 }
 
-/* The other ABIs that a kernel of this machine runs. */
-static int add_foreign(scmp_filter_ctx filter, uint32_t arch)
+int sandbox_filter_add_foreign(void *filter, uint32_t arch)
 {
 	int r = 0;
 
@@ -184,7 +183,7 @@ static int export(scmp_filter_ctx filter, enum sandbox_watch watch, uint32_t arc
 	int r = use_arch(filter, arch);
 
 	if (r == 0 && !is_one_id(watch))
-		r = add_foreign(filter, arch);
+		r = sandbox_filter_add_foreign(filter, arch);
 	if (r == 0)
 		r = add_watched(filter, watch);
 	if (r == 0)

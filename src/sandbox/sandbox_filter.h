@@ -48,4 +48,8 @@ int sandbox_filter_open(enum sandbox_watch watch, int *ret_fd, struct varve_erro
  * system calls: may follow a fork. Returns the listener, or -errno. */
 int sandbox_filter_listen(const struct buf *program);
 
+/* Adds to a libseccomp filter (scmp_filter_ctx) the other ABIs that a kernel of the machine arch
+ * runs. Returns 0 or -errno. */
+int sandbox_filter_add_foreign(void *filter, uint32_t arch);
+
 #endif
