@@ -140,10 +140,10 @@ def test_a_committed_upload_whose_reply_is_lost():
 def test_the_late_write_of_a_broken_connection():
     with FaultRegistry("strict") as registry:
         where = open_upload(registry)
-        registry.fault("upload-patch", "late", after=5000, hold=1000, seconds=2)  # time for the next line on a busy machine
+        registry.fault("upload-patch", "late", after=5000, hold=1000, seconds=3)  # time for the next line on a busy machine
         assert raw(registry, patch(where, 9000, 9000)) is None
         assert send(registry, "GET", where)[1]["Range"] == "0-3999"
-        assert registry.journal.wait(lambda _: send(registry, "GET", where)[1]["Range"] == "0-4999", 5)
+        assert registry.journal.wait(lambda _: send(registry, "GET", where)[1]["Range"] == "0-4999", 10)
 
 
 def test_a_chunk_out_of_order():

@@ -172,32 +172,35 @@ def refused_chunk(handler, registry, upload):
 
 def store_body(handler, registry, upload):
     """Appends the body to the upload; None, or the reply of an early end."""
-    start, writer, kept = upload.size, upload.begin(), b""
+    start, writer, kept = upload.size, upload.begin(), bytearray()
     fault = handler.fault
+    handler.settle = lambda: interrupted(handler, registry, upload, start, kept)
     try:
         for data in handler.body():
             upload.write(writer, data)
             if fault and fault.kind == "late":
-                kept = (kept + data)[-fault.get("hold", 1 << 16):]
+                kept += data
     except Early as early:
         if fault.get("after"):
-            interrupted(registry, upload, start)
+            handler.settled()
         else:
             upload.cut(start)
         return early.reply
     except exchange.Broken:
-        interrupted(registry, upload, start)
-        if handler.late:
-            exchange.late_append(handler, upload, kept)
+        handler.settled()
         raise
+    finally:
+        handler.settle = None
     if fault and fault.kind == "damage":
         upload.damage(fault.get("at", start))
     return None
 
 
-def interrupted(registry, upload, start):
+def interrupted(handler, registry, upload, start, kept):
     if registry.profile.interrupted == "drop":
         upload.cut(start)
+    if handler.late:
+        exchange.late_append(handler, upload, bytes(kept))
 
 
 def upload_patch(handler, registry):

@@ -59,6 +59,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 120
     entry, fault, body_left, expects = None, None, 0, False
+    settle = None  # what the store makes of a body that breaks off: done before the client can know of the break
 
     def log_message(self, *_):
         pass
@@ -224,8 +225,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def cut(self, fault=None):
         self.break_off(False)
 
+    def settled(self):
+        settle, self.settle = self.settle, None
+        if settle:
+            settle()
+
     def break_off(self, hard):
         self.close_connection = True
+        self.settled()
         if hard:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         else:
