@@ -140,6 +140,24 @@ static int launch(struct launch *l, pid_t *ret_pid)
 	return r;
 }
 
+pid_t process_fork_pipe(int *ret_end, struct varve_error *err)
+{
+	CLEANUP(fd_close) int read_end = -1;
+	CLEANUP(fd_close) int write_end = -1;
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return varve_error_set(err, -errno, "make a pipe");
+	read_end = ends[0];
+	write_end = ends[1];
+	pid = fork();
+	if (pid < 0)
+		return varve_error_set(err, -errno, "start a process");
+	*ret_end = steal_fd(pid == 0 ? &write_end : &read_end);
+	return pid;
+}
+
 int process_start(const struct process_spec *spec, pid_t *ret_pid, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *program = process_find(spec->argv[0]);

@@ -27,6 +27,9 @@ struct process_spec {
  * reported here, not as 127. The child dies with the thread that started it: that thread must stay
  * until the child is done. */
 int process_start(const struct process_spec *spec, pid_t *ret_pid, struct varve_error *err);
+/* Forks. The child gets the writing end of a pipe, to report on; we the reading one, which ends
+ * with the child. Returns the pid, 0 in the child. */
+pid_t process_fork_pipe(int *ret_end, struct varve_error *err);
 /* Waits, restarting on EINTR. Returns the exit status, 128 + signal, or -errno. */
 int process_wait(pid_t pid);
 /* Runs to the end, stdout (up to limit bytes) into out, stderr's end (4 KiB) into the error text

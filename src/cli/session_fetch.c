@@ -46,27 +46,19 @@ static void answer_cut_off(struct session *session, const struct lock_source *co
 static int fetch_cut_off(struct session *session, const struct lock_source *const *sources,
 			 size_t count, struct varve_error *err)
 {
-	CLEANUP(fd_close) int read_end = -1;
-	CLEANUP(fd_close) int write_end = -1;
+	CLEANUP(fd_close) int report = -1;
 	struct answer answer = {0};
-	pid_t parent = getpid(), pid;
-	int ends[2];
+	pid_t parent = getpid(), pid = process_fork_pipe(&report, err);
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return varve_error_set(err, -errno, "make a pipe");
-	read_end = ends[0];
-	write_end = ends[1];
-	pid = fork();
 	if (pid < 0)
-		return varve_error_set(err, -errno, "start a process");
+		return pid;
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() == parent)
-			answer_cut_off(session, sources, count, write_end);
+			answer_cut_off(session, sources, count, report);
 		_exit(0);
 	}
-	fd_close(&write_end);
-	if (fd_read_full(read_end, &answer, sizeof(answer)) != (ssize_t)sizeof(answer))
+	if (fd_read_full(report, &answer, sizeof(answer)) != (ssize_t)sizeof(answer))
 		answer.result = varve_error_set(&answer.err, -VARVE_E_CANCELLED, "stopped");
 	(void)process_wait(pid);
 	if (answer.result < 0 && err)

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/index.h"
 #include "base/path.h"
 #include "base/sink.h"
 #include "image/image_document.h"
@@ -21,7 +22,7 @@
 
 static int add_index(const struct image_job *job, struct image_tar *tar, struct varve_error *err)
 {
-	CLEANUP(json_decrefp) json_t *index = image_index_new();
+	CLEANUP(json_decrefp) json_t *index = index_new();
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 
 	for (size_t i = 0; i < job->count; i++)

@@ -5,7 +5,6 @@
 
 #include "image/image.h"
 
-#define IMAGE_REF_NAME "org.opencontainers.image.ref.name"
 /* The file that marks a layout (image-layout.md, "oci-layout file"). */
 #define IMAGE_LAYOUT_FILE "{\"imageLayoutVersion\":\"1.0.0\"}"
 /* What registries of the Docker era serve; same members as the OCI documents. */

@@ -4,18 +4,9 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/descriptor.h"
+#include "base/index.h"
 #include "base/strv.h"
 #include "image/image_document.h"
-
-json_t *image_index_new(void)
-{
-	json_t *index = json_object();
-
-	json_set(index, "schemaVersion", json_integer(2));
-	json_set(index, "mediaType", json_text(VARVE_MEDIA_INDEX));
-	json_set(index, "manifests", json_array());
-	return index;
-}
 
 int image_index_check(json_t *index, struct varve_error *err)
 {
@@ -37,13 +28,6 @@ int image_index_check(json_t *index, struct varve_error *err)
 	return 0;
 }
 
-static const char *entry_name(const json_t *entry)
-{
-	const json_t *annotations = json_object_get(entry, "annotations");
-
-	return json_string_value(json_object_get(annotations, IMAGE_REF_NAME));
-}
-
 static void copy_member(json_t *to, const json_t *from, const char *key)
 {
 	json_t *value = json_object_get(from, key);
@@ -61,7 +45,7 @@ static json_t *new_entry(const struct image *image, const char *name)
 	copy_member(platform, image->config, "architecture");
 	copy_member(platform, image->config, "os");
 	copy_member(platform, image->config, "variant");
-	json_set(annotations, IMAGE_REF_NAME, json_text(name));
+	json_set(annotations, INDEX_REF_NAME, json_text(name));
 	json_set(entry, "annotations", annotations);
 	json_set(entry, "platform", platform);
 	return entry;
@@ -69,34 +53,7 @@ static json_t *new_entry(const struct image *image, const char *name)
 
 bool image_index_put(json_t *index, const struct image *image, const char *name)
 {
-	return image_index_put_entry(index, new_entry(image, name), name);
-}
-
-bool image_index_put_entry(json_t *index, json_t *take_entry, const char *name)
-{
-	CLEANUP(json_decrefp) json_t *entry = take_entry;
-	json_t *manifests = json_object_get(index, "manifests");
-	bool placed = false, changed = false;
-	size_t i = 0;
-
-	while (i < json_array_size(manifests)) {
-		const json_t *old = json_array_get(manifests, i);
-
-		if (!str_equal(entry_name(old), name)) {
-			i++;
-		} else if (placed) {
-			(void)json_array_remove(manifests, i);
-			changed = true;
-		} else {
-			changed |= !json_equal(old, entry);
-			(void)json_array_set(manifests, i++, entry);
-			placed = true;
-		}
-	}
-	if (placed)
-		return changed;
-	json_append(manifests, json_incref(entry));
-	return true;
+	return index_replace(index, name, new_entry(image, name));
 }
 
 static int not_found(const json_t *manifests, const char *name, struct varve_error *err)
@@ -108,7 +65,8 @@ static int not_found(const json_t *manifests, const char *name, struct varve_err
 
 	json_array_foreach(manifests, i, entry)
 	{
-		strv_add(&names, entry_name(entry) ? entry_name(entry) : "(without a name)");
+		strv_add(&names,
+			 index_entry_name(entry) ? index_entry_name(entry) : "(without a name)");
 	}
 	if (name)
 		varve_error_set(err, -VARVE_E_NOT_FOUND, "there is no image \"%.200s\" in it",
@@ -131,7 +89,8 @@ int image_index_find(const json_t *index, const char *name, struct varve_descrip
 
 	json_array_foreach(manifests, i, entry)
 	{
-		if (name ? str_equal(entry_name(entry), name) : json_array_size(manifests) == 1)
+		if (name ? str_equal(index_entry_name(entry), name)
+			 : json_array_size(manifests) == 1)
 			found = entry;
 	}
 	return found ? descriptor_from_json(found, ret, err) : not_found(manifests, name, err);

@@ -5,14 +5,11 @@
 
 #include "image/image.h"
 
-json_t *image_index_new(void);
 /* Refuses what is no index that we could change and write again. */
 int image_index_check(json_t *index, struct varve_error *err);
 /* Enters the image under name: an entry of that name is replaced where it stands (further ones go),
  * else it comes last. True when the index changed. */
 bool image_index_put(json_t *index, const struct image *image, const char *name);
-/* The same for an entry that the caller has made. */
-bool image_index_put_entry(json_t *index, json_t *take_entry, const char *name);
 /* The entry of this name; NULL: the only one. -VARVE_E_NOT_FOUND lists the names. */
 int image_index_find(const json_t *index, const char *name, struct varve_descriptor *ret,
 		     struct varve_error *err);

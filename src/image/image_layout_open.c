@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
+#include "base/index.h"
 #include "image/image_blobs.h"
 #include "image/image_document.h"
 #include "image/image_index.h"
@@ -23,7 +24,7 @@ int image_layout_index(int layout, json_t **ret, struct varve_error *err)
 	int r;
 
 	if (faccessat(layout, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) {
-		*ret = image_index_new();
+		*ret = index_new();
 		return 0;
 	}
 	r = json_read_file(layout, "index.json", &index, err);
@@ -108,9 +109,9 @@ int image_layout_enter(const struct image_layout *layout, const char *name,
 		return r;
 	entry = descriptor_to_json(manifest);
 	annotations = json_object();
-	json_set(annotations, IMAGE_REF_NAME, json_text(name));
+	json_set(annotations, INDEX_REF_NAME, json_text(name));
 	json_set(entry, "annotations", annotations);
-	if (!image_index_put_entry(index, entry, name))
+	if (!index_replace(index, name, entry))
 		return 0;
 	json_canonical(index, &text);
 	return image_place_text(layout->fd, "index.json", buf_text(&text), err);

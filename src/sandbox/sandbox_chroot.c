@@ -163,22 +163,15 @@ static int hear(int report, int *ret_status, struct varve_error *err)
 
 static int run(const struct sandbox_chroot *chroot, int *ret_status, struct varve_error *err)
 {
-	CLEANUP(fd_close) int read_end = -1;
-	CLEANUP(fd_close) int write_end = -1;
-	pid_t caller = getpid(), pid;
-	int ends[2], r;
+	CLEANUP(fd_close) int report = -1;
+	pid_t caller = getpid(), pid = process_fork_pipe(&report, err);
+	int r;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return varve_error_set(err, -errno, "make a pipe");
-	read_end = ends[0];
-	write_end = ends[1];
-	pid = fork();
 	if (pid < 0)
-		return varve_error_set(err, -errno, "start a process");
+		return pid;
 	if (pid == 0)
-		run_keeper(chroot, caller, write_end);
-	fd_close(&write_end);
-	r = hear(read_end, ret_status, err);
+		run_keeper(chroot, caller, report);
+	r = hear(report, ret_status, err);
 	(void)process_wait(pid);
 	return r;
 }

@@ -249,27 +249,20 @@ int sandbox_chroot_start(const struct sandbox_chroot *chroot, pid_t *ret_pid,
 			 struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv argv = STRV_INIT;
-	CLEANUP(fd_close) int read_end = -1;
-	CLEANUP(fd_close) int write_end = -1;
+	CLEANUP(fd_close) int report = -1;
 	struct failure failure;
 	pid_t keeper = getpid(), pid;
-	int ends[2];
 
 	if (chroot->host->owners.mode == OWNER_ONE)
 		sandbox_command(chroot->spec, &argv);
 	else
 		strv_extend(&argv, chroot->spec->argv);
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return varve_error_set(err, -errno, "make a pipe");
-	read_end = ends[0];
-	write_end = ends[1];
-	pid = fork();
+	pid = process_fork_pipe(&report, err);
 	if (pid < 0)
-		return varve_error_set(err, -errno, "start a process");
+		return pid;
 	if (pid == 0)
-		run_child(chroot, &argv, keeper, write_end);
-	fd_close(&write_end);
-	if (fd_read_full(read_end, &failure, sizeof(failure)) == (ssize_t)sizeof(failure)) {
+		run_child(chroot, &argv, keeper, report);
+	if (fd_read_full(report, &failure, sizeof(failure)) == (ssize_t)sizeof(failure)) {
 		(void)process_wait(pid);
 		return explain(&failure, chroot->spec, err);
 	}

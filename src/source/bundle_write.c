@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
+#include "base/index.h"
 #include "image/image_document.h"
 #include "image/image_index.h"
 #include "image/image_place.h"
@@ -74,10 +75,10 @@ static int put_documents(struct bundle *bundle, struct varve_store *store, struc
 
 static void index_text(const struct bundle *bundle, struct buf *out)
 {
-	CLEANUP(json_decrefp) json_t *index = image_index_new();
+	CLEANUP(json_decrefp) json_t *index = index_new();
 	json_t *entry = descriptor_to_json(&bundle->manifest), *annotations = json_object();
 
-	json_set(annotations, IMAGE_REF_NAME,
+	json_set(annotations, INDEX_REF_NAME,
 		 json_text(json_optional_string(bundle->config, "name", "bundle")));
 	json_set(entry, "annotations", annotations);
 	json_set(entry, "artifactType", json_text(VARVE_BUNDLE));

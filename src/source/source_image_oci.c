@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/descriptor.h"
+#include "base/index.h"
 #include "image/image_document.h"
 #include "image/image_index.h"
 #include "store/store.h"
@@ -17,7 +18,7 @@ enum { NESTED_LIMIT = 4 };
 
 static const char *name_of(const json_t *entry)
 {
-	return json_optional_string(json_object_get(entry, "annotations"), IMAGE_REF_NAME, "");
+	return json_optional_string(json_object_get(entry, "annotations"), INDEX_REF_NAME, "");
 }
 
 static bool is_index_type(const char *type)

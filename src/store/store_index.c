@@ -7,19 +7,8 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
+#include "base/index.h"
 #include "base/strv.h"
-
-#define REF_NAME "org.opencontainers.image.ref.name"
-
-static json_t *empty_index(void)
-{
-	json_t *index = json_object();
-
-	json_set(index, "schemaVersion", json_integer(2));
-	json_set(index, "mediaType", json_text(VARVE_MEDIA_INDEX));
-	json_set(index, "manifests", json_array());
-	return index;
-}
 
 int store_index_read(struct varve_store *store, json_t **ret, struct varve_error *err)
 {
@@ -30,7 +19,7 @@ int store_index_read(struct varve_store *store, json_t **ret, struct varve_error
 
 	r = json_read_file(store->dirfd, "index.json", &index, &first);
 	if (r == -ENOENT) {
-		*ret = empty_index();
+		*ret = index_new();
 		return 0;
 	}
 	if (r == 0)
@@ -52,11 +41,6 @@ static json_t *manifests_of(const json_t *index)
 	return json_object_get(index, "manifests");
 }
 
-static const char *name_of(const json_t *entry)
-{
-	return json_string_value(json_object_get(json_object_get(entry, "annotations"), REF_NAME));
-}
-
 /* --- changing ----------------------------------------------------------------------------------
  */
 
@@ -66,36 +50,9 @@ static json_t *make_entry(const char *name, const struct varve_descriptor *manif
 	json_t *entry = descriptor_to_json(manifest);
 	json_t *notes = annotations ? json_deep_copy(annotations) : json_object();
 
-	json_set(notes, REF_NAME, json_text(name));
+	json_set(notes, INDEX_REF_NAME, json_text(name));
 	json_set(entry, "annotations", notes);
 	return entry;
-}
-
-/* Puts the entry (NULL: nothing) where the first of this name is, else at the end; further ones of
- * the name go. False when that changes nothing. */
-static bool replace(json_t *manifests, const char *name, json_t *take_entry)
-{
-	CLEANUP(json_decrefp) json_t *entry = take_entry;
-	bool placed = !entry, changed = false;
-
-	for (size_t i = 0; i < json_array_size(manifests);) {
-		const json_t *old = json_array_get(manifests, i);
-
-		if (!str_equal(name_of(old), name)) {
-			i++;
-		} else if (placed) {
-			(void)json_array_remove(manifests, i);
-			changed = true;
-		} else {
-			changed |= !json_equal(old, entry);
-			(void)json_array_set(manifests, i++, entry);
-			placed = true;
-		}
-	}
-	if (placed)
-		return changed;
-	json_append(manifests, json_incref(entry));
-	return true;
 }
 
 static int write_index(struct varve_store *store, const json_t *index, struct varve_error *err)
@@ -120,7 +77,7 @@ static int change(struct varve_store *store, const char *name, json_t *take_entr
 	r = store_lock(store, "index", true, true, &lock, err);
 	if (r == 0)
 		r = store_index_read(store, &index, err);
-	if (r == 0 && replace(manifests_of(index), name, steal_ptr(&entry)))
+	if (r == 0 && index_replace(index, name, steal_ptr(&entry)))
 		r = write_index(store, index, err);
 	return r;
 }
@@ -143,8 +100,8 @@ static int not_found(const struct varve_store *store, const json_t *index, const
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(manifests_of(index), i, entry) if (name_of(entry))
-		strv_add(&names, name_of(entry));
+	json_array_foreach(manifests_of(index), i, entry) if (index_entry_name(entry))
+		strv_add(&names, index_entry_name(entry));
 	nearest = names.count ? str_nearest(name, (const char *const *)names.items) : NULL;
 	varve_error_set(err, -VARVE_E_NOT_FOUND, "no image \"%.300s\" in the store %s", name,
 			store->path);
@@ -159,7 +116,7 @@ static bool matches(const json_t *entry, const char *name, const struct varve_di
 {
 	struct varve_digest own;
 
-	if (str_equal(name_of(entry), name))
+	if (str_equal(index_entry_name(entry), name))
 		return true;
 	return !varve_digest_is_none(digest) && json_get_digest(entry, "digest", &own, NULL) == 0 &&
 	       varve_digest_equal(&own, digest);
@@ -207,7 +164,8 @@ int store_index_remove(struct varve_store *store, const char *name, struct varve
 	r = store_index_read(store, &index, err);
 	if (r < 0)
 		return r;
-	json_array_foreach(manifests_of(index), i, entry) there |= str_equal(name_of(entry), name);
+	json_array_foreach(manifests_of(index), i, entry) there |=
+		str_equal(index_entry_name(entry), name);
 	if (!there)
 		return not_found(store, index, name, err);
 	return change(store, name, NULL, err);
