@@ -110,7 +110,7 @@ static void parts_release(struct parts *parts)
 static size_t parts_begin(const struct build *build, int top, size_t steps, struct parts *ret)
 {
 	CLEANUP(free_ptr)
-	struct varve_layer *base = xcalloc(plan_chain_room(build->plan), sizeof(*base));
+	struct varve_layer *base = xcalloc(plan_chain_room(build->plan, top), sizeof(*base));
 	size_t count = plan_base_layers(build->plan, top, base), i;
 
 	ret->layers = xcalloc(count + steps + 1, sizeof(*ret->layers));
@@ -164,7 +164,8 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 {
 	const struct plan *plan = build->plan;
 	const struct plan_image *image = &plan->images[index];
-	CLEANUP(free_ptr) int *steps = xcalloc(plan->step_count + 1, sizeof(*steps));
+	CLEANUP(free_ptr)
+	int *steps = xcalloc(plan_chain_room(plan, plan->stages[image->stage].top), sizeof(*steps));
 	CLEANUP(json_decrefp) json_t *config = labelled_config(plan, image);
 	CLEANUP(parts_release) struct parts parts = {0};
 	CLEANUP(json_decrefp) json_t *history = NULL;

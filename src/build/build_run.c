@@ -25,6 +25,8 @@ struct run {
 	size_t count, alloc;
 	enum source_state *sources;
 	bool *busy; /* per step: a worker is at it */
+	size_t first; /* all steps before it are known */
+	size_t asked; /* the sources of all steps before it are coming */
 	unsigned limit; /* of steps at once */
 	bool failed;
 	struct varve_error *err;
@@ -134,18 +136,6 @@ static bool sources_are_here(struct run *run, const struct plan_step *step)
 	return here;
 }
 
-static bool stages_are_known(const struct run *run, int index)
-{
-	const struct plan *plan = run->build->plan;
-	CLEANUP(free_ptr) int *needs = xcalloc(plan->step_count, sizeof(*needs));
-	size_t count = plan_needs(plan, index, needs, plan->step_count), i;
-
-	for (i = 0; i < count; i++)
-		if (!run->build->known[needs[i]].known)
-			return false;
-	return true;
-}
-
 static void tell_start(struct run *run, int index)
 {
 	const struct plan_step *step = &run->build->plan->steps[index];
@@ -173,14 +163,14 @@ static void advance(struct run *run, int index)
 	bool here = sources_are_here(run, &build->plan->steps[index]);
 	int r;
 
-	if (run->failed || run->busy[index] || !stages_are_known(run, index))
+	if (run->failed || run->busy[index] || !plan_is_ready(build->plan, index, build->known))
 		return;
 	r = build_look_up(build, index, run->err);
 	if (r < 0)
 		fail(run, r);
 	if (r == 1)
 		tell_cached(run, index);
-	if (r != 0 || running(run, WORKER_STEP) + running(run, WORKER_RESOLVE) >= run->limit)
+	if (r != 0)
 		return;
 	if (build->status[index].verdict == PLAN_DEPENDS) {
 		if (base_is_here(run, build->plan->steps[index].below))
@@ -191,18 +181,44 @@ static void advance(struct run *run, int index)
 	}
 }
 
+/* Early, and in the order of the plan; as many at once as may be. */
+static void ask_for_sources(struct run *run)
+{
+	const struct build *build = run->build;
+
+	while (run->asked < build->plan->step_count && !run->failed) {
+		if (!build->known[run->asked].known)
+			(void)sources_are_here(run, &build->plan->steps[run->asked]);
+		if (running(run, WORKER_FETCH) >= RUN_FETCHES)
+			return;
+		run->asked++;
+	}
+}
+
+static bool is_full(const struct run *run)
+{
+	return running(run, WORKER_STEP) + running(run, WORKER_RESOLVE) >= run->limit;
+}
+
+static bool all_are_known(struct run *run)
+{
+	while (run->first < run->build->plan->step_count && run->build->known[run->first].known)
+		run->first++;
+	return run->first == run->build->plan->step_count;
+}
+
+/* Looks no further than to where there is no room for more: each end of a step comes here. */
 static bool advance_all(struct run *run)
 {
 	struct build *build = run->build;
-	bool complete = bases_are_here(run);
 	size_t i;
 
-	for (i = 0; i < build->plan->step_count && !run->failed; i++) {
+	ask_for_sources(run);
+	(void)all_are_known(run);
+	for (i = run->first; i < build->plan->step_count && !run->failed && !is_full(run); i++)
 		if (!build->known[i].known)
 			advance(run, (int)i);
-		complete = complete && build->known[i].known;
-	}
-	return complete;
+	return all_are_known(run) && bases_are_here(run);
 }
 
 /* --- ends --------------------------------------------------------------------------------------

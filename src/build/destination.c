@@ -136,13 +136,13 @@ static bool trees_are_here(struct build *build, const struct varve_layer *layers
 /* The layers below what is placed, or -EAGAIN. Caller frees *ret. */
 static int layers_below(struct build *build, int step, struct varve_layer **ret, size_t *ret_count)
 {
-	int at;
+	int base = build->plan->steps[step].base, at;
 
-	for (at = build->plan->steps[step].base; at >= 0; at = build->plan->steps[at].below)
+	for (at = base; at >= 0; at = build->plan->steps[at].below)
 		if (!build->known[at].known)
 			return -EAGAIN;
-	*ret = xcalloc(plan_chain_room(build->plan), sizeof(**ret));
-	*ret_count = step_chain_layers(build, build->plan->steps[step].base, *ret);
+	*ret = xcalloc(plan_chain_room(build->plan, base), sizeof(**ret));
+	*ret_count = step_chain_layers(build, base, *ret);
 	return 0;
 }
 

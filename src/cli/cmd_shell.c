@@ -59,7 +59,7 @@ static void command_of(const struct cli *cli, struct strv *ret)
 static int check_below(struct session *session, int step, struct varve_error *err)
 {
 	const struct plan *plan = session->plan;
-	CLEANUP(free_ptr) int *needs = xcalloc(plan->step_count + 1, sizeof(*needs));
+	CLEANUP(free_ptr) int *needs = xcalloc(plan_needs_room(plan, step), sizeof(*needs));
 	size_t count = plan_needs(plan, step, needs, plan->step_count), i;
 
 	for (i = 0; i < count; i++) {
@@ -82,7 +82,8 @@ static int enter_step(struct session *session, int step, const char *failed,
 	CLEANUP(strv_release) struct strv environment = STRV_INIT;
 	CLEANUP(strv_release) struct strv argv = STRV_INIT;
 	CLEANUP(free_ptr)
-	struct varve_layer *layers = xcalloc(plan_chain_room(session->plan), sizeof(*layers));
+	struct varve_layer *layers =
+		xcalloc(plan_chain_room(session->plan, plan->below), sizeof(*layers));
 	struct enter enter = {.layers = layers, .failed = failed, .step = step};
 
 	environment_of(plan, &environment);

@@ -189,8 +189,8 @@ struct plan_known {
 int plan_base(const struct plan *plan, int top);
 /* That image's layers, bottom first; returns their number. ret has room for plan_chain_room. */
 size_t plan_base_layers(const struct plan *plan, int top, struct varve_layer *ret);
-/* More layers than any chain of this plan has. */
-size_t plan_chain_room(const struct plan *plan);
+/* More layers than the chain that ends in top has. */
+size_t plan_chain_room(const struct plan *plan, int top);
 /* The diff ids of the chain ending in step (PLAN_NONE: empty chain), bottom first, those of an
  * image below included, empty steps left out. Returns the count, or -EAGAIN when one is not known
  * (then *ret_unknown is its index). ret has room for plan_chain_room. */
@@ -210,6 +210,10 @@ bool plan_step_has(const struct plan_step *step, const struct lock_artifact *art
 /* The steps that must be known before step can start (below, mounted stages, copied stage), each
  * once. */
 size_t plan_needs(const struct plan *plan, int step, int *ret, size_t room);
+/* At least their number. */
+size_t plan_needs_room(const struct plan *plan, int step);
+/* True when all of them are known. */
+bool plan_is_ready(const struct plan *plan, int step, const struct plan_known *known);
 
 /* --- printing ----------------------------------------------------------------------------------
  */

@@ -50,17 +50,16 @@ size_t plan_base_layers(const struct plan *plan, int top, struct varve_layer *re
 	return count;
 }
 
-size_t plan_chain_room(const struct plan *plan)
+size_t plan_chain_room(const struct plan *plan, int top)
 {
-	size_t most = 0;
+	int base = plan_base(plan, top);
+	const struct lock_source *locked =
+		base == PLAN_NONE ? NULL : plan->sources.items[base].locked;
+	size_t room = locked ? locked->count + 1 : 1;
 
-	for (size_t i = 0; i < plan->sources.count; i++) {
-		const struct plan_source *source = &plan->sources.items[i];
-
-		if (source->kind == SOURCE_IMAGE && source->locked && source->locked->count > most)
-			most = source->locked->count;
-	}
-	return plan->step_count + most + 1;
+	for (; top >= 0; top = plan->steps[top].below)
+		room++;
+	return room;
 }
 
 int compile_check_base(const struct plan_source *source, struct varve_error *err)

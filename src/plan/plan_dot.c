@@ -50,7 +50,7 @@ static void print_content(const struct plan_mount *content, size_t step, struct 
 
 static void print_edges(const struct plan *plan, size_t i, struct buf *out)
 {
-	CLEANUP(free_ptr) int *needs = xcalloc(plan->step_count + 1, sizeof(*needs));
+	CLEANUP(free_ptr) int *needs = xcalloc(plan_needs_room(plan, (int)i), sizeof(*needs));
 	size_t count = plan_needs(plan, (int)i, needs, plan->step_count), n;
 	const struct plan_step *step = &plan->steps[i];
 

@@ -20,7 +20,7 @@ static json_t *source_to_json(const struct plan_source *source)
 
 static json_t *needs_json(const struct plan *plan, int step)
 {
-	CLEANUP(free_ptr) int *needs = xcalloc(plan->step_count + 1, sizeof(*needs));
+	CLEANUP(free_ptr) int *needs = xcalloc(plan_needs_room(plan, step), sizeof(*needs));
 	size_t count = plan_needs(plan, step, needs, plan->step_count), i;
 	json_t *list = json_array();
 

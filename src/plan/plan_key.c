@@ -11,7 +11,8 @@
 int plan_chain(const struct plan *plan, int step, const struct plan_known *known,
 	       struct varve_digest *ret, int *ret_unknown)
 {
-	CLEANUP(free_ptr) struct varve_layer *base = xcalloc(plan_chain_room(plan), sizeof(*base));
+	CLEANUP(free_ptr)
+	struct varve_layer *base = xcalloc(plan_chain_room(plan, step), sizeof(*base));
 	size_t base_count = plan_base_layers(plan, step, base), count = base_count, i;
 	int unknown = PLAN_NONE, at;
 
@@ -40,7 +41,7 @@ static int chain_json(const struct plan *plan, int step, const struct plan_known
 		      json_t **ret, int *ret_unknown)
 {
 	CLEANUP(free_ptr)
-	struct varve_digest *chain = xcalloc(plan_chain_room(plan), sizeof(*chain));
+	struct varve_digest *chain = xcalloc(plan_chain_room(plan, step), sizeof(*chain));
 	int count = plan_chain(plan, step, known, chain, ret_unknown), i;
 
 	if (count < 0)
@@ -263,46 +264,4 @@ int plan_input(const struct plan *plan, int step, const struct plan_known *known
 	       int *ret_unknown)
 {
 	return plan_step_json(plan, step, known, ret, ret_unknown);
-}
-
-/* --- what a step waits for --- */
-static size_t add_need(int step, int *ret, size_t count, size_t room)
-{
-	size_t i;
-
-	if (step < 0)
-		return count;
-	for (i = 0; i < count; i++)
-		if (ret[i] == step)
-			return count;
-	if (count < room)
-		ret[count++] = step;
-	return count;
-}
-
-/* The layers of a split step do not wait for each other: who needs the topmost needs all. */
-static size_t add_chain(const struct plan *plan, int top, int *ret, size_t count, size_t room)
-{
-	count = add_need(top, ret, count, room);
-	for (; top >= 0 && plan->steps[top].part; top = plan->steps[top].below)
-		count = add_need(plan->steps[top].below, ret, count, room);
-	return count;
-}
-
-static int top_of(const struct plan *plan, const struct plan_mount *content)
-{
-	return content->content == PLAN_FROM_STAGE ? plan->stages[content->index].top : PLAN_NONE;
-}
-
-size_t plan_needs(const struct plan *plan, int step, int *ret, size_t room)
-{
-	const struct plan_step *s = &plan->steps[step];
-	size_t count, i;
-
-	count = add_chain(plan, s->base, ret, 0, room);
-	if (s->action == ACTION_COPY)
-		count = add_chain(plan, top_of(plan, &s->from), ret, count, room);
-	for (i = 0; i < s->mount_count; i++)
-		count = add_chain(plan, top_of(plan, &s->mounts[i]), ret, count, room);
-	return count;
 }

@@ -12,7 +12,7 @@
 enum {
 	NODE_LIMIT = 100000, /* nodes of a recipe, aliases counted as what they stand for */
 	NODE_DEPTH = 64, /* lists and maps inside each other */
-	NODE_MEMBERS = 4096, /* members of one list or map */
+	NODE_MEMBERS = 16384, /* members of one list or map */
 };
 
 enum node_type { NODE_EMPTY /* nothing written */, NODE_SCALAR, NODE_LIST, NODE_MAP };

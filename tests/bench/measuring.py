@@ -58,6 +58,15 @@ def skip(work, who):
     print(f"{work:34} {who:28} not installed")
 
 
+def row_each(work, who, result, count):
+    """A row of what one of count pieces took."""
+    seconds, kilobytes, _ = result
+    each = seconds / count * 1e6
+    rows.append({"work": work, "who": who, "seconds": round(seconds, 4), "each_us": round(each, 1),
+                 "peak_mb": round(kilobytes / 1000, 1)})
+    print(f"{work:34} {who:28} {seconds:8.3f} s {each:10.1f} us each {kilobytes / 1000:7.1f} MB", flush=True)
+
+
 def row_bytes(work, who, sent, size, what):
     """A row of bytes in place of seconds."""
     rows.append({"work": work, "who": who, "sent_mb": round(sent / 1e6, 1), "of_mb": round(size / 1e6, 1), "what": what})

@@ -123,6 +123,25 @@ static void test_needs(void **state)
 	assert_int_equal(needs[0], plan_find_step(f.plan, "system", NULL));
 	assert_int_equal(needs[1], plan_find_step(f.plan, "make", NULL));
 	assert_int_equal(plan_needs(f.plan, plan_find_step(f.plan, "bin", NULL), needs, 1), 1);
+	assert_true(plan_needs_room(f.plan, run) >= 2);
+}
+
+static void test_ready(void **state)
+{
+	CLEANUP(plan_fixture_release) struct plan_fixture f = {0};
+	struct plan_known known[16] = {0};
+	int run, needs[8];
+
+	(void)state;
+	compile(&f);
+	run = plan_find_step(f.plan, "run", NULL);
+	assert_true(plan_is_ready(f.plan, plan_find_step(f.plan, "make", NULL), known));
+	assert_int_equal(plan_needs(f.plan, run, needs, 8), 2);
+	for (int i = 0; i < 2; i++) {
+		assert_false(plan_is_ready(f.plan, run, known));
+		known[needs[i]].known = true;
+	}
+	assert_true(plan_is_ready(f.plan, run, known));
 }
 
 int main(void)
@@ -131,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_needs),
+		cmocka_unit_test(test_ready),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
