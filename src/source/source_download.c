@@ -15,14 +15,14 @@
 #include "base/fd.h"
 #include "net/http.h"
 #include "net/http_url.h"
+#include "source/settling.h"
 #include "source/source_kind.h"
 #include "store/store.h"
 
 /* Files that are open at once: well below the limit of descriptors that processes start with. */
 enum { LANDING_FILES = 256 };
-/* Files that become blobs together: fewer waits for the disk while others come in. They wait for
- * each other for as long as files end one after the other, a tenth of a second at most. */
-enum { LANDING_BATCH = 64, LANDING_CONNECTIONS = 8 };
+/* Connections to one host. */
+enum { LANDING_CONNECTIONS = 8 };
 
 /* The files of a set of downloads, on their way. */
 struct landing {
@@ -31,12 +31,10 @@ struct landing {
 	struct source_download **downloads; /* what each transfer is for */
 	char (*names)[96]; /* in uploads/ */
 	size_t count, ended;
-	size_t *whole; /* indexes of files that are whole and not yet blobs */
-	size_t whole_count;
+	struct settling settling; /* files that are whole, on their way to be blobs */
 	int uploads;
 	const char *what;
 	uint64_t before, total; /* bytes of the sets before, and of all sets */
-	int result; /* the first blob that could not be kept */
 	struct varve_error *err;
 };
 
@@ -44,11 +42,11 @@ static void landing_release(struct landing *l)
 {
 	size_t i;
 
+	settling_release(&l->settling);
 	for (i = 0; i < l->count; i++)
 		fd_close(&l->transfers[i].fd);
 	free(l->transfers);
 	free(l->downloads);
-	free(l->whole);
 	free(l->names);
 	fd_close(&l->uploads);
 }
@@ -190,38 +188,17 @@ static int prepare(struct landing *l, struct source_download *const *sorted, siz
 	return r;
 }
 
-/* What is whole becomes blobs, whatever becomes of the others. */
-static void keep_all(struct landing *l)
-{
-	struct store_adoption blobs[LANDING_BATCH];
-	size_t i;
-	int r;
-
-	for (i = 0; i < l->whole_count; i++) {
-		size_t at = l->whole[i];
-
-		blobs[i] = (struct store_adoption){.fd = l->transfers[at].fd,
-						   .dirfd = l->uploads,
-						   .name = l->names[at],
-						   .digest = &l->downloads[at]->got};
-	}
-	r = store_blobs_adopt(l->context->store, blobs, l->whole_count,
-			      l->result == 0 ? l->err : NULL);
-	l->whole_count = 0;
-	if (r < 0 && l->result == 0)
-		l->result = r;
-}
-
+/* What is whole becomes a blob, whatever becomes of the others. */
 static void keep(struct landing *l, size_t i)
 {
 	struct source_download *d = l->downloads[i];
 
 	d->got = l->transfers[i].got;
 	d->got_size = l->transfers[i].got_size;
-	store_blob_hurry(l->transfers[i].fd);
-	l->whole[l->whole_count++] = i;
-	if (l->whole_count == LANDING_BATCH)
-		keep_all(l);
+	settling_add(&l->settling, &(struct store_adoption){.fd = l->transfers[i].fd,
+							    .dirfd = l->uploads,
+							    .name = l->names[i],
+							    .digest = &d->got});
 }
 
 static void on_progress(void *cookie, const struct http_transfer *ended, uint64_t bytes)
@@ -230,9 +207,8 @@ static void on_progress(void *cookie, const struct http_transfer *ended, uint64_
 
 	if (ended && ended->result == 0)
 		keep(l, (size_t)(ended - l->transfers));
-	/* No more came for a while. */
-	if (!ended && l->whole_count > 0)
-		keep_all(l);
+	if (!ended)
+		settling_hurry(&l->settling);
 	/* Ends come in bursts; the last one is told of, as the end of all. */
 	if (ended && ++l->ended < l->count)
 		return;
@@ -262,20 +238,20 @@ static int download_set(const struct landing *set, struct source_download *const
 			size_t count)
 {
 	CLEANUP(landing_release) struct landing l = *set;
-	int r;
+	int r, kept;
 
 	l.transfers = xcalloc(count + 1, sizeof(*l.transfers));
 	l.downloads = xcalloc(count + 1, sizeof(struct source_download *));
 	l.names = xcalloc(count + 1, sizeof(*l.names));
-	l.whole = xcalloc(LANDING_BATCH, sizeof(*l.whole));
+	settling_init(&l.settling, l.context->store, count);
 	r = prepare(&l, sorted, count, l.err);
 	if (r == 0 && l.count > 0) {
 		r = http_fetch(l.context->http, l.transfers, l.count, on_progress, &l, l.err);
-		if (l.whole_count > 0)
-			keep_all(&l);
+		kept = settling_end(&l.settling, r < 0 ? NULL : l.err);
 		drop_useless(&l);
+		r = r < 0 ? r : kept;
 	}
-	return r < 0 ? r : l.result;
+	return r;
 }
 
 int source_download(struct source_context *context, struct source_download *downloads, size_t count,

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "base/fd_sync_all.h"
 
 /* Writing back is started this often, so that the fsync at the end finds little left to wait for.
  */
@@ -254,15 +256,26 @@ void store_blob_abort(struct store_blob_writer *w)
 	w->store = NULL;
 }
 
-static int adopt(struct varve_store *store, const struct store_adoption *one)
+static int sync_adopted(const struct store_adoption *blobs, size_t count)
+{
+	CLEANUP(free_ptr) int *fds = xcalloc(count + 1, sizeof(*fds));
+
+	for (size_t i = 0; i < count; i++) {
+		fds[i] = blobs[i].fd;
+		if (fchmod(fds[i], 0444) < 0)
+			return -errno;
+	}
+	return fd_sync_all(fds, count);
+}
+
+static int move(struct varve_store *store, const struct store_adoption *one)
 {
 	char hex[VARVE_DIGEST_HEX];
 
-	if (fchmod(one->fd, 0444) < 0 || fsync(one->fd) < 0 ||
-	    renameat(one->dirfd, one->name, store->blobs_fd, varve_digest_hex(one->digest, hex)) <
-		    0)
-		return -errno;
-	return 0;
+	return renameat(one->dirfd, one->name, store->blobs_fd,
+			varve_digest_hex(one->digest, hex)) < 0
+		       ? -errno
+		       : 0;
 }
 
 void store_blob_hurry(int fd)
@@ -275,11 +288,11 @@ int store_blobs_adopt(struct varve_store *store, const struct store_adoption *bl
 {
 	const char *name = "files";
 	size_t i;
-	int r = 0, synced;
+	int r = sync_adopted(blobs, count), synced;
 
 	for (i = 0; i < count && r == 0; i++) {
 		name = blobs[i].name;
-		r = adopt(store, &blobs[i]);
+		r = move(store, &blobs[i]);
 	}
 	/* Also for those that were moved before one that cannot be. */
 	synced = count > 0 ? fd_sync_dir(store->blobs_fd) : 0;
