@@ -11,7 +11,7 @@
 #include "base/descriptor.h"
 #include "base/path.h"
 #include "cli/cli_options.h"
-#include "cli/size_text.h"
+#include "base/size_text.h"
 
 int bundle_open_named(const char *text, struct layout *layout, struct bundle *bundle,
 		      struct varve_error *err)

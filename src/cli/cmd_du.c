@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "cli/cli_options.h"
 #include "cli/session.h"
-#include "cli/size_text.h"
+#include "base/size_text.h"
 
 int cmd_du(struct cli *cli, struct varve_error *err)
 {

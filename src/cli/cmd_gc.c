@@ -8,7 +8,7 @@
 #include "base/process.h"
 #include "cli/cli_options.h"
 #include "cli/remote.h"
-#include "cli/size_text.h"
+#include "base/size_text.h"
 #include "registry/remote_cache.h"
 
 enum { GC_DAYS = 14, GC_DAY = 86400 };

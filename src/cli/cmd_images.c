@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "cli/cli_options.h"
 #include "cli/session.h"
-#include "cli/size_text.h"
+#include "base/size_text.h"
 
 #define MANIFEST_DOCKER "application/vnd.docker.distribution.manifest.v2+json"
 

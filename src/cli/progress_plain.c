@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "cli/progress.h"
-#include "cli/size_text.h"
+#include "base/size_text.h"
 #include "cli/transfer_text.h"
 
 enum { PLAIN_INTERVAL = 5 /* seconds between lines of one transfer */ };

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "cli/progress.h"
-#include "cli/size_text.h"
+#include "base/size_text.h"
 #include "cli/transfer_text.h"
 
 enum { TTY_ACTIVE = 32, TTY_LINE = 512, TTY_REDRAW_MS = 90 };

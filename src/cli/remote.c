@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
-#include "cli/size_text.h"
+#include "base/size_text.h"
 #include "layer/layer.h"
 
 enum { STALL_LIMIT = 3600, PARALLEL_LIMIT = 64, MIB = 1 << 20, CHUNK_LIMIT_MIB = 1024 };

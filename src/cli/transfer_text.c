@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "cli/size_text.h"
+#include "base/size_text.h"
 
 /* Shorter spans say more of buffers than of the line. */
 #define TRANSFER_SPAN 0.5

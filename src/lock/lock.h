@@ -80,8 +80,9 @@ struct lock_artifact *lock_source_add(
 	struct lock_source *source); /* a zeroed artifact at the end */
 /* Puts the source in its place; replaces an entry of equal name and spec. */
 void lock_put(struct lock *lock, struct lock_source *take_source);
-/* Says the difference in words, a line each: "system: bash 5.2-1 -> 5.2-2", "+ curl 7.88", "-
- * jq 1.6". */
+/* Says the difference in words, a line each, sources and artifacts in order: "system: bash 5.2-1 ->
+ * 5.2-2", "system: + curl 7.88", "system: - jq 1.6", "system: +1 package, -1, 1 changed; 3.1 MB ->
+ * 3.3 MB", "app: main 1a2b3c4d5e6f -> 9f8e7d6c5b4a". Nothing where there is none. */
 void lock_diff(const struct lock *before, const struct lock *after, struct strv *ret_lines);
 
 #endif

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/size_text.h"
 #include "base/strv.h"
 
 enum { SHORT_DIGEST = 12 };
@@ -12,15 +14,27 @@ enum { SHORT_DIGEST = 12 };
 /* --- objects -----------------------------------------------------------------------------------
  */
 
-/* Text as it is, anything else as JSON. */
-static void describe(const json_t *value, struct buf *out)
+/* What is longer than this is told of, not shown. */
+enum { SHOWN_VALUE = 100 };
+
+/* Text as it is, a date as one, anything else as JSON. */
+static void describe(const char *key, const json_t *value, struct buf *out)
 {
-	if (!value)
+	struct tm tm;
+	char text[32];
+	time_t date;
+
+	if (!value) {
 		buf_addstr(out, "none");
-	else if (json_is_string(value))
+	} else if (json_is_string(value)) {
 		buf_addstr(out, json_string_value(value));
-	else
+	} else if (str_equal(key, "date") && json_is_integer(value)) {
+		date = (time_t)json_integer_value(value);
+		if (gmtime_r(&date, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+			buf_addstr(out, text);
+	} else {
 		json_canonical(value, out);
+	}
 }
 
 static void add_keys(const json_t *object, struct strv *keys)
@@ -32,8 +46,25 @@ static void add_keys(const json_t *object, struct strv *keys)
 			strv_add(keys, json_object_iter_key(at));
 }
 
-/* NAME: KEY OLD -> NEW for each member that differs. */
-static void diff_objects(const char *name, const json_t *a, const json_t *b, struct strv *lines)
+static void diff_member(const char *name, const char *key, const json_t *before,
+			const json_t *after, struct strv *lines)
+{
+	CLEANUP(buf_release) struct buf was = BUF_INIT;
+	CLEANUP(buf_release) struct buf is = BUF_INIT;
+
+	if (json_equal(before, after))
+		return;
+	describe(key, before, &was);
+	describe(key, after, &is);
+	if (was.len > SHOWN_VALUE || is.len > SHOWN_VALUE)
+		strv_addf(lines, "%s: %s changed", name, key);
+	else
+		strv_addf(lines, "%s: %s %s -> %s", name, key, buf_text(&was), buf_text(&is));
+}
+
+/* NAME: KEY OLD -> NEW for each member that differs and is not among those passed over. */
+static void diff_objects(const char *name, const json_t *a, const json_t *b,
+			 const char *const *passed_over, struct strv *lines)
 {
 	CLEANUP(strv_release) struct strv keys = STRV_INIT;
 
@@ -41,18 +72,47 @@ static void diff_objects(const char *name, const json_t *a, const json_t *b, str
 	add_keys(b, &keys);
 	strv_sort(&keys);
 	for (size_t i = 0; i < keys.count; i++) {
-		CLEANUP(buf_release) struct buf line = BUF_INIT;
-		const json_t *before = json_object_get(a, keys.items[i]);
-		const json_t *after = json_object_get(b, keys.items[i]);
+		const char *const *skip = passed_over;
 
-		if (json_equal(before, after))
-			continue;
-		buf_addf(&line, "%s: %s ", name, keys.items[i]);
-		describe(before, &line);
-		buf_addstr(&line, " -> ");
-		describe(after, &line);
-		strv_take(lines, buf_steal(&line));
+		while (*skip && !str_equal(*skip, keys.items[i]))
+			skip++;
+		if (!*skip)
+			diff_member(name, keys.items[i], json_object_get(a, keys.items[i]),
+				    json_object_get(b, keys.items[i]), lines);
 	}
+}
+
+/* --- facts -------------------------------------------------------------------------------------
+ */
+
+/* "refs/heads/main" -> "main " */
+static char *short_ref(const json_t *facts)
+{
+	const char *ref = json_optional_string(facts, "ref", "");
+
+	if (str_starts(ref, "refs/heads/") || str_starts(ref, "refs/tags/"))
+		ref = strchr(ref + strlen("refs/"), '/') + 1;
+	return xasprintf("%s%s", ref, *ref ? " " : "");
+}
+
+/* Another commit is one line: its tree, its date and its ref go with it. */
+static void diff_facts(const char *name, const json_t *a, const json_t *b, struct strv *lines)
+{
+	static const char *const of_commit[] = {"commit", "tree", "date", "ref", NULL};
+	const char *before = json_optional_string(a, "commit", "");
+	const char *after = json_optional_string(b, "commit", "");
+	CLEANUP(free_ptr) char *was = NULL;
+	CLEANUP(free_ptr) char *is = NULL;
+
+	if (!*before || !*after || str_equal(before, after)) {
+		diff_objects(name, a, b, of_commit + ARRAY_SIZE(of_commit) - 1, lines);
+		return;
+	}
+	was = short_ref(a);
+	is = short_ref(b);
+	strv_addf(lines, "%s: %s%.*s -> %s%.*s", name, was, SHORT_DIGEST, before,
+		  str_equal(was, is) ? "" : is, SHORT_DIGEST, after);
+	diff_objects(name, a, b, of_commit, lines);
 }
 
 /* --- artifacts ---------------------------------------------------------------------------------
@@ -92,16 +152,18 @@ static void say_one(const char *name, char sign, const struct lock_artifact *a, 
 	strv_addf(lines, "%s: %c %s%s%s", name, sign, a->name, *a->version ? " " : "", a->version);
 }
 
-static void say_pair(const char *name, const struct lock_artifact *a, const struct lock_artifact *b,
+/* Returns whether there was something to say. */
+static bool say_pair(const char *name, const struct lock_artifact *a, const struct lock_artifact *b,
 		     struct strv *lines)
 {
+	size_t said = lines->count;
 	char before[VARVE_DIGEST_HEX], after[VARVE_DIGEST_HEX];
 	const char *space = *b->version ? " " : "";
 
 	if (strcmp(a->version, b->version) != 0) {
 		strv_addf(lines, "%s: %s %s -> %s", name, b->name,
 			  *a->version ? a->version : "none", *b->version ? b->version : "none");
-		return;
+		return true;
 	}
 	/* The same version with other bytes is what a reviewer must not miss. */
 	if (!varve_digest_equal(&a->sha256, &b->sha256))
@@ -111,6 +173,67 @@ static void say_pair(const char *name, const struct lock_artifact *a, const stru
 	if (strcmp(a->from, b->from) != 0)
 		strv_addf(lines, "%s: %s%s%s comes from %s -> %s", name, b->name, space, b->version,
 			  a->from, b->from);
+	return lines->count > said;
+}
+
+/* What the artifacts of a source are called. */
+static const char *noun(const struct lock_source *source)
+{
+	const char *kind = json_optional_string(source->spec, "kind", "");
+
+	if (str_equal(kind, "debian"))
+		return "package";
+	if (str_equal(kind, "python"))
+		return json_is_true(json_object_get(source->spec, "sdist")) ? "file" : "wheel";
+	return "file";
+}
+
+static uint64_t total_size(const struct lock_source *source)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < source->count; i++)
+		total += source->artifacts[i].size;
+	return total;
+}
+
+/* "py: +3 wheels, -1, 2 changed; 12.3 MB -> 14.0 MB" */
+struct tally {
+	size_t added, removed, changed;
+};
+
+static void say_tally(const struct lock_source *before, const struct lock_source *after,
+		      const struct tally *n, struct strv *lines)
+{
+	CLEANUP(buf_release) struct buf line = BUF_INIT;
+	uint64_t was = total_size(before), is = total_size(after);
+	char a[16], b[16];
+	const char *what = noun(after);
+
+	if (n->added + n->removed + n->changed == 0)
+		return;
+	if (n->added > 0) {
+		buf_addf(&line, ", +%zu %s%s", n->added, what, n->added == 1 ? "" : "s");
+		what = NULL;
+	}
+	if (n->removed > 0) {
+		buf_addf(&line, ", -%zu", n->removed);
+		if (what)
+			buf_addf(&line, " %s%s", what, n->removed == 1 ? "" : "s");
+		what = NULL;
+	}
+	if (n->changed > 0) {
+		buf_addf(&line, ", %zu ", n->changed);
+		if (what)
+			buf_addf(&line, "%s%s ", what, n->changed == 1 ? "" : "s");
+		buf_addstr(&line, "changed");
+	}
+	if (was == is)
+		strv_addf(lines, "%s: %s; %s as before", after->name, buf_text(&line) + 2,
+			  size_text(is, a));
+	else
+		strv_addf(lines, "%s: %s; %s -> %s", after->name, buf_text(&line) + 2,
+			  size_text(was, a), size_text(is, b));
 }
 
 /* True when both list the same names in the same order. */
@@ -128,6 +251,7 @@ static void diff_artifacts(const struct lock_source *before, const struct lock_s
 	CLEANUP(free_ptr) const struct lock_artifact **a = sort(before);
 	CLEANUP(free_ptr) const struct lock_artifact **b = sort(after);
 	size_t i = 0, j = 0, pairs = 0;
+	struct tally n = {0};
 
 	while (i < before->count || j < after->count) {
 		int order = i == before->count  ? 1
@@ -136,15 +260,18 @@ static void diff_artifacts(const struct lock_source *before, const struct lock_s
 
 		if (order < 0) {
 			say_one(after->name, '-', a[i++], lines);
+			n.removed++;
 		} else if (order > 0) {
 			say_one(after->name, '+', b[j++], lines);
+			n.added++;
 		} else {
-			say_pair(after->name, a[i++], b[j++], lines);
+			n.changed += say_pair(after->name, a[i++], b[j++], lines);
 			pairs++;
 		}
 	}
 	if (pairs == before->count && pairs == after->count && !same_order(before, after))
 		strv_addf(lines, "%s: the order of the artifacts changed", after->name);
+	say_tally(before, after, &n, lines);
 }
 
 /* --- sources -----------------------------------------------------------------------------------
@@ -179,8 +306,10 @@ static size_t rank(const struct lock *lock, const struct lock *other, size_t ind
 
 static void diff_pair(const struct lock_source *a, const struct lock_source *b, struct strv *lines)
 {
-	diff_objects(b->name, a->spec, b->spec, lines);
-	diff_objects(b->name, a->facts, b->facts, lines);
+	static const char *const nothing[] = {NULL};
+
+	diff_objects(b->name, a->spec, b->spec, nothing, lines);
+	diff_facts(b->name, a->facts, b->facts, lines);
 	diff_artifacts(a, b, lines);
 }
 
@@ -189,6 +318,7 @@ static void diff_source(const struct lock *before, const struct lock *after, siz
 {
 	const struct lock_source *b = &after->sources[index];
 	const struct lock_source *a = lock_find(before, b->name, &b->digest);
+	char size[16];
 
 	/* A spec that changed shows as one that went and one that came: they are compared. */
 	if (!a)
@@ -196,8 +326,8 @@ static void diff_source(const struct lock *before, const struct lock *after, siz
 	if (a)
 		diff_pair(a, b, lines);
 	else
-		strv_addf(lines, "%s: new, %zu artifact%s", b->name, b->count,
-			  b->count == 1 ? "" : "s");
+		strv_addf(lines, "%s: new, %zu %s%s, %s", b->name, b->count, noun(b),
+			  b->count == 1 ? "" : "s", size_text(total_size(b), size));
 }
 
 void lock_diff(const struct lock *before, const struct lock *after, struct strv *ret_lines)
@@ -208,7 +338,7 @@ void lock_diff(const struct lock *before, const struct lock *after, struct strv 
 		const struct lock_source *a = &before->sources[i];
 
 		if (!is_in(after, a) && !unmatched(after, before, a->name, rank(before, after, i)))
-			strv_addf(ret_lines, "%s: gone, with %zu artifact%s", a->name, a->count,
+			strv_addf(ret_lines, "%s: gone, with %zu %s%s", a->name, a->count, noun(a),
 				  a->count == 1 ? "" : "s");
 	}
 }

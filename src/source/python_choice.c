@@ -114,15 +114,18 @@ static int add_file(struct python_choice *c, const struct python_pin *pin,
 {
 	const struct python_file *file = best_file(c, pin, page);
 	struct lock_artifact *artifact;
+	struct varve_digest sha256;
+	uint64_t size;
+	int r;
 
 	if (!file)
 		return no_file(c, pin, page, index, err);
-	if (!file->has_sha256)
-		return varve_error_set(err, -VARVE_E_RESOLVE, "index \"%s\" has no sha256 of %s",
-				       index, file->name);
+	r = python_file_identity(c->context, file, &sha256, &size, err);
+	if (r < 0)
+		return r;
 	if (file->yanked)
 		json_append(c->yanked, json_text(file->name));
-	artifact = find_artifact(c->ret, &file->sha256);
+	artifact = find_artifact(c->ret, &sha256);
 	if (artifact) { /* uv itself is wanted too */
 		json_set(artifact->extra, "tool", json_text("also"));
 		return 0;
@@ -131,8 +134,8 @@ static int add_file(struct python_choice *c, const struct python_pin *pin,
 	artifact->name = xstrdup(pin->project);
 	artifact->version = xstrdup(pin->version);
 	artifact->architecture = python_architecture(file->name);
-	artifact->size = file->size;
-	artifact->sha256 = file->sha256;
+	artifact->size = size;
+	artifact->sha256 = sha256;
 	artifact->date = file->date;
 	artifact->from = python_from(c->context, index, file);
 	return 0;

@@ -13,9 +13,13 @@
 #include "base/process.h"
 #include "net/http.h"
 
+#define PYTHON_FILE_LIMIT (64ULL << 30)
+
 enum { PAGES_AT_ONCE = 16, PIP_HELP = 1 << 20 };
 
-static const char accepted[] = "application/vnd.pypi.simple.v1+json";
+/* Indexes that have only the older form answer with that, whatever is asked for. */
+static const char accepted[] = "application/vnd.pypi.simple.v1+json, "
+			       "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
 
 /* --- where it lies -----------------------------------------------------------------------------
  */
@@ -212,6 +216,23 @@ int python_pages(struct source_context *context, const char *index, const struct
 		if (r == 0)
 			r = pages_read(&pages, index, projects->items + i, ret + i, err);
 	}
+	return r;
+}
+
+int python_file_identity(struct source_context *context, const struct python_file *file,
+			 struct varve_digest *ret_sha256, uint64_t *ret_size,
+			 struct varve_error *err)
+{
+	struct source_download download = {.url = file->url, .limit = PYTHON_FILE_LIMIT};
+	int r;
+
+	*ret_sha256 = file->sha256;
+	*ret_size = file->size;
+	if (file->has_sha256)
+		return 0;
+	r = source_download(context, &download, 1, file->name, err);
+	*ret_sha256 = download.got;
+	*ret_size = download.got_size;
 	return r;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The JSON of a project's page. */
+ * A project's page: its form, its links, its JSON. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -7,9 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "source/python_index.h"
-
-enum { PAGE_FILES = 200000 };
+#include "source/python_page.h"
 
 void python_page_release(struct python_page *page)
 {
@@ -63,7 +61,7 @@ static char *without_dots(const char *path)
 	return parts.count > 0 ? strv_join(&parts, "/") : xstrdup("");
 }
 
-static char *absolute(const char *page, const char *link)
+char *python_link(const char *page, const char *link)
 {
 	CLEANUP(free_ptr) char *target = xstrndup(link, strcspn(link, "#"));
 	CLEANUP(free_ptr) char *path = NULL;
@@ -73,6 +71,8 @@ static char *absolute(const char *page, const char *link)
 
 	if (strstr(target, "://"))
 		return steal_ptr(&target);
+	if (str_starts(target, "//"))
+		return xasprintf("%.*s%s", (int)strcspn(page, "/"), page, target);
 	slash = strrchr(page + origin, '/');
 	if (*target == '/')
 		path = xstrdup(target + 1);
@@ -94,6 +94,21 @@ static int64_t parse_time(const char *text)
 	time_t t = end ? timegm(&tm) : 0;
 
 	return t > 0 ? t : 0;
+}
+
+int python_page_add(struct python_page *page, struct python_file *take_file, const char *what,
+		    struct varve_error *err)
+{
+	const char *name = take_file->name;
+
+	page->files = array_grow(page->files, page->count, &page->alloc, sizeof(*page->files));
+	page->files[page->count++] = *take_file;
+	if (page->count > PYTHON_PAGE_FILES)
+		return varve_error_set(err, -VARVE_E_LIMIT, "%s: lists too many files", what);
+	if (!path_is_clean(name) || strchr(name, '/') || name[strcspn(name, "\n\r\t ")])
+		return varve_error_set(err, -VARVE_E_FORMAT, "%s: \"%.100s\" is no name of a file",
+				       what, name);
+	return 0;
 }
 
 static char *yanked_reason(const json_t *value)
@@ -118,9 +133,6 @@ static int parse_file(const json_t *object, const char *page, const char *what,
 		varve_error_prefix(err, "%s", what);
 		return r;
 	}
-	if (!path_is_clean(name) || strchr(name, '/') || name[strcspn(name, "\n\r\t ")])
-		return varve_error_set(err, -VARVE_E_FORMAT, "%s: \"%.100s\" is no name of a file",
-				       what, name);
 	sha256 = json_optional_string(json_object_get(object, "hashes"), "sha256", NULL);
 	file.has_sha256 = sha256 && varve_digest_parse_hex(sha256, &file.sha256) == 0;
 	if (json_is_integer(size) && json_integer_value(size) > 0)
@@ -128,45 +140,58 @@ static int parse_file(const json_t *object, const char *page, const char *what,
 	file.date = parse_time(json_optional_string(object, "upload-time", ""));
 	file.yanked = yanked_reason(json_object_get(object, "yanked"));
 	file.name = xstrdup(name);
-	file.url = absolute(page, url);
-	ret->files = array_grow(ret->files, ret->count, &ret->alloc, sizeof(*ret->files));
-	ret->files[ret->count++] = file;
-	return 0;
+	file.url = python_link(page, url);
+	return python_page_add(ret, &file, what, err);
 }
 
-/* A portal, an error page, or an index that has only the older form. */
-static int not_json(const char *what, struct varve_error *err)
+/* A portal, an error page. */
+static int no_index(const char *what, struct varve_error *err)
 {
 	varve_error_set(err, -VARVE_E_NETWORK,
-			"%s: the answer is not the JSON form of a package index (PEP 691)", what);
+			"%s: the answer is no page of a package index, neither its JSON form (PEP "
+			"691) nor its HTML form (PEP 503)",
+			what);
 	varve_error_hint(err, "is that the URL of an index? It usually ends in /simple; varve(1), "
 			      "MIRRORS, says how to set another");
 	return -VARVE_E_NETWORK;
+}
+
+static int parse_json(const char *text, size_t len, const char *url, const char *what,
+		      struct python_page *page, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *document = NULL;
+	json_t *files;
+	size_t i;
+	int r = json_parse(text, len, what, &document, err);
+
+	if (r == 0) {
+		r = json_get_array(document, "files", &files, err);
+		if (r < 0)
+			varve_error_prefix(err, "%s", what);
+	}
+	for (i = 0; r == 0 && i < json_array_size(files); i++)
+		r = parse_file(json_array_get(files, i), url, what, page, err);
+	return r;
 }
 
 int python_page_parse(const char *text, size_t len, const char *url, const char *what,
 		      struct python_page *ret, struct varve_error *err)
 {
 	CLEANUP(python_page_release) struct python_page page = {.found = true};
-	CLEANUP(json_decrefp) json_t *document = NULL;
-	json_t *files;
-	size_t i;
+	char first = text[strspn(text, " \t\r\n")];
+	bool is_index = true;
 	int r;
 
-	if (text[strspn(text, " \t\r\n")] != '{')
-		return not_json(what, err);
-	r = json_parse(text, len, what, &document, err);
-	if (r == 0) {
-		r = json_get_array(document, "files", &files, err);
-		if (r < 0)
-			varve_error_prefix(err, "%s", what);
-	}
-	if (r == 0 && json_array_size(files) > PAGE_FILES)
-		r = varve_error_set(err, -VARVE_E_LIMIT, "%s: lists too many files", what);
-	for (i = 0; r == 0 && i < json_array_size(files); i++)
-		r = parse_file(json_array_get(files, i), url, what, &page, err);
+	if (first == '{')
+		r = parse_json(text, len, url, what, &page, err);
+	else if (first == '<')
+		r = python_html_parse(text, len, url, what, &page, &is_index, err);
+	else
+		return no_index(what, err);
 	if (r < 0)
 		return r;
+	if (!is_index)
+		return no_index(what, err);
 	*ret = page;
 	page = (struct python_page){0};
 	return 0;

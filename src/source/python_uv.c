@@ -59,7 +59,7 @@ static const struct python_file *choose(const struct python_page *page,
 		CLEANUP(free_ptr) char *project = NULL;
 		CLEANUP(free_ptr) char *version = NULL;
 
-		if (file->yanked || !file->has_sha256 || rank(file->name, target) < 0 ||
+		if (file->yanked || rank(file->name, target) < 0 ||
 		    !python_split(file->name, &project, &version) || !python_is_final(version) ||
 		    !is_better(file, version, best, *ret_version, target))
 			continue;
@@ -80,6 +80,8 @@ int python_uv_lock(struct source_context *context, const char *platform, struct 
 		.minor = 0, .machine = python_machine(platform), .glibc = UV_GLIBC};
 	const struct python_file *file;
 	struct lock_artifact *artifact;
+	struct varve_digest sha256;
+	uint64_t size;
 	int r;
 
 	strv_add(&projects, "uv");
@@ -92,12 +94,15 @@ int python_uv_lock(struct source_context *context, const char *platform, struct 
 				       "index \"%s\" has no wheel of uv for %s, which is needed to "
 				       "resolve and to install",
 				       PYTHON_MAIN_INDEX, platform);
+	r = python_file_identity(context, file, &sha256, &size, err);
+	if (r < 0)
+		return r;
 	artifact = lock_source_add(ret);
 	artifact->name = xstrdup("uv");
 	artifact->version = steal_ptr(&version);
 	artifact->architecture = python_architecture(file->name);
-	artifact->size = file->size;
-	artifact->sha256 = file->sha256;
+	artifact->size = size;
+	artifact->sha256 = sha256;
 	artifact->date = file->date;
 	artifact->from = python_from(context, PYTHON_MAIN_INDEX, file);
 	artifact->extra = json_object();

@@ -226,6 +226,28 @@ def test_an_index_that_does_not_tell_sizes(python):
     assert python.locked()["dep"]["size"] == (python.index.directory / place).stat().st_size
 
 
+@pytest.mark.parametrize("form", [True, "bare"], ids=["digests", "bare"])
+def test_an_index_that_has_only_html(python, form):
+    """PEP 503: what it does not tell is measured."""
+    python.recipe()
+    python("lock")
+    told, lock = python.locked(), python.lock()
+    python.index.file("dep-1.0-py3-none-any.whl")["yanked"] = "old & \"broken\""
+    python.index.html = form
+    shutil.rmtree(python.varve.store)
+    python.lock_path.unlink()
+    python("lock")
+    for name, one in python.locked().items():
+        assert {**told[name], "date": None} == {**one, "date": None}
+    assert [one["sha256"] for one in lock[0]["artifacts"]] == [one["sha256"] for one in python.lock()[0]["artifacts"]]
+    shutil.rmtree(python.varve.store)
+    python.build("--locked")
+    assert "opt/venv/bin/app" in python.files()
+    python.recipe(["dep==1.0"])
+    python("lock")
+    assert python.lock()[0]["facts"]["yanked"] == ["dep-1.0-py3-none-any.whl"]
+
+
 def test_all_locks_every_combination_of_options(python):
     choice = {"dep": {"choices": ["1.0", "1.5"], "default": "1.5", "help": "h"}, "app": {"type": "boolean", "default": "true"},
               "threads": {"type": "integer", "default": "1", "keyed": False}, "note": {"default": "", "help": "h"}}
@@ -493,7 +515,7 @@ def test_an_index_that_answers_html(python):
     python.recipe()
     python.index.answers["/simple/uv/"] = b"<!DOCTYPE html><html><body>Please log in</body></html>"
     text = python("lock", rc=4).stderr
-    assert "not the JSON form of a package index" in text and len(text.strip().split("\n")) <= 4
+    assert "no page of a package index" in text and len(text.strip().split("\n")) <= 4
 
 
 @pytest.mark.parametrize("page", [b"{}", b'{"files": 1}', b'{"files": [{"filename": "x.whl"}]}', b'{"files": [', b"\0\1",

@@ -4,10 +4,12 @@
 	index = Index(directory, uv)		# uv: the path of uv's own wheel, see uv_wheel()
 	index.add("app", "1.0", requires=["dep>=1"], files={"app.py": "x = 1\\n"}, scripts={"app": "app:main"})
 	varve("lock", "r.yaml", *index.mirror)
-An index is a FaultServer: index.fault("/simple/app/", "status", code=500)."""
+An index is a FaultServer: index.fault("/simple/app/", "status", code=500). index.html = True: it has only the older form
+of pages, index.html = "bare": without digests."""
 import base64
 import functools
 import hashlib
+import html
 import io
 import json
 import os
@@ -85,7 +87,7 @@ class Index(FaultServer):
 
     def __init__(self, directory, uv=None, name="pypi"):
         super().__init__(directory)
-        self.name, self.projects, self.answers = name, {}, {}
+        self.name, self.projects, self.answers, self.html = name, {}, {}, False
         if uv:
             self.add_file("uv", uv.name, uv.read_bytes())
 
@@ -122,7 +124,9 @@ class Index(FaultServer):
         (self.directory / entry["url"].replace("../../", "")).unlink()
 
     def content_type(self, path):
-        return JSON_TYPE if path.startswith("/simple/") and path not in self.answers else None
+        if not path.startswith("/simple/") or path in self.answers:
+            return None
+        return "text/html" if self.html else JSON_TYPE
 
     def read(self, path):
         if path in self.answers:
@@ -133,7 +137,20 @@ class Index(FaultServer):
         files = self.projects.get(found[1])
         if files is None:
             return None
+        if self.html:
+            return self.html_page(files.values()).encode()
         return json.dumps({"meta": {"api-version": "1.1"}, "name": found[1], "files": list(files.values())}).encode()
+
+
+    def html_page(self, files):
+        """Links start at the <base>; attributes as PEP 503 and PEP 592 have them."""
+        lines = ["<!DOCTYPE html>", f"<html><head><base href='{self.url}/simple/'><title>Links</title></head><body>", "<a href='/'>home</a>"]
+        for one in files:
+            fragment = f"#sha256={one['hashes']['sha256']}" if self.html != "bare" else ""
+            yanked = f' data-yanked="{html.escape(one["yanked"])}"' if one["yanked"] else ""
+            place = one["url"].removeprefix("../")
+            lines.append(f'<a href="{place}{fragment}" data-requires-python="&gt;=3.8"{yanked}>{one["filename"]}</a><br>')
+        return "\n".join(lines)
 
 
 # --- a root with Python --------------------------------------------------------------------------

@@ -275,26 +275,55 @@ static void errors_name_the_file(void **state)
 
 #define SYSTEM(artifacts) LOCK(SOURCE("system", "{\"kind\":\"debian\"}", "{\"date\":1}", artifacts))
 
+#define GIT(ref, sha)                                                                              \
+	"{\"commit\":\"" sha "\",\"date\":1,\"ref\":\"" ref "\",\"tree\":\"" sha "\"}"
+#define PY(artifacts) LOCK(SOURCE("py", "{\"kind\":\"python\"}", "{}", artifacts))
+#define WHEEL(name, version, size, sha)                                                            \
+	"\n{\"name\":\"" name "\",\"version\":\"" version "\",\"size\":" size                   \
+	",\"sha256\":\"" sha "\",\"from\":\"pypi:" name "-" version ".whl\"}"
+
 static const struct {
 	const char *before, *after, *lines;
 } diffs[] = {
 	{SYSTEM(DEB("bash", "1", SHA_A)), SYSTEM(DEB("bash", "1", SHA_A)), ""},
 	{SYSTEM(DEB("bash", "5.2-1", SHA_A) "," DEB("jq", "1.6", SHA_A)),
 	 SYSTEM(DEB("curl", "7.88", SHA_A) "," DEB("bash", "5.2-2", SHA_B)),
-	 "system: bash 5.2-1 -> 5.2-2|system: + curl 7.88|system: - jq 1.6"},
+	 "system: bash 5.2-1 -> 5.2-2|system: + curl 7.88|system: - jq 1.6|"
+	 "system: +1 package, -1, 1 changed; 2 B as before"},
 	{SYSTEM(DEB("bash", "1", SHA_A)), SYSTEM(DEB("bash", "1", SHA_B)),
-	 "system: bash 1 has other bytes: sha256 aaaaaaaaaaaa -> bbbbbbbbbbbb"},
+	 "system: bash 1 has other bytes: sha256 aaaaaaaaaaaa -> bbbbbbbbbbbb|"
+	 "system: 1 package changed; 1 B as before"},
 	{SYSTEM(DEB("a", "1", SHA_A) "," DEB("b", "1", SHA_A)),
 	 SYSTEM(DEB("b", "1", SHA_A) "," DEB("a", "1", SHA_A)),
 	 "system: the order of the artifacts changed"},
-	{LOCK(""), SYSTEM(DEB("bash", "1", SHA_A)), "system: new, 1 artifact"},
-	{SYSTEM(""), LOCK(""), "system: gone, with 0 artifacts"},
+	{LOCK(""), SYSTEM(DEB("bash", "1", SHA_A)), "system: new, 1 package, 1 B"},
+	{SYSTEM(""), LOCK(""), "system: gone, with 0 packages"},
 	{LOCK(SOURCE("s", "{\"snapshot\":\"1\"}", "{\"date\":1}", DEB("a", "1", SHA_A))),
 	 LOCK(SOURCE("s", "{\"snapshot\":\"2\"}", "{\"date\":2}", DEB("a", "2", SHA_A))),
-	 "s: snapshot 1 -> 2|s: date 1 -> 2|s: a 1 -> 2"},
+	 "s: snapshot 1 -> 2|s: date 1970-01-01T00:00:01Z -> 1970-01-01T00:00:02Z|s: a 1 -> 2|"
+	 "s: 1 file changed; 1 B as before"},
 	{LOCK(SOURCE("app", "{}", "{\"commit\":\"abc\"}", "")),
 	 LOCK(SOURCE("app", "{}", "{\"commit\":\"def\",\"tag\":[1]}", "")),
-	 "app: commit abc -> def|app: tag none -> [1]"},
+	 "app: abc -> def|app: tag none -> [1]"},
+	{LOCK(SOURCE("app", "{}", GIT("refs/heads/main", SHA_A), "")),
+	 LOCK(SOURCE("app", "{}", GIT("refs/heads/main", SHA_B), "")),
+	 "app: main aaaaaaaaaaaa -> bbbbbbbbbbbb"},
+	{LOCK(SOURCE("app", "{}", GIT("refs/heads/main", SHA_A), "")),
+	 LOCK(SOURCE("app", "{}", GIT("refs/tags/v1", SHA_B), "")),
+	 "app: main aaaaaaaaaaaa -> v1 bbbbbbbbbbbb"},
+	{LOCK(SOURCE("app", "{}", GIT("refs/heads/main", SHA_A), "")),
+	 LOCK(SOURCE("app", "{}", GIT("refs/heads/dev", SHA_A), "")),
+	 "app: ref refs/heads/main -> refs/heads/dev"},
+	/* wheels: what came and how much more there is to fetch */
+	{PY(WHEEL("torch", "2.7.0", "800000000", SHA_A)),
+	 PY(WHEEL("torch", "2.7.1", "821000000", SHA_B) "," WHEEL("nccl", "2.26", "201000000", SHA_A)),
+	 "py: + nccl 2.26|py: torch 2.7.0 -> 2.7.1|"
+	 "py: +1 wheel, 1 changed; 800.0 MB -> 1.0 GB"},
+	{PY(WHEEL("a", "1", "5", SHA_A) "," WHEEL("b", "1", "7", SHA_B)), PY(""),
+	 "py: - a 1|py: - b 1|py: -2 wheels; 12 B -> 0 B"},
+	/* what is too long to show */
+	{LOCK(SOURCE("s", "{}", "{\"config\":\"" SHA_A SHA_A "\"}", "")),
+	 LOCK(SOURCE("s", "{}", "{\"config\":\"" SHA_A SHA_B "\"}", "")), "s: config changed"},
 	/* one more value of an option: the other entries stay out of it */
 	{LOCK(SOURCE("t", "{\"arch\":\"a\"}", "{}", DEB("x", "1", SHA_A))),
 	 LOCK(SOURCE("t", "{\"arch\":\"a\"}", "{}", DEB("x", "1", SHA_A)) "," SOURCE(

@@ -73,10 +73,15 @@ static void test_refused(void **state)
 		const char *text, *error; /* error: how it starts */
 		int code;
 	} rows[] = {
-		{"<!DOCTYPE html><html></html>",
-		 "page: the answer is not the JSON form of a package index (PEP 691)",
+		{"<!DOCTYPE html><html></html>", "page: the answer is no page of a package index",
 		 -VARVE_E_NETWORK},
-		{"", "page: the answer is not the JSON form", -VARVE_E_NETWORK},
+		{"<h1>Welcome</h1><a href=/login>log in</a><a href=a.txt>a</a>",
+		 "page: the answer is no page of a package index", -VARVE_E_NETWORK},
+		{"<a href='a%2F..%2Fb-1.0.tar.gz'>b</a>", "page: \"a/../b-1.0.tar.gz\" is no name",
+		 -VARVE_E_FORMAT},
+		{"<a href='b%00-1.0.tar.gz'>b</a>", "page: \"b/-1.0.tar.gz\" is no name",
+		 -VARVE_E_FORMAT},
+		{"", "page: the answer is no page of a package index", -VARVE_E_NETWORK},
 		{"{\"files\":", "page:1:9: ", -VARVE_E_FORMAT},
 		{"{}", "", -VARVE_E_FORMAT},
 		{"{\"files\":{}}", "", -VARVE_E_FORMAT},
@@ -102,6 +107,58 @@ static void test_refused(void **state)
 		if (strncmp(err.text, rows[i].error, strlen(rows[i].error)) != 0)
 			fail_msg("%s: %s", rows[i].text, err.text);
 		assert_int_equal(page.count, 0);
+	}
+}
+
+#define HOST "https://index.example.org"
+
+/* The older form: where links lead, what their attributes say. One file each; "": none. */
+static void test_html(void **state)
+{
+	static const struct {
+		const char *text, *name, *url, *yanked;
+		bool has_sha256;
+	} rows[] = {
+		{"<!DOCTYPE html><title>Links for a</title><a href='a-1.0.tar.gz'>a-1.0.tar.gz</a>",
+		 "a-1.0.tar.gz", HOST "/root/simple/a/a-1.0.tar.gz", NULL, false},
+		{"<a href='../../files/a-1.0-py3-none-any.whl#sha256=" HEX "'>x</a>",
+		 "a-1.0-py3-none-any.whl", HOST "/root/files/a-1.0-py3-none-any.whl", NULL, true},
+		{"<A HREF=\"/whl/a-1.0%2Bcu126-cp311-cp311-linux_x86_64.whl#egg=a&amp;sha256=" HEX
+		 "\" DATA-YANKED>x</A>",
+		 "a-1.0+cu126-cp311-cp311-linux_x86_64.whl",
+		 HOST "/whl/a-1.0%2Bcu126-cp311-cp311-linux_x86_64.whl", "", true},
+		{"<head><base href=\"//files.example.org/d/\"><base href=\"https://evil/\"></head>"
+		 "<a href=\"a-1.0.zip\" data-yanked=\"eats &lt;data&gt;\">x</a>",
+		 "a-1.0.zip", "https://files.example.org/d/a-1.0.zip", "eats <data>", false},
+		{"<base href=../mirror/><a href=a-1.0.zip data-requires-python='&gt;=3.8'>x",
+		 "a-1.0.zip", HOST "/root/simple/mirror/a-1.0.zip", NULL, false},
+		{"<a href='https://files.example.org/a-1.0.zip?token=1#md5=00'>x</a>", "a-1.0.zip",
+		 "https://files.example.org/a-1.0.zip?token=1", NULL, false},
+		{"<a href='a-1.0.zip#sha256=12'><a><a href=''><a href='a-1.0.zip.asc'>",
+		 "a-1.0.zip", HOST "/root/simple/a/a-1.0.zip", NULL, false},
+		{"<meta name='pypi:repository-version' content='1.0'><p>nothing yet", "", "", NULL,
+		 false},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(python_page_release) struct python_page page = {0};
+		struct varve_error err = {0};
+
+		if (python_page_parse(rows[i].text, strlen(rows[i].text), PAGE, "page", &page,
+				      &err) < 0)
+			fail_msg("%s: %s", rows[i].text, err.text);
+		assert_true(page.found);
+		assert_int_equal(page.count, *rows[i].name ? 1 : 0);
+		if (page.count == 0)
+			continue;
+		assert_string_equal(page.files[0].name, rows[i].name);
+		assert_string_equal(page.files[0].url, rows[i].url);
+		assert_int_equal(page.files[0].has_sha256, rows[i].has_sha256);
+		assert_int_equal(page.files[0].yanked != NULL, rows[i].yanked != NULL);
+		if (rows[i].yanked)
+			assert_string_equal(page.files[0].yanked, rows[i].yanked);
 	}
 }
 
@@ -134,7 +191,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_links), cmocka_unit_test(test_members),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_from)};
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_html),
+		cmocka_unit_test(test_from)};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("python_page", tests, NULL, NULL);

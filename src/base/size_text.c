@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/size_text.h"
+#include "base/size_text.h"
 
 #include <stdio.h>
 

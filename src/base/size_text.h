@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CLI_SIZE_TEXT_H
-#define CLI_SIZE_TEXT_H
+#ifndef BASE_SIZE_TEXT_H
+#define BASE_SIZE_TEXT_H
 
 #include <stdint.h>
 
