@@ -82,9 +82,12 @@ const struct cli_option cli_lock_options[] = {
 const struct cli_option cli_bundle_create_options[] = {
 	{"output", 'o', CLI_LIST, AT(outputs), "TARGET",
 	 "where to write it: oci-archive:FILE or oci:DIR (required)"},
+	{"all", 0, CLI_FLAG, AT(all), NULL, "for every combination of options"},
 	{"layers", 0, CLI_FLAG, AT(layers), NULL, "also the layers of steps that are in the store"},
 	{"check", 0, CLI_FLAG, AT(check), NULL,
 	 "rebuild from the bundle alone, without network, and compare"},
+	{"secret", 0, CLI_LIST, AT(secrets), "NAME=FILE",
+	 "a file that steps may read in the check (repeatable)"},
 	{0},
 };
 
@@ -250,8 +253,8 @@ static const struct cli_command bundle_create_command = {
 	.summary = "write everything that a recipe needs to one file",
 	.detail = "Recipe, includes, lock, local files and all artifacts for the given options,\n"
 		  "as an OCI artifact. Prints its digest.",
-	.options = GROUPS(cli_bundle_create_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_bundle_create_options, cli_isolation_options, cli_recipe_options,
+			  cli_source_options, cli_progress_options, cli_store_options)};
 static const struct cli_command bundle_inspect_command = {.name = "bundle inspect",
 							  .arguments = "BUNDLE",
 							  .minimum = 1,

@@ -10,10 +10,12 @@
 int bundle_open_named(const char *text, struct layout *layout, struct bundle *bundle,
 		      struct varve_error *err);
 
+struct combinations;
+
 /* Builds the recipe as it is, then from the bundle alone: unpacked elsewhere, in an empty store,
- * with no network in the whole process, and compares the images' digests. -VARVE_E_COMPARE names
- * the first that differs. */
+ * with no network in the whole process, and compares the images' digests; so for each combination
+ * of options, where there are any. -VARVE_E_COMPARE names the first that differs. */
 int bundle_check(struct session *session, const struct image_target *target,
-		 struct varve_error *err);
+		 const struct combinations *combinations, struct varve_error *err);
 
 #endif

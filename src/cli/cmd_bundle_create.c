@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "cli/cli_options.h"
+#include "cli/session_lock.h"
 #include "store/store.h"
 
 static int parse_target(const struct cli *cli, struct image_target *ret, struct varve_error *err)
@@ -38,8 +39,32 @@ static int parse_target(const struct cli *cli, struct image_target *ret, struct 
 /* --- content -----------------------------------------------------------------------------------
  */
 
+/* What the bundle is for. */
+struct contents {
+	const struct plan_sources *sources; /* of the plan, or all */
+	struct plan_sources all; /* with --all; owned */
+	struct combinations combinations; /* the same; else empty */
+};
+
+static void contents_release(struct contents *contents)
+{
+	plan_sources_release(&contents->all);
+	combinations_release(&contents->combinations);
+}
+
+/* A file beside the recipe that a source names. */
+static void add_file(const struct session *session, const char *name, struct strv *ret)
+{
+	CLEANUP(free_ptr) char *path = path_join(session->directory, name);
+	struct stat st;
+
+	if (*name && *name != '/' && stat(path, &st) == 0 && !strv_contains(ret, path))
+		strv_add(ret, path);
+}
+
 /* The files that the recipe consists of, and the keyrings that locking it again would need. */
-static void list_files(const struct session *session, struct strv *ret)
+static void list_files(const struct session *session, const struct plan_sources *sources,
+		       struct strv *ret)
 {
 	const struct recipe *recipe = session->cli->recipe;
 	struct stat st;
@@ -48,28 +73,43 @@ static void list_files(const struct session *session, struct strv *ret)
 		strv_add(ret, recipe->files[i]);
 	if (stat(session->lock_path, &st) == 0)
 		strv_add(ret, session->lock_path);
-	for (size_t i = 0; i < session->plan->sources.count; i++) {
-		const char *keyring =
-			json_optional_string(session->plan->sources.items[i].spec, "keyring", "");
-		CLEANUP(free_ptr) char *path = path_join(session->directory, keyring);
+	for (size_t i = 0; i < sources->count; i++) {
+		const json_t *spec = sources->items[i].spec;
+		const json_t *more = json_object_get(spec, "repositories");
 
-		if (*keyring && *keyring != '/' && stat(path, &st) == 0)
-			strv_add(ret, path);
+		add_file(session, json_optional_string(spec, "keyring", ""), ret);
+		for (size_t k = 0; k < json_array_size(more); k++)
+			add_file(session,
+				 json_optional_string(json_array_get(more, k), "keyring", ""), ret);
+		add_file(session, json_optional_string(spec, "lock", ""), ret);
 	}
 }
 
-static json_t *list_locals(const struct plan *plan)
+static json_t *list_locals(const struct plan_sources *sources)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < plan->sources.count; i++)
-		if (plan->sources.items[i].kind == SOURCE_LOCAL)
-			json_append(list, json_incref(plan->sources.items[i].spec));
+	for (size_t i = 0; i < sources->count; i++)
+		if (sources->items[i].kind == SOURCE_LOCAL)
+			json_append(list, json_incref(sources->items[i].spec));
 	return list;
 }
 
+/* Whether the bundle leaves the option's value to whoever builds from it. */
+static bool is_open(const struct combinations *all, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < all->count && i < 1; i++)
+		for (size_t k = 0; k < all->items[i].count; k++)
+			if (strncmp(all->items[i].items[k], name, len) == 0 &&
+			    all->items[i].items[k][len] == '=')
+				return true;
+	return false;
+}
+
 /* Values that change what is built; others are the machine's. */
-static json_t *list_settings(const struct session *session)
+static json_t *list_settings(const struct session *session, const struct combinations *all)
 {
 	const struct recipe *recipe = session->cli->recipe;
 	json_t *list = json_array();
@@ -79,21 +119,27 @@ static json_t *list_settings(const struct session *session)
 		CLEANUP(free_ptr)
 		char *text = xasprintf("%s=%s", name, recipe_scope_get(session->scope, name));
 
-		if (recipe->options[i].keyed)
+		if (recipe->options[i].keyed && !is_open(all, name))
 			json_append(list, json_text(text));
 	}
 	return list;
 }
 
-static json_t *list_sources(const struct plan *plan)
+static const struct lock_source *locked(const struct session *session,
+					const struct plan_source *source)
+{
+	return lock_find(&session->lock, source->name, &source->digest);
+}
+
+static json_t *list_sources(const struct session *session, const struct plan_sources *sources)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < plan->sources.count; i++) {
-		const struct plan_source *source = &plan->sources.items[i];
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct plan_source *source = &sources->items[i];
 		json_t *entry;
 
-		if (!source->locked)
+		if (!locked(session, source))
 			continue;
 		entry = json_object();
 		json_set(entry, "name", json_text(source->name));
@@ -103,7 +149,8 @@ static json_t *list_sources(const struct plan *plan)
 	return list;
 }
 
-static json_t *make_config(const struct session *session, const struct bundle_inputs *inputs)
+static json_t *make_config(const struct session *session, const struct contents *contents,
+			   const struct bundle_inputs *inputs)
 {
 	CLEANUP(free_ptr) char *recipe = bundle_inputs_path(inputs, session->cli->recipe_path);
 	CLEANUP(free_ptr) char *lock = bundle_inputs_path(inputs, session->lock_path);
@@ -114,38 +161,40 @@ static json_t *make_config(const struct session *session, const struct bundle_in
 	json_set(config, "recipe", json_text(recipe));
 	json_set(config, "lock", json_text(json_object_get(inputs->files, lock) ? lock : ""));
 	json_set(config, "platform", json_text(session->plan->platform));
-	json_set(config, "settings", list_settings(session));
+	json_set(config, "settings", list_settings(session, &contents->combinations));
 	json_set(config, "images", json_of_strv(&session->cli->values.images));
-	json_set(config, "sources", list_sources(session->plan));
+	json_set(config, "sources", list_sources(session, contents->sources));
 	return config;
 }
 
-static int add_inputs(struct session *session, struct bundle *bundle, struct varve_error *err)
+static int add_inputs(struct session *session, const struct contents *contents,
+		      struct bundle *bundle, struct varve_error *err)
 {
 	CLEANUP(bundle_inputs_release) struct bundle_inputs inputs = {0};
 	CLEANUP(strv_release) struct strv files = STRV_INIT;
-	CLEANUP(json_decrefp) json_t *locals = list_locals(session->plan);
+	CLEANUP(json_decrefp) json_t *locals = list_locals(contents->sources);
 	struct varve_descriptor blob;
 	int r;
 
-	list_files(session, &files);
+	list_files(session, contents->sources, &files);
 	r = bundle_inputs_collect(&session->sources, &files, locals, &inputs, err);
 	if (r == 0)
 		r = bundle_inputs_pack(&inputs, session->store, &blob, err);
 	if (r < 0)
 		return r;
 	bundle_add(bundle, &blob, "inputs.tar");
-	bundle->config = make_config(session, &inputs);
+	bundle->config = make_config(session, contents, &inputs);
 	return 0;
 }
 
-static void add_artifacts(const struct plan *plan, struct bundle *bundle)
+static void add_artifacts(const struct session *session, const struct plan_sources *sources,
+			  struct bundle *bundle)
 {
-	for (size_t i = 0; i < plan->sources.count; i++) {
-		const struct lock_source *locked = plan->sources.items[i].locked;
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct lock_source *source = locked(session, &sources->items[i]);
 
-		for (size_t k = 0; locked && k < locked->count; k++) {
-			const struct lock_artifact *artifact = &locked->artifacts[k];
+		for (size_t k = 0; source && k < source->count; k++) {
+			const struct lock_artifact *artifact = &source->artifacts[k];
 			struct varve_descriptor blob = {.digest = artifact->sha256,
 							.size = artifact->size};
 			CLEANUP(free_ptr)
@@ -198,32 +247,47 @@ static int add_layers(struct session *session, struct bundle *bundle, struct var
 /* --- the command -------------------------------------------------------------------------------
  */
 
-static int fetch_all(struct session *session, struct varve_error *err)
+static int fetch_all(struct session *session, const struct plan_sources *wanted,
+		     struct varve_error *err)
 {
 	CLEANUP(free_ptr)
-	const struct lock_source **sources =
-		xcalloc(session->plan->sources.count + 1, sizeof(const void *));
+	const struct lock_source **sources = xcalloc(wanted->count + 1, sizeof(const void *));
 	size_t count = 0;
 	int r;
 
-	for (size_t i = 0; i < session->plan->sources.count; i++)
-		if (session->plan->sources.items[i].locked)
-			sources[count++] = session->plan->sources.items[i].locked;
+	for (size_t i = 0; i < wanted->count; i++)
+		if (locked(session, &wanted->items[i]))
+			sources[count++] = locked(session, &wanted->items[i]);
 	r = session_fetch(session, sources, count, err);
 	return r < 0 ? r : 0;
 }
 
-static int create(struct session *session, const struct image_target *target,
-		  struct varve_digest *ret, struct varve_error *err)
+/* The plan's sources, or with --all those of every combination of options. */
+static int collect(struct session *session, struct contents *ret, struct varve_error *err)
+{
+	bool complete;
+	int r;
+
+	ret->sources = &session->plan->sources;
+	if (!session->cli->values.all)
+		return 0;
+	ret->sources = &ret->all;
+	r = session_combinations(session, &ret->combinations, err);
+	return r < 0 ? r : session_all_sources(session, &ret->all, &complete, err);
+}
+
+static int create(struct session *session, const struct contents *contents,
+		  const struct image_target *target, struct varve_digest *ret,
+		  struct varve_error *err)
 {
 	CLEANUP(bundle_release) struct bundle bundle = {0};
-	int r = fetch_all(session, err);
+	int r = fetch_all(session, contents->sources, err);
 
 	if (r == 0)
-		r = add_inputs(session, &bundle, err);
+		r = add_inputs(session, contents, &bundle, err);
 	if (r < 0)
 		return r;
-	add_artifacts(session->plan, &bundle);
+	add_artifacts(session, contents->sources, &bundle);
 	if (session->cli->values.layers)
 		r = add_layers(session, &bundle, err);
 	if (r == 0)
@@ -236,6 +300,7 @@ int cmd_bundle_create(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(session_release) struct session session = {0};
 	CLEANUP(image_target_release) struct image_target target = {0};
+	CLEANUP(contents_release) struct contents contents = {0};
 	char digest[VARVE_DIGEST_TEXT];
 	struct varve_digest made;
 	int r = parse_target(cli, &target, err);
@@ -245,12 +310,14 @@ int cmd_bundle_create(struct cli *cli, struct varve_error *err)
 	if (r == 0 && cli->values.check)
 		r = session_need_host(&session, err);
 	if (r == 0)
-		r = create(&session, &target, &made, err);
+		r = collect(&session, &contents, err);
+	if (r == 0)
+		r = create(&session, &contents, &target, &made, err);
 	progress_free(session.progress);
 	session.progress = NULL;
 	session.build.report = NULL;
 	if (r == 0 && cli->values.check)
-		r = bundle_check(&session, &target, err);
+		r = bundle_check(&session, &target, &contents.combinations, err);
 	if (r == 0)
 		printf("%s %s\n", varve_digest_text(&made, digest), cli->values.outputs.items[0]);
 	return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * `lock --all`: what a recipe needs under any values of its options. */
+ * --all: what a recipe needs under any values of its options. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,28 +131,25 @@ static void merge(struct plan_sources *into, struct plan_sources *from)
 	from->count = kept;
 }
 
-static int collect_one(struct session *session, const struct dials *dials, struct plan_sources *ret,
-		       struct varve_error *err)
+static int collect_one(struct session *session, const struct strv *combination,
+		       struct plan_sources *ret, struct varve_error *err)
 {
 	CLEANUP(plan_sources_release) struct plan_sources sources = {0};
 	CLEANUP(recipe_scope_freep) struct recipe_scope *scope = NULL;
 	CLEANUP(strv_release) struct strv settings = STRV_INIT;
 	CLEANUP(free_ptr) char *words = NULL;
-	size_t base, i;
+	size_t i;
 	int r;
 
 	session_settings(session, &settings);
-	base = settings.count;
-	for (i = 0; i < dials->count; i++)
-		strv_addf(&settings, "%s=%s", dials->items[i].option->name.text,
-			  value_at(&dials->items[i]));
+	for (i = 0; i < combination->count; i++)
+		strv_add(&settings, combination->items[i]);
 	r = recipe_scope_new(session->cli->recipe, &settings, &scope, err);
 	if (r == 0)
 		r = plan_collect_sources(session->cli->recipe, scope, &session->plan_options,
 					 &sources, err);
-	if (r < 0 && settings.count > base) {
-		words = strv_join(&(struct strv){settings.items + base, settings.count - base, 0},
-				  " ");
+	if (r < 0 && combination->count > 0) {
+		words = strv_join(combination, " ");
 		varve_error_hint(err, "with %s", words);
 	}
 	if (r == 0)
@@ -160,16 +157,50 @@ static int collect_one(struct session *session, const struct dials *dials, struc
 	return r;
 }
 
-int session_all_sources(struct session *session, struct plan_sources *ret, bool *ret_complete,
-			struct varve_error *err)
+static void add_combination(const struct dials *dials, struct combinations *ret)
+{
+	struct strv combination = STRV_INIT;
+	size_t i;
+
+	for (i = 0; i < dials->count; i++)
+		strv_addf(&combination, "%s=%s", dials->items[i].option->name.text,
+			  value_at(&dials->items[i]));
+	ret->items = array_grow(ret->items, ret->count, &ret->alloc, sizeof(*ret->items));
+	ret->items[ret->count++] = combination;
+}
+
+void combinations_release(struct combinations *combinations)
+{
+	size_t i;
+
+	for (i = 0; i < combinations->count; i++)
+		strv_release(&combinations->items[i]);
+	free(combinations->items);
+}
+
+int session_combinations(const struct session *session, struct combinations *ret,
+			 struct varve_error *err)
 {
 	CLEANUP(dials_release) struct dials dials = {0};
-	int r = find_dials(session, &dials, ret_complete, err);
+	int r = find_dials(session, &dials, &ret->complete, err);
 
 	if (r < 0)
 		return r;
 	do
-		r = collect_one(session, &dials, ret, err);
-	while (r == 0 && turn(&dials));
+		add_combination(&dials, ret);
+	while (turn(&dials));
+	return 0;
+}
+
+int session_all_sources(struct session *session, struct plan_sources *ret, bool *ret_complete,
+			struct varve_error *err)
+{
+	CLEANUP(combinations_release) struct combinations all = {0};
+	int r = session_combinations(session, &all, err);
+	size_t i;
+
+	for (i = 0; i < all.count && r == 0; i++)
+		r = collect_one(session, &all.items[i], ret, err);
+	*ret_complete = all.complete;
 	return r;
 }

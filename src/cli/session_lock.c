@@ -231,10 +231,10 @@ static bool has_all(const struct session *session, const struct plan_sources *wa
 	return true;
 }
 
-static int collect(struct session *session, enum session_locking locking, struct plan_sources *ret,
-		   bool *ret_complete, struct varve_error *err)
+static int collect(struct session *session, struct plan_sources *ret, bool *ret_complete,
+		   struct varve_error *err)
 {
-	if (locking == SESSION_REFRESH && session->cli->values.all)
+	if (session->cli->values.all)
 		return session_all_sources(session, ret, ret_complete, err);
 	*ret_complete = session->cli->recipe->option_count == 0;
 	return plan_collect_sources(session->cli->recipe, session->scope, &session->plan_options,
@@ -252,7 +252,7 @@ int session_lock(struct session *session, enum session_locking locking, struct v
 	if (r == 0)
 		r = lock_read(session->lock_path, &session->lock, err);
 	if (r == 0)
-		r = collect(session, locking, &wanted, &complete_set, err);
+		r = collect(session, &wanted, &complete_set, err);
 	if (r < 0)
 		return r;
 	/* The usual case: nothing to do, nothing to compare. */

@@ -9,9 +9,17 @@
  * and kept in session->lock_changes. With --locked or --offline a missing source is -VARVE_E_LOCK.
  */
 int session_lock(struct session *session, enum session_locking locking, struct varve_error *err);
-/* The sources of every combination of the values that options can be told to have by name (choices
- * and booleans); those given on the command line keep theirs. ret_complete: no option can have
- * other values. */
+/* Every combination of the values that options can be told to have by name (choices and booleans);
+ * those given on the command line keep theirs. */
+struct combinations {
+	struct strv *items; /* "NAME=VALUE" each, of the options that are gone through; at least one */
+	size_t count, alloc;
+	bool complete; /* no option can have other values */
+};
+int session_combinations(const struct session *session, struct combinations *ret,
+			 struct varve_error *err);
+void combinations_release(struct combinations *combinations);
+/* The sources of all of them, each once. */
 int session_all_sources(struct session *session, struct plan_sources *ret, bool *ret_complete,
 			struct varve_error *err);
 void session_lock_release(struct session *session);

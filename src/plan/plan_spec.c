@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/plan_spec.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,22 @@ int spec_set_checked(struct compiler *c, json_t *spec, const char *key,
 		r = grammar_check(grammar, &checked, what, err);
 	if (r == 0)
 		json_set(spec, key, json_text(text));
+	return r;
+}
+
+int spec_set_file_digest(struct compiler *c, json_t *spec, const char *key, const char *path,
+			 struct varve_error *err)
+{
+	struct varve_digest digest;
+	int r;
+
+	if (*path == '\0' || *path == '/')
+		return 0;
+	if (!c->options->file_digest)
+		return varve_error_set(err, -EINVAL, "%s: no way to read files", path);
+	r = c->options->file_digest(c->options->cookie, path, &digest, err);
+	if (r == 0)
+		json_set(spec, key, json_of_digest(&digest));
 	return r;
 }
 

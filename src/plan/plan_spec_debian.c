@@ -118,6 +118,21 @@ static json_t *installed_below(const struct plan *plan, int below)
 	return list;
 }
 
+/* Other keys in the file are other trust: what is locked is resolved again. */
+static int set_keyring(struct compiler *c, json_t *spec, const struct recipe_value *keyring,
+		       struct varve_error *err)
+{
+	int r = spec_set_text(c, spec, "keyring", keyring, "", err);
+	const char *path = json_optional_string(spec, "keyring", "");
+
+	if (r < 0)
+		return r;
+	r = spec_set_file_digest(c, spec, "keyring-digest", path, err);
+	if (r < 0)
+		r = recipe_error(&keyring->at, err, "keyring %s cannot be read", path);
+	return r;
+}
+
 /* Left out where there is none, so that the specs of most sources stay as they are. */
 static int set_repositories(struct compiler *c, json_t *spec, const struct recipe_source *source,
 			    struct varve_error *err)
@@ -136,7 +151,7 @@ static int set_repositories(struct compiler *c, json_t *spec, const struct recip
 		if (r == 0)
 			r = spec_set_text(c, entry, "suite", &from->suite, "", err);
 		if (r == 0)
-			r = spec_set_text(c, entry, "keyring", &from->keyring, "", err);
+			r = set_keyring(c, entry, &from->keyring, err);
 		if (r == 0)
 			r = spec_add_texts(c, &from->components, &components, err);
 		if (components.count == 0 &&
@@ -182,7 +197,7 @@ int debian_spec(struct compiler *c, const struct recipe_source *source, int belo
 	if (r == 0)
 		r = spec_set_text(c, spec, "mirror", &source->mirror, "debian", err);
 	if (r == 0)
-		r = spec_set_text(c, spec, "keyring", &source->keyring, "", err);
+		r = set_keyring(c, spec, &source->keyring, err);
 	if (r == 0)
 		r = spec_set_text(c, spec, "architecture", &source->architecture,
 				  debian_architecture(c->plan->platform), err);

@@ -69,21 +69,12 @@ static int set_lock(struct compiler *c, json_t *spec, const struct recipe_source
 		    struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *path = NULL;
-	struct varve_digest digest;
 	int r = spec_text(c, &source->lock, "", &path, err);
 
 	if (r < 0)
 		return r;
 	json_set(spec, "lock", json_text(path));
-	if (*path == '\0')
-		return 0;
-	if (!c->options->file_digest)
-		return varve_error_set(err, -EINVAL, "source %s: no way to read files",
-				       source->name.text);
-	r = c->options->file_digest(c->options->cookie, path, &digest, err);
-	if (r == 0)
-		json_set(spec, "lock-digest", json_of_digest(&digest));
-	return r;
+	return spec_set_file_digest(c, spec, "lock-digest", path, err);
 }
 
 int python_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,

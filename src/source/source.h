@@ -12,7 +12,8 @@
  *	"bootstrap":true (nothing is below: essential packages are added),
  *	"installed":[{"name":SOURCE,"spec":DIGEST}] (image and debian sources below, bottom first);
  *	only where there are any: "pins":["NAME=VERSION","NAME/SUITE"],
- *	"repositories":[{"mirror":..,"suite":..,"components":[..],"keyring":..}]
+ *	"repositories":[{"mirror":..,"suite":..,"components":[..],"keyring":..}],
+ *	"keyring-digest":DIGEST beside each keyring that lies beside the recipe
  *
  *	python: "python":"3.11", "platform":"linux/amd64", "glibc":"2.28", "requirements":[...],
  *	"constraints":[...], "before":"" or date, "sdist":bool, "prereleases":bool,

@@ -156,6 +156,61 @@ def test_the_check_works_with_one_id(project_of):
     create(project, "--check")
 
 
+# --- --all ---------------------------------------------------------------------------------------
+
+def choices(project):
+    """Two options that can be told by name, one of which chooses a file, and one that cannot."""
+    for word in ("red", "blue"):
+        project.varve.write(f"{word}.txt", word + "\n")
+        project.varve.write(f"far/{word}.txt", f"far {word}\n")
+    far = f"file://{project.varve.path('far')}"
+    project.recipe([copy("near", "near", "/near"), copy("far", "far", "/far"),
+                    run("say", "echo ${loud} ${note} >/said")],
+                   sources={"near": {"kind": "local", "path": "${colour}.txt"},
+                            "far": {"kind": "url", "href": f"{far}/${{colour}}.txt"}},
+                   options={"colour": {"choices": ["red", "blue"], "default": "red"},
+                            "loud": {"type": "boolean", "default": "false"}, "note": {"default": "n"}})
+
+
+def test_a_bundle_for_every_combination_of_options(project):
+    choices(project)
+    digests = {colour: project.build("--colour", colour, "--loud=true").digests for colour in ("red", "blue")}
+    created = create(project, "--all")
+    told = project.varve("bundle", "inspect", "b.tar", "--json").stdout
+    document = json.loads(told)
+    assert document["settings"] == ["note=n"] and len(document["sources"]) == 2
+    assert create(project, "--all", to="again.tar").stdout.split()[0] == digest_of(created)
+    shutil.rmtree(project.varve.path("far"))
+    result = import_to(project, "in")
+    assert result.stdout.splitlines()[1] == "varve build --offline in/r.yaml --set 'note=n'"
+    for colour in ("red", "blue"):
+        built = project.build("--offline", "--colour", colour, "--loud=true", "--store", project.varve.path("other"),
+                              file="in/r.yaml")
+        assert built.digests == digests[colour]
+    # One choice alone is not all of them.
+    create(project, "--colour", "red", to="one.tar")
+    import_to(project, "one", bundle="one.tar", store="third")
+    text = project.build("--offline", "--colour", "blue", "--store", project.varve.path("third"), file="one/r.yaml", rc=2).text
+    assert "blue.txt" in text
+
+
+def test_every_combination_is_checked(project):
+    choices(project)
+    create(project, "--all", "--check", "--loud=false")
+    document = json.loads(project.varve.path("r.yaml").read_text())
+    document["stages"]["main"]["steps"][-1]["run"] = "if [ ${colour} = blue ]; then cat /proc/sys/kernel/random/uuid >/said; fi; : ${loud} ${note}"
+    project.write_recipe(document)
+    text = create(project, "--all", "--check", "--loud=false", rc=5).stderr
+    assert "other images than the recipe" in text and "colour=blue" in text
+
+
+def test_a_check_with_a_secret(project):
+    project.varve.write("token", "s3cret\n")
+    project.recipe([run("use", "sha256sum /run/secrets/token | cut -c1-8 >/seen", secrets=["token"])])
+    create(project, "--check", "--secret", f"token={project.varve.path('token')}")
+    assert "s3cret" not in project.varve.path("b.tar").read_bytes().decode("latin-1")
+
+
 # --- --check -------------------------------------------------------------------------------------
 
 def test_a_build_that_differs_fails_the_check(project):

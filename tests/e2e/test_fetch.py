@@ -232,9 +232,20 @@ def test_a_release_without_signature(archive):
     refused(archive, "InRelease.*404")
 
 
+def test_other_keys_make_the_lock_stale(archive):
+    archive("lock")
+    keys = archive.varve.path("archive.gpg").read_bytes()
+    archive.varve.write("archive.gpg", keys + keys)
+    told = archive("fetch", "--locked", rc=2)
+    assert 'source "system" is not locked' in told.stderr
+    assert re.search("system: keyring-digest sha256:.* -> sha256:", archive("lock").stderr)
+    assert "unchanged" in archive("lock").stdout
+
+
 def test_a_keyring_that_is_not_there(archive):
     archive.varve.path("archive.gpg").unlink()
-    refused(archive, "keyring .*archive.gpg cannot be read", rc=2)
+    assert re.search(r"r.yaml:\d+:\d+: keyring archive.gpg cannot be read", archive("lock", rc=2).stderr)
+    assert not archive.lock_path.exists()
 
 
 def test_an_index_that_is_not_the_signed_one(archive):
