@@ -216,16 +216,22 @@ static int run_to_end(struct run *run, struct varve_error *err)
 
 	while (run->ended < run->count && code == CURLM_OK) {
 		int wait = start_pending(run);
+		size_t ended = run->ended;
 
+		/* All that is left waits for another try. */
+		if (run->running == 0) {
+			if (ended < run->count)
+				(void)usleep(IDLE_US);
+			tell(run, NULL);
+			continue;
+		}
 		code = curl->multi_perform(run->http->multi, &running);
 		take_ended(run);
 		tell(run, NULL);
 		/* Ended ones made room: the next are started before anything is waited for. */
-		if (code == CURLM_OK && running > 0 && run->ended < run->count)
+		if (code == CURLM_OK && running > 0 && run->ended == ended)
 			code = curl->multi_poll(run->http->multi, NULL, 0,
 						wait < PROGRESS_MS ? wait : PROGRESS_MS, NULL);
-		else if (run->running == 0 && run->ended < run->count)
-			(void)usleep(IDLE_US);
 	}
 	if (code != CURLM_OK)
 		return varve_error_set(err, -VARVE_E_NETWORK, "download: libcurl fails (%d)",
