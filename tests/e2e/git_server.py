@@ -87,8 +87,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         for name, value in headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
+        # One request for each connection: nothing of one can be taken for a part of the next.
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
+        self.close_connection = True
 
     def handle_git(self):
         owner, body = self.server.owner, self.read_body()
@@ -103,8 +106,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
                "GIT_PROTOCOL": self.headers.get("Git-Protocol", "") if owner.protocol else "", "REMOTE_ADDR": "127.0.0.1"}
-        out = subprocess.run(["git", "http-backend"], env=env, input=body, capture_output=True, check=False).stdout
-        head, _, rest = out.partition(b"\r\n\r\n")
+        done = subprocess.run(["git", "http-backend"], env=env, input=body, capture_output=True, check=False)
+        head, end, rest = done.stdout.partition(b"\r\n\r\n")
+        if not end:
+            # It was killed, or could not start. Without a word of it the client would take the nothing for no refs.
+            owner.failures.append((self.path, done.returncode, done.stderr.decode(errors="replace")))
+            self.answer(500, [], b"git http-backend failed\n")
+            return
         headers = [line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line]
         status = next((int(value.split()[0]) for name, value in headers if name == "Status"), 200)
         self.answer(status, [pair for pair in headers if pair[0] != "Status"], rest)
@@ -112,12 +120,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = handle_git
 
 
+class _Listener(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # of the 5 by default a busy machine loses the sixth
+
+
 class GitServer:
-    """Serves every repository below root. password: Basic authentication; protocol=False: only the old protocol."""
+    """Serves every repository below root. password: Basic authentication; protocol=False: only the old protocol.
+    failures: where git http-backend itself gave no answer; close() tells of them."""
 
     def __init__(self, root, password=None, protocol=True):
         self.root, self.password, self.protocol, self.requests = pathlib.Path(root), password, protocol, []
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self.failures = []
+        self.server = _Listener(("127.0.0.1", 0), _Handler)
         self.server.owner = self
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
@@ -132,3 +146,4 @@ class GitServer:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+        assert not self.failures, f"git http-backend failed: {self.failures}"
