@@ -152,11 +152,11 @@ static void say_one(const char *name, char sign, const struct lock_artifact *a, 
 	strv_addf(lines, "%s: %c %s%s%s", name, sign, a->name, *a->version ? " " : "", a->version);
 }
 
-/* Returns whether there was something to say. */
+/* Returns whether the artifact is another; the same from another place is not. */
 static bool say_pair(const char *name, const struct lock_artifact *a, const struct lock_artifact *b,
 		     struct strv *lines)
 {
-	size_t said = lines->count;
+	bool other = !varve_digest_equal(&a->sha256, &b->sha256);
 	char before[VARVE_DIGEST_HEX], after[VARVE_DIGEST_HEX];
 	const char *space = *b->version ? " " : "";
 
@@ -166,14 +166,14 @@ static bool say_pair(const char *name, const struct lock_artifact *a, const stru
 		return true;
 	}
 	/* The same version with other bytes is what a reviewer must not miss. */
-	if (!varve_digest_equal(&a->sha256, &b->sha256))
+	if (other)
 		strv_addf(lines, "%s: %s%s%s has other bytes: sha256 %.*s -> %.*s", name, b->name,
 			  space, b->version, SHORT_DIGEST, varve_digest_hex(&a->sha256, before),
 			  SHORT_DIGEST, varve_digest_hex(&b->sha256, after));
 	if (strcmp(a->from, b->from) != 0)
 		strv_addf(lines, "%s: %s%s%s comes from %s -> %s", name, b->name, space, b->version,
 			  a->from, b->from);
-	return lines->count > said;
+	return other;
 }
 
 /* What the artifacts of a source are called. */

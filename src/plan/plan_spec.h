@@ -18,8 +18,8 @@ int spec_set_boolean(struct compiler *c, json_t *spec, const char *key,
 int spec_set_checked(struct compiler *c, json_t *spec, const char *key,
 		     const struct recipe_value *value, enum grammar grammar,
 		     struct varve_error *err);
-/* spec[key]: the digest of a file beside the recipe, so that what the file holds counts, not its name
- * alone. Nothing for an absolute path: that file is the machine's. */
+/* spec[key]: the digest of a file beside the recipe, so that what the file holds counts, not its
+ * name alone. Nothing for an absolute path: that file is the machine's. */
 int spec_set_file_digest(struct compiler *c, json_t *spec, const char *key, const char *path,
 			 struct varve_error *err);
 /* Appends each, once. Empty results are left out, so that a variable can add an element or none. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Python package indexes, by the JSON form of the simple API (PEP 691, 700, 592), or else its HTML
- * form (PEP 503): INDEX/PROJECT/ lists a project's files. An index is known by a name; "pypi" is the main one. */
+ * form (PEP 503): INDEX/PROJECT/ lists a project's files. An index is known by a name; "pypi" is
+ * the main one. */
 #ifndef SOURCE_PYTHON_INDEX_H
 #define SOURCE_PYTHON_INDEX_H
 
@@ -31,8 +32,8 @@ const struct python_file *python_page_find(const struct python_page *page, const
 int python_page_parse(const char *text, size_t len, const char *url, const char *what,
 		      struct python_page *ret, struct varve_error *err);
 
-/* Digest and size of a file. What the index does not hash is brought into the store and measured: as
- * with a url source, the first lock trusts. */
+/* Digest and size of a file. What the index does not hash is brought into the store and measured:
+ * as with a url source, the first lock trusts. */
 int python_file_identity(struct source_context *context, const struct python_file *file,
 			 struct varve_digest *ret_sha256, uint64_t *ret_size,
 			 struct varve_error *err);

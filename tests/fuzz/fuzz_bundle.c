@@ -31,7 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	buf_add(&text, data, size);
 	read_lock(buf_text(&text), size);
-	if (json_parse(buf_text(&text), size, "fuzz.json", &document, &err) < 0 || !json_is_object(document))
+	if (json_parse(buf_text(&text), size, "fuzz.json", &document, &err) < 0 ||
+	    !json_is_object(document))
 		return 0;
 	(void)bundle_config_check(document, &err);
 	(void)bundle_manifest_parse(document, &bundle, &err);

@@ -19,14 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct varve_error err;
 
 	buf_add(&text, data, size);
-	if (python_page_parse(buf_text(&text), size, "https://index.example.org/simple/a/", "page", &page,
-			      &err) < 0)
+	if (python_page_parse(buf_text(&text), size, "https://index.example.org/simple/a/", "page",
+			      &page, &err) < 0)
 		return 0;
 	for (size_t i = 0; i < page.count; i++) {
 		CLEANUP(free_ptr) char *project = NULL;
 		CLEANUP(free_ptr) char *version = NULL;
 
-		if (python_split(page.files[i].name, &project, &version) && python_is_final(version))
+		if (python_split(page.files[i].name, &project, &version) &&
+		    python_is_final(version))
 			(void)python_compare_versions(version, "1.0");
 		(void)python_rank(page.files[i].name, &target);
 		free(python_architecture(page.files[i].name));

@@ -275,12 +275,11 @@ static void errors_name_the_file(void **state)
 
 #define SYSTEM(artifacts) LOCK(SOURCE("system", "{\"kind\":\"debian\"}", "{\"date\":1}", artifacts))
 
-#define GIT(ref, sha)                                                                              \
-	"{\"commit\":\"" sha "\",\"date\":1,\"ref\":\"" ref "\",\"tree\":\"" sha "\"}"
+#define GIT(ref, sha) "{\"commit\":\"" sha "\",\"date\":1,\"ref\":\"" ref "\",\"tree\":\"" sha "\"}"
 #define PY(artifacts) LOCK(SOURCE("py", "{\"kind\":\"python\"}", "{}", artifacts))
 #define WHEEL(name, version, size, sha)                                                            \
-	"\n{\"name\":\"" name "\",\"version\":\"" version "\",\"size\":" size                   \
-	",\"sha256\":\"" sha "\",\"from\":\"pypi:" name "-" version ".whl\"}"
+	"\n{\"name\":\"" name "\",\"version\":\"" version "\",\"size\":" size ",\"sha256\":\"" sha \
+	"\",\"from\":\"pypi:" name "-" version ".whl\"}"
 
 static const struct {
 	const char *before, *after, *lines;
@@ -316,7 +315,8 @@ static const struct {
 	 "app: ref refs/heads/main -> refs/heads/dev"},
 	/* wheels: what came and how much more there is to fetch */
 	{PY(WHEEL("torch", "2.7.0", "800000000", SHA_A)),
-	 PY(WHEEL("torch", "2.7.1", "821000000", SHA_B) "," WHEEL("nccl", "2.26", "201000000", SHA_A)),
+	 PY(WHEEL("torch", "2.7.1", "821000000", SHA_B) "," WHEEL("nccl", "2.26", "201000000",
+								  SHA_A)),
 	 "py: + nccl 2.26|py: torch 2.7.0 -> 2.7.1|"
 	 "py: +1 wheel, 1 changed; 800.0 MB -> 1.0 GB"},
 	{PY(WHEEL("a", "1", "5", SHA_A) "," WHEEL("b", "1", "7", SHA_B)), PY(""),
@@ -328,7 +328,7 @@ static const struct {
 	{LOCK(SOURCE("t", "{\"arch\":\"a\"}", "{}", DEB("x", "1", SHA_A))),
 	 LOCK(SOURCE("t", "{\"arch\":\"a\"}", "{}", DEB("x", "1", SHA_A)) "," SOURCE(
 		 "t", "{\"arch\":\"b\"}", "{}", DEB("x", "2", SHA_A))),
-	 "t: new, 1 artifact"},
+	 "t: new, 1 file, 1 B"},
 	{SYSTEM("\n{\"name\":\"f\",\"size\":1,\"sha256\":\"" SHA_A "\",\"from\":\"m:a\"}"),
 	 SYSTEM("\n{\"name\":\"f\",\"size\":1,\"sha256\":\"" SHA_A "\",\"from\":\"m:b\"}"),
 	 "system: f comes from m:a -> m:b"},
