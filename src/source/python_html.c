@@ -34,12 +34,10 @@ static const char *attribute(const xmlChar **atts, const char *name)
 
 static int hex_digit(char c)
 {
-	const char *digits = "0123456789abcdef", *at = NULL;
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *at = c ? strchr(digits, c) : NULL;
 
-	if (c >= 'A' && c <= 'F')
-		c = (char)(c - 'A' + 'a');
-	at = c ? strchr(digits, c) : NULL;
-	return at ? (int)(at - digits) : -1;
+	return at ? (int)((at - digits) % 16) : -1;
 }
 
 /* The last segment of a URL's path, "%2B" and the like undone. Caller frees. */
@@ -54,14 +52,15 @@ static char *file_name(const char *url)
 	for (len -= (size_t)(start - url); len > 0; start++, len--) {
 		int high = len > 2 && *start == '%' ? hex_digit(start[1]) : -1;
 		int low = high >= 0 ? hex_digit(start[2]) : -1;
-		char c = low >= 0 ? (char)(unsigned char)(high << 4 | low) : *start;
+		unsigned char c = (unsigned char)*start;
 
 		if (low >= 0) {
+			c = (unsigned char)(high * 16 + low);
 			start += 2;
 			len -= 2;
 		}
 		/* A name ends at a NUL: let it be none instead. */
-		buf_addc(&name, c ? c : '/');
+		buf_add(&name, c ? (const void *)&c : "/", 1);
 	}
 	return buf_steal(&name);
 }
@@ -145,7 +144,7 @@ static void on_mistake(void *cookie, const char *format, ...)
 }
 
 int python_html_parse(const char *text, size_t len, const char *url, const char *what,
-		      struct python_page *page, bool *ret_any, struct varve_error *err)
+		      struct python_page *page, struct varve_error *err)
 {
 	htmlSAXHandler handler = {
 		.startElement = on_tag, .error = on_mistake, .warning = on_mistake};
@@ -163,6 +162,5 @@ int python_html_parse(const char *text, size_t len, const char *url, const char 
 	}
 	htmlFreeParserCtxt(parser);
 	free(r.base);
-	*ret_any = r.any;
-	return r.result;
+	return r.result < 0 ? r.result : r.any;
 }

@@ -121,7 +121,7 @@ static char *yanked_reason(const json_t *value)
 static int parse_file(const json_t *object, const char *page, const char *what,
 		      struct python_page *ret, struct varve_error *err)
 {
-	const char *name, *url, *sha256;
+	const char *name = "", *url = "", *sha256;
 	json_t *size = json_object_get(object, "size");
 	struct python_file file = {0};
 	int r;
@@ -179,18 +179,17 @@ int python_page_parse(const char *text, size_t len, const char *url, const char 
 {
 	CLEANUP(python_page_release) struct python_page page = {.found = true};
 	char first = text[strspn(text, " \t\r\n")];
-	bool is_index = true;
 	int r;
 
 	if (first == '{')
 		r = parse_json(text, len, url, what, &page, err);
 	else if (first == '<')
-		r = python_html_parse(text, len, url, what, &page, &is_index, err);
+		r = python_html_parse(text, len, url, what, &page, err);
 	else
 		return no_index(what, err);
 	if (r < 0)
 		return r;
-	if (!is_index)
+	if (first == '<' && r == 0)
 		return no_index(what, err);
 	*ret = page;
 	page = (struct python_page){0};

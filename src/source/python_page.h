@@ -13,9 +13,9 @@ char *python_link(const char *url, const char *link);
 int python_page_add(struct python_page *page, struct python_file *take_file, const char *what,
 		    struct varve_error *err);
 
-/* The HTML form (PEP 503, 592): an anchor per file, its sha256 in the fragment. A page without any
- * file is *ret_any = false, for nothing tells it from a page that is no index's. Pure. */
+/* The HTML form (PEP 503, 592): an anchor per file, its sha256 in the fragment. Returns 1,
+ * or 0 for a page without any file, for nothing tells it from a page that is no index's. Pure. */
 int python_html_parse(const char *text, size_t len, const char *url, const char *what,
-		      struct python_page *page, bool *ret_any, struct varve_error *err);
+		      struct python_page *page, struct varve_error *err);
 
 #endif
