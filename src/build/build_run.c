@@ -104,15 +104,22 @@ static bool base_is_here(struct run *run, int top)
 	return base == PLAN_NONE || source_is_here(run, base);
 }
 
-/* An image names the layers of its base, whether a step had to look at them or not. */
+/* An image names the layers of its base, whether a step had to look at them or not; those of a
+ * registry may stay there. */
 static bool bases_are_here(struct run *run)
 {
-	const struct plan *plan = run->build->plan;
+	const struct build *build = run->build;
+	const struct plan *plan = build->plan;
 	bool here = true;
 	size_t i;
 
-	for (i = 0; i < plan->image_count && !run->failed; i++)
-		here = base_is_here(run, plan->stages[plan->images[i].stage].top) && here;
+	for (i = 0; i < plan->image_count && !run->failed; i++) {
+		int top = plan->stages[plan->images[i].stage].top, base = plan_base(plan, top);
+
+		if (base != PLAN_NONE &&
+		    !source_image_is_known(build->sources, plan->sources.items[base].locked))
+			here = base_is_here(run, top) && here;
+	}
 	return here;
 }
 
@@ -126,7 +133,7 @@ static bool content_is_here(struct run *run, const struct plan_mount *mount)
 /* Asks for all of them, so that fetches start together and early. */
 static bool sources_are_here(struct run *run, const struct plan_step *step)
 {
-	bool here = base_is_here(run, step->below);
+	bool here = step->action == ACTION_COPY || base_is_here(run, step->below);
 	size_t i;
 
 	if (step->action == ACTION_INSTALL || step->action == ACTION_COPY)
@@ -387,6 +394,7 @@ int build_run(struct build *build, struct varve_error *err)
 	struct varve_error own = {0};
 	CLEANUP(run_release) struct run run = {.build = build, .err = err ? err : &own};
 	bool complete;
+	int r;
 
 	tell_plan(build, &complete);
 	if (!complete && build->options->expect_cached)
@@ -395,6 +403,9 @@ int build_run(struct build *build, struct varve_error *err)
 		return 0;
 	if (build_refuse_losses(build, err) < 0)
 		return -VARVE_E_HOST;
+	r = build_look_at_bases(build, err);
+	if (r < 0)
+		return r;
 	run.sources = xcalloc(build->plan->sources.count + 1, sizeof(*run.sources));
 	run.busy = xcalloc(build->plan->step_count, sizeof(*run.busy));
 	run.limit = limit_of(build);

@@ -56,7 +56,9 @@ int compile_values(struct compiler *c, const struct recipe_values *values, struc
 static int compile_parent(struct compiler *c, const struct recipe_value *from, const char *text,
 			  struct plan_stage *stage, struct varve_error *err)
 {
-	const struct recipe_source *source = recipe_find_source(c->recipe, text);
+	/* What a stage names by itself is a source of that very text, options and all. */
+	const char *name = recipe_is_image(from->text) ? from->text : text;
+	const struct recipe_source *source = recipe_find_source(c->recipe, name);
 	int index = PLAN_NONE, r;
 
 	if (recipe_find_stage(c->recipe, text) || !source || source->kind != SOURCE_IMAGE) {
@@ -67,7 +69,7 @@ static int compile_parent(struct compiler *c, const struct recipe_value *from, c
 		strv_extend(&stage->environment, &c->plan->stages[stage->from].environment);
 		return 0;
 	}
-	r = compile_source(c, from, text, PLAN_NONE, &index, err);
+	r = compile_source(c, from, name, PLAN_NONE, &index, err);
 	if (r < 0)
 		return r;
 	stage->top = plan_on_image(index);

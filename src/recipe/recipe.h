@@ -165,7 +165,7 @@ struct recipe_step {
 
 struct recipe_stage {
 	struct recipe_value name;
-	struct recipe_value from; /* stage or image source; absent: nothing below */
+	struct recipe_value from; /* stage, image source or GRAMMAR_IMAGE; absent: nothing below */
 	struct recipe_pairs environment; /* for its steps, stages on top of it and images */
 	struct recipe_step *steps;
 	size_t count, alloc;
@@ -264,6 +264,9 @@ int recipe_integer(const struct recipe_value *at, const char *text, int64_t mini
 /* The options as text for --help: one "--name METAVAR\thelp (default ...)" per line. */
 void recipe_options_help(const struct recipe *recipe, struct buf *out);
 
+/* True for a "from" that is an image itself, not the name of one: it stands in sources, too, under
+ * that text. */
+bool recipe_is_image(const char *text);
 const struct recipe_source *recipe_find_source(const struct recipe *recipe, const char *name);
 const struct recipe_stage *recipe_find_stage(const struct recipe *recipe, const char *name);
 const struct recipe_option *recipe_find_option(const struct recipe *recipe, const char *name);

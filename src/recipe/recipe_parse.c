@@ -73,6 +73,7 @@ int recipe_parse(const char *text, size_t len, const char *file, recipe_load loa
 		r = schema_read(&schema_recipe, &subject, root, recipe, err);
 	if (r < 0)
 		return r;
+	parse_parents(recipe);
 	dump_digest(root, recipe->digest);
 	*ret = steal_ptr(&recipe);
 	return 0;

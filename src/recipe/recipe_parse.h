@@ -14,6 +14,8 @@ int parse_variables(const struct node *node, const struct schema_subject *subjec
 		    struct varve_error *err);
 int parse_sources(const struct node *node, const struct schema_subject *subject, void *recipe,
 		  struct varve_error *err);
+/* A source for each image that a stage names by itself. */
+void parse_parents(struct recipe *recipe);
 int parse_stages(const struct node *node, const struct schema_subject *subject, void *recipe,
 		 struct varve_error *err);
 int parse_images(const struct node *node, const struct schema_subject *subject, void *recipe,

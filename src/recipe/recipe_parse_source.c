@@ -158,6 +158,13 @@ static int parse_source(const struct node_member *member, struct recipe_source *
 	return schema_read(&schema_source, &subject, member->value, source, err);
 }
 
+static struct recipe_source *new_source(struct recipe *recipe)
+{
+	recipe->sources = array_grow(recipe->sources, recipe->source_count, &recipe->source_alloc,
+				     sizeof(*recipe->sources));
+	return &recipe->sources[recipe->source_count++];
+}
+
 int parse_sources(const struct node *node, const struct schema_subject *subject, void *object,
 		  struct varve_error *err)
 {
@@ -165,10 +172,24 @@ int parse_sources(const struct node *node, const struct schema_subject *subject,
 	int r = schema_want(node, NODE_MAP, "\"sources\"", err);
 
 	(void)subject;
-	for (size_t i = 0; r == 0 && i < node->count; i++) {
-		recipe->sources = array_grow(recipe->sources, recipe->source_count,
-					     &recipe->source_alloc, sizeof(*recipe->sources));
-		r = parse_source(&node->members[i], &recipe->sources[recipe->source_count++], err);
-	}
+	for (size_t i = 0; r == 0 && i < node->count; i++)
+		r = parse_source(&node->members[i], new_source(recipe), err);
 	return r;
+}
+
+void parse_parents(struct recipe *recipe)
+{
+	for (size_t i = 0; i < recipe->stage_count; i++) {
+		const struct recipe_value *from = &recipe->stages[i].from;
+
+		if (!from->text || !recipe_is_image(from->text) ||
+		    recipe_find_source(recipe, from->text))
+			continue;
+		*new_source(recipe) = (struct recipe_source){
+			.name = {xstrdup(from->text), from->at},
+			.kind = SOURCE_IMAGE,
+			.at = from->at,
+			.reference = {xstrdup(from->text), from->at},
+		};
+	}
 }

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "net/http.h"
+#include "source/source_image.h"
 #include "source/source_kind.h"
 #include "store/store.h"
 
@@ -190,8 +191,9 @@ static int fetch_whole(struct source_context *context, const struct lock_source 
 
 	if (!missing)
 		return 0;
-	/* An image lies on this machine. */
-	if (context->offline && fetch_of(source) != source_image_fetch)
+	/* An image may lie on this machine. */
+	if (context->offline &&
+	    (fetch_of(source) != source_image_fetch || source_image_is_remote(source)))
 		return varve_error_set(err, -VARVE_E_LOCK,
 				       "%s %s is not in the store, and --offline forbids to fetch "
 				       "it",
