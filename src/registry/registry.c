@@ -149,6 +149,8 @@ static int find_scheme(struct registry *registry, struct varve_error *err)
 		}
 		refused += r < 0 && answer.refused;
 	}
+	if (answer.unproven)
+		return registry_trust_unproven(s->cert_dir, registry->host, &registry->trust, err);
 	if (refused == 2 || answer.untrusted) {
 		varve_error_prefix(err, "%s", registry->name);
 		return r;
@@ -185,6 +187,7 @@ int registry_open(const struct registry_settings *settings, const struct referen
 					.credentials = &registry->credentials,
 					.trusted_realms = settings->trusted_realms,
 					.trust = &registry->trust,
+					.reach = &registry->reach,
 					.stall_seconds = registry_stall_seconds(registry)});
 	*ret = steal_ptr(&registry);
 	return 0;

@@ -16,6 +16,7 @@ struct registry {
 	struct http_trust trust;
 	struct auth *auth;
 	volatile sig_atomic_t abandoned;
+	_Atomic enum http_reach reach; /* where it lies, once it has answered */
 	pthread_mutex_t mutex; /* of what follows */
 	bool reached; /* it has answered once */
 	struct strv warnings; /* it sent, each once; told when it is closed */
