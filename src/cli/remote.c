@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
+#include "cli/settings.h"
 #include "cli/size_text.h"
 #include "layer/layer.h"
 
@@ -122,16 +123,32 @@ static void tell_notice(void *cookie, const char *text)
 /* --- opening -------------------------------------------------------------------------------------
  */
 
+/* The container tools' settings, then varve's own, which win. */
+static int read_rules(struct registry_rules *rules, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *settings = NULL;
+	int r = registry_rules_read(rules, err);
+
+	if (r == 0)
+		r = settings_read(&settings, err);
+	return r < 0 ? r
+		     : registry_rules_add(rules, json_object_get(settings, "registries"),
+					  "varve's config.json", err);
+}
+
 int remote_begin(struct remote *remote, struct cli *cli, struct varve_store *store, bool pushes,
 		 struct varve_error *err)
 {
 	int r = read_options(&cli->values, &remote->settings, err);
 
 	if (r == 0)
+		r = read_rules(&remote->rules, err);
+	if (r == 0)
 		r = store_open_dir(store, "uploads", &remote->uploads, err);
 	if (r < 0)
 		return r;
 	remote->pushes = pushes;
+	remote->settings.rules = &remote->rules;
 	remote->settings.progress = tell_progress;
 	remote->settings.notice = tell_notice;
 	remote->settings.cookie = remote;
@@ -168,10 +185,16 @@ int remote_platform(struct remote *remote, struct cli *cli, struct varve_error *
 	return 0;
 }
 
-void remote_release(struct remote *remote)
+void remote_end(struct remote *remote)
 {
 	fd_close(&remote->uploads);
 	strv_release(&remote->warned);
+	registry_rules_release(&remote->rules);
+}
+
+void remote_release(struct remote *remote)
+{
+	remote_end(remote);
 	session_release(&remote->session);
 }
 

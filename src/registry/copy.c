@@ -38,9 +38,15 @@ static void find_mounts(void *cookie, const struct varve_descriptor *blob, struc
 	struct run *run = cookie;
 	const struct registry *from = run->source.registry;
 
+	const struct reference *named = &run->from->reference;
+
 	if (from && str_equal(registry_origin(from), registry_origin(run->target)) &&
 	    !str_equal(registry_repository(from), registry_repository(run->target)))
 		strv_add(ret, registry_repository(from));
+	/* Read from a mirror, the image may still lie where its name says. */
+	else if (from && str_equal(reference_api_host(named), registry_host(run->target)) &&
+		 !str_equal(named->repository, registry_repository(run->target)))
+		strv_add(ret, named->repository);
 	seen_elsewhere(run->copy->store, &blob->digest, run->target, ret);
 }
 

@@ -32,15 +32,10 @@ static int open_registry(const struct copy *copy, const struct endpoint *from,
 {
 	struct pull pull = {
 		.into = &ret->place, .platform = copy->platform, .manifests_only = lazy};
-	char target[REFERENCE_TARGET];
 	int r;
 
 	place_init(&ret->place, landing->blobs, landing->partials, landing->store);
-	r = registry_open(copy->settings, &from->reference, false, &ret->registry, err);
-	if (r < 0)
-		return r;
-	pull.registry = ret->registry;
-	r = pull_run(&pull, reference_target(&from->reference, target), &ret->pulled, err);
+	r = pull_from(copy->settings, &from->reference, &pull, &ret->registry, &ret->pulled, err);
 	/* What the registry has not, or has wrongly, is no matter of this host. */
 	if (r == -VARVE_E_NOT_FOUND || r == -VARVE_E_DIGEST || r == -VARVE_E_FORMAT ||
 	    r == -VARVE_E_LIMIT)

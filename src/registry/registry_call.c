@@ -289,7 +289,7 @@ static int connection_failed(struct attempt *a, const struct http_answer *answer
 	if (registry_stopped(a->registry))
 		return varve_error_set(err, -VARVE_E_CANCELLED, "stopped");
 	if (answer->unproven && registry_is_own(a->registry, a->url))
-		return registry_trust_unproven(a->registry->settings->cert_dir, a->registry->host,
+		return registry_trust_unproven(a->registry->cert_dir, a->registry->host,
 					       &a->registry->trust, err);
 	if (code == -VARVE_E_NETWORK)
 		varve_error_prefix(err, "%s", a->registry->name);

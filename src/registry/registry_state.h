@@ -11,6 +11,9 @@ struct registry {
 	const struct registry_settings *settings;
 	char *host, *repository, *name, *origin;
 	bool push;
+	bool plain_http, insecure; /* as in the settings, or by the rules of this machine */
+	const char *cert_dir; /* borrowed from the settings; NULL: the usual places */
+	unsigned stall_seconds;
 	struct credentials credentials;
 	struct strv looked_at; /* files with credentials */
 	struct http_trust trust;

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A pull from wherever this machine's settings say: mirrors in turn, then the registry. */
+#include <stdlib.h>
+#include <string.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "registry/pull.h"
+#include "registry/registry_rules.h"
+
+/* What another place may do better; trouble of this machine stays the same there. */
+static bool is_of_the_place(int code)
+{
+	return code == -VARVE_E_NETWORK || code == -VARVE_E_NOT_FOUND || code == -VARVE_E_DIGEST ||
+	       code == -VARVE_E_FORMAT || code == -VARVE_E_LIMIT;
+}
+
+static int try_way(const struct registry_settings *settings, const struct registry_way *way,
+		   struct pull *pull, struct registry **ret_registry, struct pull_result *ret,
+		   struct varve_error *err)
+{
+	CLEANUP(registry_closep) struct registry *registry = NULL;
+	char target[REFERENCE_TARGET];
+	int r = registry_open_way(settings, way, false, &registry, err);
+
+	if (r < 0)
+		return r;
+	pull->registry = registry;
+	r = pull_run(pull, reference_target(&way->reference, target), ret, err);
+	if (r < 0)
+		return r;
+	*ret_registry = steal_ptr(&registry);
+	return 0;
+}
+
+/* HOST/REPOSITORY. Caller frees. */
+static char *name_of(const struct registry_way *way)
+{
+	return xasprintf("%s/%s", way->reference.host, way->reference.repository);
+}
+
+static void tell(const struct registry_settings *settings, const struct registry_way *way,
+		 const struct registry_way *next, const struct varve_error *why)
+{
+	CLEANUP(free_ptr) char *name = name_of(way);
+	CLEANUP(free_ptr) char *other = name_of(next);
+	CLEANUP(free_ptr) char *text = NULL;
+	bool named = str_starts(why->text, name);
+
+	if (!settings->notice)
+		return;
+	text = xasprintf("mirror %s%s%.*s; asking %s", named ? "" : name, named ? "" : ": ",
+			 (int)strcspn(why->text, "\n"), why->text, other);
+	settings->notice(settings->cookie, text);
+}
+
+static void add_mirrors(const struct registry_ways *ways, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv hosts = STRV_INIT;
+	CLEANUP(free_ptr) char *all = NULL;
+
+	for (size_t i = 0; i + 1 < ways->count; i++)
+		strv_take(&hosts, name_of(&ways->items[i]));
+	all = strv_join(&hosts, ", ");
+	if (hosts.count > 0)
+		varve_error_hint(err, "asked before, in vain: %.400s", all);
+}
+
+int pull_from(const struct registry_settings *settings, const struct reference *from,
+	      struct pull *pull, struct registry **ret_registry, struct pull_result *ret,
+	      struct varve_error *err)
+{
+	CLEANUP(registry_ways_release) struct registry_ways ways = {0};
+	int r = registry_ways_find(settings->rules, from, &ways, err);
+
+	for (size_t i = 0; r == 0 && i < ways.count; i++) {
+		r = try_way(settings, &ways.items[i], pull, ret_registry, ret, err);
+		if (r == 0 || !is_of_the_place(r))
+			return r;
+		if (i + 1 == ways.count)
+			break;
+		tell(settings, &ways.items[i], &ways.items[i + 1], err);
+		*err = (struct varve_error){0};
+		r = 0;
+	}
+	if (r < 0)
+		add_mirrors(&ways, err);
+	return r;
+}
