@@ -155,6 +155,8 @@ int remote_begin(struct remote *remote, struct cli *cli, struct varve_store *sto
 	remote->copy = (struct copy){.settings = &remote->settings,
 				     .store = store,
 				     .uploads = remote->uploads,
+				     .referrers = cli->values.referrers,
+				     .artifact_type = cli->values.artifact_type,
 				     .unpack = layer_unpack_stream};
 	return 0;
 }
@@ -172,6 +174,8 @@ int remote_platform(struct remote *remote, struct cli *cli, struct varve_error *
 {
 	const struct cli_values *values = &cli->values;
 
+	if (values->artifact_type && !values->referrers)
+		return varve_error_set(err, -VARVE_E_USAGE, "--artifact-type needs --referrers");
 	if (values->platform && values->all_platforms)
 		return varve_error_set(err, -VARVE_E_USAGE,
 				       "--platform and --all-platforms exclude each other");
@@ -236,10 +240,14 @@ static void tell_summary(const struct remote *remote, const struct copy_result *
 {
 	const struct varve_report *report = progress_report(remote->session.progress);
 	CLEANUP(free_ptr) char *text = NULL;
+	CLEANUP(free_ptr) char *more = NULL;
 	char size[16];
 
-	text = xasprintf("%zu blobs moved (%s), %zu mounted, %zu were there", result->moved,
-			 size_text(result->bytes, size), result->mounted, result->there);
+	if (remote->copy.referrers)
+		more = xasprintf("; %zu referrers", result->referrers);
+	text = xasprintf("%zu blobs moved (%s), %zu mounted, %zu were there%s", result->moved,
+			 size_text(result->bytes, size), result->mounted, result->there,
+			 more ? more : "");
 	report->event(report->cookie,
 		      &(struct varve_event){.kind = VARVE_EVENT_NOTICE, .text = text});
 }

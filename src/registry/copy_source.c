@@ -36,12 +36,8 @@ static int open_registry(const struct copy *copy, const struct endpoint *from,
 
 	place_init(&ret->place, landing->blobs, landing->partials, landing->store);
 	r = pull_from(copy->settings, &from->reference, &pull, &ret->registry, &ret->pulled, err);
-	/* What the registry has not, or has wrongly, is no matter of this host. */
-	if (r == -VARVE_E_NOT_FOUND || r == -VARVE_E_DIGEST || r == -VARVE_E_FORMAT ||
-	    r == -VARVE_E_LIMIT)
-		return -VARVE_E_NETWORK;
 	if (r < 0)
-		return r;
+		return registry_blame(r);
 	ret->root = ret->pulled.root;
 	ret->lazy = lazy;
 	note_seen(copy, ret);

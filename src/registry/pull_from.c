@@ -7,13 +7,6 @@
 #include "registry/pull.h"
 #include "registry/registry_rules.h"
 
-/* What another place may do better; trouble of this machine stays the same there. */
-static bool is_of_the_place(int code)
-{
-	return code == -VARVE_E_NETWORK || code == -VARVE_E_NOT_FOUND || code == -VARVE_E_DIGEST ||
-	       code == -VARVE_E_FORMAT || code == -VARVE_E_LIMIT;
-}
-
 static int try_way(const struct registry_settings *settings, const struct registry_way *way,
 		   struct pull *pull, struct registry **ret_registry, struct pull_result *ret,
 		   struct varve_error *err)
@@ -74,7 +67,8 @@ int pull_from(const struct registry_settings *settings, const struct reference *
 
 	for (size_t i = 0; r == 0 && i < ways.count; i++) {
 		r = try_way(settings, &ways.items[i], pull, ret_registry, ret, err);
-		if (r == 0 || !is_of_the_place(r))
+		/* Another place may do better; trouble of this machine stays the same there. */
+		if (r == 0 || registry_blame(r) != -VARVE_E_NETWORK)
 			return r;
 		if (i + 1 == ways.count)
 			break;

@@ -82,6 +82,9 @@ int registry_call(struct registry *registry, struct http_client *client,
 int registry_complain(const struct registry *registry, const struct http_answer *answer,
 		      struct varve_error *err, const char *what, ...)
 	__attribute__((format(printf, 4, 5)));
+/* What a registry has not, or has wrongly, is no matter of this host: codes for that become
+ * -VARVE_E_NETWORK, others stay. Pure. */
+int registry_blame(int code);
 /* True when one of the error document's codes is this. Pure. */
 bool registry_said(const struct http_answer *answer, const char *code);
 
