@@ -191,6 +191,8 @@ def store_body(handler, registry, upload):
         raise
     finally:
         handler.settle = None
+    if fault and fault.kind == "partial":
+        upload.cut(min(upload.size, start + fault.get("keep")))
     if fault and fault.kind == "damage":
         upload.damage(fault.get("at", start))
     return None
