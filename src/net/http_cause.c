@@ -51,7 +51,7 @@ const char *http_cause_hint(CURLcode code)
 		const char *hint;
 	} hints[] = {
 		{CURLE_COULDNT_RESOLVE_HOST,
-		 "is there a network? proxies are taken from http_proxy and "
+		 "is the name right, and is there a network? proxies are taken from http_proxy and "
 		 "https_proxy"},
 		{CURLE_COULDNT_CONNECT, "is there a network? proxies are taken from http_proxy and "
 					"https_proxy"},

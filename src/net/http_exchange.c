@@ -18,6 +18,7 @@ enum {
 	STALL_SECONDS = 60,
 	BUFFER_SIZE = 512 << 10,
 	TEXT_LIMIT = 1 << 20,
+	ERRNO_LIMIT = 1000,
 	HEADER_LIMIT = 256 << 10, /* bytes of all headers of an answer */
 };
 
@@ -376,6 +377,9 @@ static int fail(const struct exchange *x, CURLcode code, struct varve_error *err
 {
 	const struct curl_door *curl = &x->client->curl;
 	unsigned stall = x->request->stall_seconds ? x->request->stall_seconds : STALL_SECONDS;
+	CLEANUP(free_ptr) char *origin = http_url_origin(x->request->url);
+	char buffer[128];
+	long reason = 0;
 
 	if (x->barred)
 		return varve_error_set(err, -VARVE_E_NETWORK,
@@ -386,10 +390,17 @@ static int fail(const struct exchange *x, CURLcode code, struct varve_error *err
 	if (x->stalled)
 		return varve_error_set(err, -VARVE_E_NETWORK,
 				       "the connection was silent for %u seconds", stall);
-	varve_error_set(err, -VARVE_E_NETWORK, "%s",
-			x->text[0] ? x->text : curl->easy_strerror(code));
+	(void)curl->easy_getinfo(x->client->easy, CURLINFO_OS_ERRNO, &reason);
+	if (code == CURLE_COULDNT_CONNECT && reason > 0 && reason < ERRNO_LIMIT)
+		varve_error_set(err, -VARVE_E_NETWORK, "no connection to %s: %s", origin,
+				strerror_r((int)reason, buffer, sizeof(buffer)));
+	else
+		varve_error_set(err, -VARVE_E_NETWORK, "%s",
+				x->text[0] ? x->text : curl->easy_strerror(code));
 	if (x->proxy_refused)
 		varve_error_hint(err, "that was the proxy's answer (https_proxy)");
+	else if (reason == ECONNREFUSED && x->loopback)
+		varve_error_hint(err, "no program of this machine listens there");
 	else if (http_cause_hint(code))
 		varve_error_hint(err, "%s", http_cause_hint(code));
 	return -VARVE_E_NETWORK;

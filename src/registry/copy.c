@@ -334,6 +334,8 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 	run.result.root = run.source.root;
 	if (r == 0)
 		*ret = run.result;
+	else if ((r == -VARVE_E_DIGEST || r == -VARVE_E_NOT_FOUND) && is_layout(from))
+		varve_error_prefix(err, "oci:%.300s", from->target.path);
 	return r;
 }
 

@@ -6,6 +6,32 @@
 #include "base/cleanup.h"
 #include "registry/pull.h"
 #include "registry/registry_rules.h"
+#include "registry/remote_tags.h"
+
+enum { TAGS_SHOWN = 300 /* bytes of them in a message */ };
+
+/* The tags that are there, when the wanted one is not. */
+static void suggest(struct registry *registry, const char *tag, struct varve_error *err)
+{
+	CLEANUP(http_client_freep) struct http_client *client = NULL;
+	CLEANUP(strv_release) struct strv tags = STRV_INIT;
+	CLEANUP(free_ptr) char *all = NULL;
+	struct varve_error unused;
+	const char *nearest;
+
+	if (http_client_new(&client, &unused) < 0 ||
+	    remote_tags(registry, client, &tags, &unused) < 0 || tags.count == 0 ||
+	    strv_contains(&tags, tag))
+		return;
+	nearest = str_nearest(tag, (const char *const *)tags.items);
+	all = strv_join(&tags, ", ");
+	if (nearest)
+		varve_error_hint(err, "did you mean \"%s\"?", nearest);
+	else if (strlen(all) <= TAGS_SHOWN)
+		varve_error_hint(err, "it has: %s", all);
+	else
+		varve_error_hint(err, "it has %zu other tags", tags.count);
+}
 
 static int try_way(const struct registry_settings *settings, const struct registry_way *way,
 		   struct pull *pull, struct registry **ret_registry, struct pull_result *ret,
@@ -19,6 +45,9 @@ static int try_way(const struct registry_settings *settings, const struct regist
 		return r;
 	pull->registry = registry;
 	r = pull_run(pull, reference_target(&way->reference, target), ret, err);
+	if (r == -VARVE_E_NOT_FOUND && !way->is_mirror &&
+	    varve_digest_is_none(&way->reference.digest))
+		suggest(registry, target, err);
 	if (r < 0)
 		return r;
 	*ret_registry = steal_ptr(&registry);

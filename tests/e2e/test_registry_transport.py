@@ -212,6 +212,7 @@ def test_a_dead_port(bed):
         result = bed.varve("copy", bed.source, f"docker://{host}/app:1", rc=4, timeout=150)
     assert_clear(result, "refused|connect")
     assert host in result.stderr and time.monotonic() - started < 60
+    assert re.search(f"no connection to https?://{host}: Connection refused\nno program of this machine listens there", result.stderr), result
 
 
 def test_an_unknown_host(bed):
@@ -229,6 +230,16 @@ def test_a_tag_that_is_not_there(bed):
     result = bed.pull(reference="nope", rc=4)
     assert_clear(result, "nope")
     assert f"{registry.host}/app" in result.stderr and re.search("no |not |unknown", result.stderr)
+    assert "it has: 1\n" in result.stderr
+
+
+def test_a_tag_that_is_almost_there(bed):
+    registry = bed.open()
+    bed.image([1000])
+    bed.serve_image(tag="v1.20.3-slim")
+    assert_clear(bed.pull(reference="v1.20.3-slm", rc=4), 'did you mean "v1.20.3-slim"')
+    registry.fault("tags", "status", code=403, times=None)  # who may not list them gets the bare message
+    assert_clear(bed.pull(reference="v1.20.3-slm", rc=4), 'has no "v1.20.3-slm"$')
 
 
 def test_a_repository_that_is_not_there(bed):
