@@ -100,11 +100,8 @@ static int fetch_layer(void *cookie, const struct varve_descriptor *blob,
 		       struct http_client *client, struct varve_error *err)
 {
 	struct run *run = cookie;
-	_Atomic uint64_t unused = 0;
-	int r;
 
-	r = pull_blob(run->source.registry, client, &run->source.place, blob, &unused, err);
-	return r == -VARVE_E_DIGEST ? -VARVE_E_NETWORK : r;
+	return copy_source_layer(&run->source, run->copy, run->from, blob, client, err);
 }
 
 static bool same_repository(const struct endpoint *a, const struct endpoint *b)

@@ -31,6 +31,10 @@ int pull_from(const struct registry_settings *settings, const struct reference *
 	      struct pull *pull, struct registry **ret_registry, struct pull_result *ret,
 	      struct varve_error *err);
 
+/* The registry itself, when a mirror served and then lacks something. */
+int pull_open_upstream(const struct registry_settings *settings, const struct reference *from,
+		       struct registry **ret, struct varve_error *err);
+
 /* One blob, in any thread; done counts bytes. Nothing where it is there. */
 int pull_blob(struct registry *registry, struct http_client *client, struct place *into,
 	      const struct varve_descriptor *blob, _Atomic uint64_t *done, struct varve_error *err);

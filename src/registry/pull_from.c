@@ -109,3 +109,13 @@ int pull_from(const struct registry_settings *settings, const struct reference *
 		add_mirrors(&ways, err);
 	return r;
 }
+
+int pull_open_upstream(const struct registry_settings *settings, const struct reference *from,
+		       struct registry **ret, struct varve_error *err)
+{
+	CLEANUP(registry_ways_release) struct registry_ways ways = {0};
+	int r = registry_ways_find(settings->rules, from, &ways, err);
+
+	return r < 0 ? r
+		     : registry_open_way(settings, &ways.items[ways.count - 1], false, ret, err);
+}

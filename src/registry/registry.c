@@ -51,6 +51,11 @@ const char *registry_origin(const struct registry *registry)
 	return registry->origin;
 }
 
+bool registry_is_mirror(const struct registry *registry)
+{
+	return registry->is_mirror;
+}
+
 unsigned registry_stall_seconds(const struct registry *registry)
 {
 	return registry->stall_seconds;
@@ -168,6 +173,7 @@ static void take_settings(struct registry *registry, const struct registry_setti
 
 	registry->settings = settings;
 	registry->insecure = way->insecure;
+	registry->is_mirror = way->is_mirror;
 	registry->stall_seconds = stall;
 	if (way->is_mirror) {
 		registry->stall_seconds = stall < MIRROR_SECONDS ? stall : MIRROR_SECONDS;

@@ -93,6 +93,7 @@ const char *registry_name(const struct registry *registry); /* HOST/REPOSITORY, 
 const char *registry_repository(const struct registry *registry);
 const char *registry_host(const struct registry *registry);
 const char *registry_origin(const struct registry *registry); /* scheme://host[:port] */
+bool registry_is_mirror(const struct registry *registry);
 bool registry_is_own(const struct registry *registry, const char *url); /* of the same origin */
 unsigned registry_stall_seconds(const struct registry *registry);
 int64_t registry_now(void); /* ms, monotonic */

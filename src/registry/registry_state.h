@@ -10,7 +10,7 @@
 struct registry {
 	const struct registry_settings *settings;
 	char *host, *repository, *name, *origin;
-	bool push;
+	bool push, is_mirror;
 	bool plain_http, insecure; /* as in the settings, or by the rules of this machine */
 	const char *cert_dir; /* borrowed from the settings; NULL: the usual places */
 	unsigned stall_seconds;

@@ -141,6 +141,16 @@ def test_a_copy_from_a_mirror_to_the_registry_itself(bed):  # noqa: F811
     assert upstream.journal.uploaded() == 0
 
 
+def test_a_copy_from_a_mirror_that_lacks_a_layer(bed):  # noqa: F811
+    """Found out in the middle of a copy between registries: the registry has it."""
+    one, upstream, target = mirror(bed), mirror(bed), bed.open()
+    for digest in bed.blobs()[1:]:
+        one.content.drop_blob("app", digest)
+    conf(bed, rule(upstream.host, one.host))
+    bed.varve("copy", f"docker://{upstream.name('app', '1')}", f"docker://{target.name('copy', '1')}")
+    bed.assert_pushed("copy", registry=target)
+
+
 def test_varves_own_settings_win(bed):  # noqa: F811
     one, other = mirror(bed), bed.open()
     conf(bed, rule("registry.invalid", other.host))
