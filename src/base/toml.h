@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * TOML 1.0, read into the data model of JSON: what container tools keep their settings in. Tables
  * become objects, arrays of tables arrays of objects. Dates, times and numbers that are no plain
- * decimal integers become strings as they were written. Pure.
+ * decimal integers become strings as they were written. Lenient in one thing: the header of a table
+ *may stand twice. Pure.
  *
  *	document = *( [ header / pair ] [ "#" comment ] newline )
  *	header   = "[" key "]" / "[[" key "]]"
