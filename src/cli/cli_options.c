@@ -141,7 +141,7 @@ const struct cli_option cli_registry_options[] = {
 	{"plain-http", 0, CLI_FLAG, AT(plain_http), NULL,
 	 "speak http (a loopback registry is asked)"},
 	{"trust-realm", 0, CLI_LIST, AT(trust_realms), "HOST",
-	 "a token server of another domain that may see the credentials (repeatable)"},
+	 "a host that a registry may send us to: another domain's token server, which sees the credentials, or a private address (repeatable)"},
 	{"stall-timeout", 0, CLI_TEXT, AT(stall_timeout), "SECONDS",
 	 "give up after so long without progress (default: 60)"},
 	{0},

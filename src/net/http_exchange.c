@@ -381,12 +381,15 @@ static int fail(const struct exchange *x, CURLcode code, struct varve_error *err
 	char buffer[128];
 	long reason = 0;
 
-	if (x->barred)
-		return varve_error_set(err, -VARVE_E_NETWORK,
-				       "the registry sends us to %s (%s), where one of %s has no "
-				       "business: not followed",
-				       x->host, http_reach_text(x->answer->reach),
-				       http_reach_text(*x->request->sent_by));
+	if (x->barred) {
+		varve_error_set(err, -VARVE_E_NETWORK,
+				"the registry sends us to %s (%s), where one of %s has no "
+				"business: not followed",
+				x->host, http_reach_text(x->answer->reach),
+				http_reach_text(*x->request->sent_by));
+		varve_error_hint(err, "if it is right: --trust-realm %s", x->host);
+		return -VARVE_E_NETWORK;
+	}
 	if (x->stalled)
 		return varve_error_set(err, -VARVE_E_NETWORK,
 				       "the connection was silent for %u seconds", stall);

@@ -248,9 +248,10 @@ static int enter_once(struct registry *registry, struct http_client *client,
 	json_canonical(index, &bytes);
 	r = manifest_parse(&bytes, VARVE_MEDIA_INDEX, &m, err);
 	if (r == 0)
-		r = remote_manifest_put_over(registry, client,
-					     reference_referrers_tag(subject, tag), &m, version,
-					     NULL, err);
+		r = remote_manifest_put_over(
+			registry, client,
+			&(struct remote_version){reference_referrers_tag(subject, tag), version},
+			&m, NULL, err);
 	return r < 0 ? r : 1;
 }
 

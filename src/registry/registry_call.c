@@ -91,6 +91,7 @@ static int request(struct attempt *a, struct http_answer *answer, struct varve_e
 	/* Two silent connections in a row are within the limit. */
 	unsigned stall = (registry_stall_seconds(a->registry) + 1) / 2;
 	bool own = registry_is_own(a->registry, a->url);
+	bool named = own || auth_realm_is_named(a->url, a->registry->settings->trusted_realms);
 	const enum http_reach from = atomic_load(&a->registry->reach);
 	struct http_request request = {.method = call->method,
 				       .url = a->url,
@@ -104,7 +105,7 @@ static int request(struct attempt *a, struct http_answer *answer, struct varve_e
 				       .limit = call->limit,
 				       .stall_seconds = stall,
 				       .fresh = call->fresh,
-				       .sent_by = own ? NULL : &from,
+				       .sent_by = named ? NULL : &from,
 				       .stop = &a->registry->abandoned};
 
 	a->text_at = 0;

@@ -281,30 +281,50 @@ static bool serves(const struct registry_mirror *mirror, const struct reference 
 	       (mirror->use == REGISTRY_MIRROR_DIGESTS) == by_digest;
 }
 
+static int add_mirrors(const struct registry_rule *rule, const struct reference *reference,
+		       struct registry_ways *ways, struct varve_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < rule->mirror_count && r == 0; i++) {
+		const struct registry_mirror *mirror = &rule->mirrors[i];
+		struct registry_way *way = &ways->items[ways->count];
+
+		if (!serves(mirror, reference))
+			continue;
+		*way = (struct registry_way){.insecure = mirror->insecure, .is_mirror = true};
+		r = rewrite(reference, rule->prefix, mirror->location, &way->reference, err);
+		ways->count++;
+	}
+	return r;
+}
+
+static int add_all(const struct registry_rule *rule, const struct reference *reference,
+		   struct registry_ways *ways, struct varve_error *err)
+{
+	struct registry_way *way;
+	int r = 0;
+
+	ways->items = xcalloc(rule ? rule->mirror_count + 1 : 1, sizeof(*ways->items));
+	if (rule)
+		r = add_mirrors(rule, reference, ways, err);
+	if (r < 0)
+		return r;
+	way = &ways->items[ways->count++];
+	way->insecure = rule && rule->insecure;
+	return rewrite(reference, rule ? rule->prefix : "", rule ? rule->location : "",
+		       &way->reference, err);
+}
+
 int registry_ways_find(const struct registry_rules *rules, const struct reference *reference,
 		       struct registry_ways *ret, struct varve_error *err)
 {
 	const struct registry_rule *rule = registry_rules_find(rules, reference);
 	CLEANUP(registry_ways_release) struct registry_ways ways = {0};
-	struct registry_way *way;
 	int r = registry_rules_check(rule, reference, err);
 
-	ways.items = xcalloc(rule ? rule->mirror_count + 1 : 1, sizeof(*ways.items));
-	for (size_t i = 0; rule && i < rule->mirror_count && r == 0; i++) {
-		if (!serves(&rule->mirrors[i], reference))
-			continue;
-		way = &ways.items[ways.count++];
-		way->insecure = rule->mirrors[i].insecure;
-		way->is_mirror = true;
-		r = rewrite(reference, rule->prefix, rule->mirrors[i].location, &way->reference,
-			    err);
-	}
-	if (r < 0)
-		return r;
-	way = &ways.items[ways.count++];
-	way->insecure = rule && rule->insecure;
-	r = rewrite(reference, rule ? rule->prefix : "", rule ? rule->location : "",
-		    &way->reference, err);
+	if (r == 0)
+		r = add_all(rule, reference, &ways, err);
 	if (r < 0)
 		return r;
 	*ret = ways;

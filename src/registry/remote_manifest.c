@@ -136,16 +136,18 @@ static bool misses_blob(const struct http_answer *answer)
 int remote_manifest_put(struct registry *registry, struct http_client *client, const char *target,
 			const struct manifest *manifest, bool *ret_subject, struct varve_error *err)
 {
-	return remote_manifest_put_over(registry, client, target, manifest, NULL, ret_subject, err);
+	const struct remote_version any = {.target = target};
+
+	return remote_manifest_put_over(registry, client, &any, manifest, ret_subject, err);
 }
 
 int remote_manifest_put_over(struct registry *registry, struct http_client *client,
-			     const char *target, const struct manifest *manifest,
-			     const char *version, bool *ret_subject, struct varve_error *err)
+			     const struct remote_version *over, const struct manifest *manifest,
+			     bool *ret_subject, struct varve_error *err)
 {
 	CLEANUP(http_answer_release) struct http_answer answer = {0};
 	CLEANUP(strv_release) struct strv headers = STRV_INIT;
-	CLEANUP(free_ptr) char *path = xasprintf("manifests/%s", target);
+	CLEANUP(free_ptr) char *path = xasprintf("manifests/%s", over->target);
 	const struct registry_call call = {.method = "PUT",
 					   .path = path,
 					   .headers = &headers,
@@ -158,15 +160,15 @@ int remote_manifest_put_over(struct registry *registry, struct http_client *clie
 				       "%s: a manifest of %zu bytes is more than registries take",
 				       registry_name(registry), manifest->bytes.len);
 	strv_addf(&headers, "Content-Type: %s", manifest->self.media_type);
-	if (version)
-		strv_addf(&headers, "If-Match: %s", version);
+	if (over->version)
+		strv_addf(&headers, "If-Match: %s", over->version);
 	r = registry_call(registry, client, &call, &answer, err);
 	if (r < 0)
 		return r;
-	if (version && answer.status == 412)
+	if (over->version && answer.status == 412)
 		return -ESTALE;
 	if (answer.status / 100 != 2) {
-		r = registry_complain(registry, &answer, err, "put manifest %s", target);
+		r = registry_complain(registry, &answer, err, "put manifest %s", over->target);
 		return misses_blob(&answer) ? -VARVE_E_NOT_FOUND : r;
 	}
 	if (ret_subject)

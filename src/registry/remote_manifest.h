@@ -25,12 +25,15 @@ int remote_manifest_look(struct registry *registry, struct http_client *client, 
 int remote_manifest_put(struct registry *registry, struct http_client *client, const char *target,
 			const struct manifest *manifest, bool *ret_subject,
 			struct varve_error *err);
-/* The same, unless the name stands for something else than that version by now: then -ESTALE
- * without a text (If-Match). NULL: in any case. Registries that know no conditions do it in any
- * case, too. */
+/* The same, unless the target stands for something else than that version by now (If-Match): then
+ * -ESTALE without a text. Registries that know no conditions do it in any case. */
+struct remote_version {
+	const char *target;
+	const char *version; /* as remote_manifest_get_version gave it; NULL: whatever it is */
+};
 int remote_manifest_put_over(struct registry *registry, struct http_client *client,
-			     const char *target, const struct manifest *manifest,
-			     const char *version, bool *ret_subject, struct varve_error *err);
+			     const struct remote_version *over, const struct manifest *manifest,
+			     bool *ret_subject, struct varve_error *err);
 int remote_manifest_delete(struct registry *registry, struct http_client *client,
 			   const char *target, struct varve_error *err);
 

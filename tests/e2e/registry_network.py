@@ -48,7 +48,8 @@ def run(case, number, program, layout):
         subprocess.run([program, "copy", f"oci:{layout}:t", target, "--plain-http"], check=True, capture_output=True, timeout=60)
         asked.fault("blob-get", "redirect", to=f"{there}/v2/app/blobs/sha256:{'0' * 64}", times=None)
     pair = [target, f"oci:{top}/pulled:t"] if case["what"] == "blob" else [f"oci:{layout}:t", target]
-    done = subprocess.run([program, "copy", *pair, "--plain-http", "--stall-timeout", "2"], capture_output=True, text=True, timeout=60)
+    more = ["--trust-realm", case["trust"]] if "trust" in case else []
+    done = subprocess.run([program, "copy", *pair, "--plain-http", "--stall-timeout", "2", *more], capture_output=True, text=True, timeout=60)
     result = [done.returncode, done.stderr, len(named.journal.entries)]
     asked.close()
     named.close()

@@ -42,3 +42,10 @@ def test_a_registry_names_an_address_like_its_own(try_all, what):
     cases = [{"at": at, "to": to, "what": what} for at, to in FOLLOWED]
     for case, (_, text, asked) in zip(cases, try_all(cases), strict=True):
         assert asked > 0 and "business" not in text, (case, text)
+
+
+@pytest.mark.parametrize("what", ["upload", "blob", "realm"])
+def test_an_address_that_the_user_names(try_all, what):
+    case = {"at": PUBLIC, "to": PRIVATE, "what": what}
+    (_, text, _), (_, trusting, asked) = try_all([case, {**case, "trust": PRIVATE}])
+    assert f"--trust-realm {PRIVATE}" in text and asked > 0 and "business" not in trusting, (text, trusting)
