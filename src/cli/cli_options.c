@@ -141,7 +141,7 @@ const struct cli_option cli_registry_options[] = {
 	{"plain-http", 0, CLI_FLAG, AT(plain_http), NULL,
 	 "speak http (a loopback registry is asked)"},
 	{"trust-realm", 0, CLI_LIST, AT(trust_realms), "HOST",
-	 "a token server of another domain that may see the credentials (repeatable)"},
+	 "a host that a registry may send us to: another domain's token server, which sees the credentials, or a private address (repeatable)"},
 	{"stall-timeout", 0, CLI_TEXT, AT(stall_timeout), "SECONDS",
 	 "give up after so long without progress (default: 60)"},
 	{0},
@@ -159,6 +159,13 @@ const struct cli_option cli_platform_options[] = {
 	 "which image of several (default: this host's)"},
 	{"all-platforms", 0, CLI_FLAG, AT(all_platforms), NULL,
 	 "all of them, as they are: the index itself"},
+	{0},
+};
+
+const struct cli_option cli_referrers_options[] = {
+	{"referrers", 0, CLI_FLAG, AT(referrers), NULL,
+	 "what refers to the image: signatures, SBOMs"},
+	{"artifact-type", 0, CLI_TEXT, AT(artifact_type), "TYPE", "of those only this type"},
 	{0},
 };
 
@@ -281,9 +288,10 @@ static const struct cli_command inspect_command = {
 	.maximum = 1,
 	.run = cmd_inspect,
 	.summary = "show an image's config, history and layers",
-	.detail = "Of an image in a registry only manifest and config are fetched.",
-	.options = GROUPS(cli_json_options, cli_platform_options, cli_registry_options,
-			  cli_store_options)};
+	.detail = "Of an image in a registry only manifest and config are fetched. --referrers\n"
+		  "lists what refers to it instead, also of oci:DIR[:NAME].",
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_referrers_options,
+			  cli_registry_options, cli_store_options)};
 static const struct cli_command run_command = {
 	.name = "run",
 	.arguments = "IMAGE [COMMAND...]",
@@ -356,9 +364,11 @@ static const struct cli_command copy_command = {
 	.run = cmd_copy,
 	.summary = "copy an image between registries, files and the store",
 	.detail = "SOURCE, TARGET: docker://HOST/NAME[:TAG], store:NAME, oci:DIR[:NAME],\n"
-		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR.",
-	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
-			  cli_registry_options, cli_progress_options, cli_store_options)};
+		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR. With\n"
+		  "--referrers also what refers to the image, between docker:// and oci:.",
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_referrers_options,
+			  cli_transfer_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command index_command = {
 	.name = "index",
 	.arguments = "NAME IMAGE...",
@@ -421,6 +431,7 @@ const struct cli_command *const cli_commands[] = {&build_command,
 const char *const cli_reserved_options[] = {"all",
 					    "all-platforms",
 					    "apparmor-profile",
+					    "artifact-type",
 					    "authfile",
 					    "cache-from",
 					    "cache-to",
@@ -453,6 +464,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "platform",
 					    "progress",
 					    "push",
+					    "referrers",
 					    "registry",
 					    "remote",
 					    "secret",

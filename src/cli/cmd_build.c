@@ -148,8 +148,7 @@ static int push_all(struct session *session, struct varve_error *err)
 	remote.settings.stop = &stop;
 	for (size_t i = 0; i < session->plan->image_count && r == 0; i++)
 		r = push_one(&remote.copy, session->plan->images[i].name, err);
-	fd_close(&remote.uploads);
-	strv_release(&remote.warned);
+	remote_end(&remote);
 	return r;
 }
 

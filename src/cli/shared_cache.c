@@ -166,6 +166,5 @@ void shared_cache_release(struct shared_cache *cache)
 		drop_source(cache, cache->count - 1);
 	free(cache->from);
 	digest_set_release(&cache->absent);
-	fd_close(&cache->remote.uploads);
-	strv_release(&cache->remote.warned);
+	remote_end(&cache->remote);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "registry/copy_referrers.h"
 #include "registry/copy_source.h"
 #include "registry/place_copy.h"
 #include "registry/push.h"
@@ -30,6 +31,50 @@ static void run_release(struct run *run)
 	image_layout_close(&run->layout);
 }
 
+/* --- what refers to it ---------------------------------------------------------------------------
+ */
+
+static bool is_layout(const struct endpoint *end)
+{
+	return end->kind == ENDPOINT_FILES && end->target.transport == IMAGE_OCI;
+}
+
+static int copy_referrers(struct run *run, const struct referrers_end *to, struct varve_error *err)
+{
+	struct place store;
+	struct referrers_copy copy = {.from = {.registry = run->source.registry,
+					       .layout = &run->source.layout,
+					       .place = &run->source.place},
+				      .to = *to,
+				      .artifact_type = run->copy->artifact_type,
+				      .sessions = run->copy->uploads};
+	int r;
+
+	if (!run->copy->referrers)
+		return 0;
+	place_of_store(&store, run->copy->store, run->copy->uploads);
+	if (copy.from.registry && to->registry)
+		copy.from.place = &store;
+	r = referrers_copy_run(&copy, &run->source.root, &run->source.place, err);
+	place_release(&store);
+	run->result.referrers += copy.copied;
+	return r;
+}
+
+static int check_referrers(const struct run *run, struct varve_error *err)
+{
+	bool can = run->from->kind == ENDPOINT_REGISTRY || is_layout(run->from);
+
+	for (size_t i = 0; i < run->count; i++)
+		can = can && (run->to[i].kind == ENDPOINT_REGISTRY || is_layout(&run->to[i]));
+	if (can || !run->copy->referrers)
+		return 0;
+	return varve_error_set(
+		err, -VARVE_E_USAGE,
+		"--referrers: only between docker:// and oci: places, others have no "
+		"room for them");
+}
+
 /* --- to registries -------------------------------------------------------------------------------
  */
 
@@ -38,9 +83,15 @@ static void find_mounts(void *cookie, const struct varve_descriptor *blob, struc
 	struct run *run = cookie;
 	const struct registry *from = run->source.registry;
 
+	const struct reference *named = &run->from->reference;
+
 	if (from && str_equal(registry_origin(from), registry_origin(run->target)) &&
 	    !str_equal(registry_repository(from), registry_repository(run->target)))
 		strv_add(ret, registry_repository(from));
+	/* Read from a mirror, the image may still lie where its name says. */
+	else if (from && str_equal(reference_api_host(named), registry_host(run->target)) &&
+		 !str_equal(named->repository, registry_repository(run->target)))
+		strv_add(ret, named->repository);
 	seen_elsewhere(run->copy->store, &blob->digest, run->target, ret);
 }
 
@@ -49,11 +100,8 @@ static int fetch_layer(void *cookie, const struct varve_descriptor *blob,
 		       struct http_client *client, struct varve_error *err)
 {
 	struct run *run = cookie;
-	_Atomic uint64_t unused = 0;
-	int r;
 
-	r = pull_blob(run->source.registry, client, &run->source.place, blob, &unused, err);
-	return r == -VARVE_E_DIGEST ? -VARVE_E_NETWORK : r;
+	return copy_source_layer(&run->source, run->copy, run->from, blob, client, err);
 }
 
 static bool same_repository(const struct endpoint *a, const struct endpoint *b)
@@ -119,6 +167,8 @@ static int push_to(struct run *run, size_t first, struct varve_error *err)
 	push.registry = run->target;
 	if (r == 0)
 		r = push_run(&push, &run->source.root, &tags, &pushed, err);
+	if (r == 0)
+		r = copy_referrers(run, &(struct referrers_end){.registry = run->target}, err);
 	if (r == 0) {
 		note_pushed(run);
 		run->result.moved += pushed.sent;
@@ -133,11 +183,6 @@ static int push_to(struct run *run, size_t first, struct varve_error *err)
 
 /* --- to files and the store ----------------------------------------------------------------------
  */
-
-static bool is_layout(const struct endpoint *to)
-{
-	return to->kind == ENDPOINT_FILES && to->target.transport == IMAGE_OCI;
-}
 
 /* The name that the image has where it goes to, when the target gives none. Caller frees. */
 static char *own_name(const struct run *run)
@@ -167,8 +212,13 @@ static int to_layout(struct run *run, const struct endpoint *to, struct varve_er
 		return r;
 	place_init(&place, layout->blobs, layout->fd, NULL);
 	r = place_copy_graph(&run->source.place, &place, &run->source.root, err);
+	if (r == 0)
+		r = image_layout_enter(layout, name, &run->source.root, err);
+	if (r == 0)
+		r = copy_referrers(run, &(struct referrers_end){.layout = layout, .place = &place},
+				   err);
 	place_release(&place);
-	return r < 0 ? r : image_layout_enter(layout, name, &run->source.root, err);
+	return r;
 }
 
 static int into_store(struct run *run, struct varve_error *err)
@@ -262,8 +312,10 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 			  .count = count,
 			  .source = {.layout = IMAGE_LAYOUT_INIT},
 			  .layout = IMAGE_LAYOUT_INIT};
-	int r = open_landing(&run, err);
+	int r = check_referrers(&run, err);
 
+	if (r == 0)
+		r = open_landing(&run, err);
 	if (r == 0)
 		r = copy_source_open(copy, from, &run.landing, all_registries(&run), &run.source,
 				     err);
@@ -279,6 +331,8 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 	run.result.root = run.source.root;
 	if (r == 0)
 		*ret = run.result;
+	else if ((r == -VARVE_E_DIGEST || r == -VARVE_E_NOT_FOUND) && is_layout(from))
+		varve_error_prefix(err, "oci:%.300s", from->target.path);
 	return r;
 }
 
@@ -294,5 +348,29 @@ int copy_look(const struct copy *copy, const struct endpoint *from, struct varve
 	place_release(&landing);
 	if (r == 0)
 		*ret = source.root;
+	return r;
+}
+
+int copy_list_referrers(const struct copy *copy, const struct endpoint *from,
+			struct varve_descriptor *ret_subject, json_t **ret_index,
+			struct varve_error *err)
+{
+	CLEANUP(copy_source_release) struct copy_source source = {.layout = IMAGE_LAYOUT_INIT};
+	struct referrers_end end = {.layout = &source.layout, .place = &source.place};
+	struct place landing;
+	int r;
+
+	if (from->kind != ENDPOINT_REGISTRY && !is_layout(from))
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "--referrers: of docker:// and oci: images only");
+	place_of_store(&landing, copy->store, copy->uploads);
+	r = copy_source_open(copy, from, &landing, true, &source, err);
+	place_release(&landing);
+	end.registry = source.registry;
+	if (r == 0)
+		r = referrers_end_list(&end, &source.root.digest, copy->artifact_type, ret_index,
+				       err);
+	if (r == 0)
+		*ret_subject = source.root;
 	return r;
 }

@@ -323,7 +323,8 @@ int pull_blob(struct registry *registry, struct http_client *client, struct plac
 		r = place_land(into, l.fd, l.name, &blob->digest, err);
 	if (r >= 0)
 		atomic_store(done, blob->size);
-	else
-		varve_error_prefix(err, "blob %s", varve_digest_text(&blob->digest, digest));
+	else if (err && !str_starts(err->text, registry_name(registry)))
+		varve_error_prefix(err, "%s: blob %s", registry_name(registry),
+				   varve_digest_text(&blob->digest, digest));
 	return r < 0 ? r : 0;
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <varve/error.h>
 #include "net/http_exchange.h"
-#include "registry/reference.h"
+#include "registry/registry_rules.h"
 
 struct registry;
 
@@ -21,6 +21,7 @@ struct registry_settings {
 	const char *authfile; /* the only file with credentials that is looked at */
 	const char *user, *secret; /* instead of any file's */
 	const char *cert_dir; /* *.crt: authorities; *.cert with *.key: our certificate */
+	const struct registry_rules *rules; /* of this machine; may be NULL */
 	const struct strv *trusted_realms; /* token servers of another domain that may be used */
 	bool plain_http; /* http without trying https */
 	bool insecure; /* certificates are not checked, and http will do */
@@ -35,10 +36,16 @@ struct registry_settings {
 	void *cookie;
 };
 
-/* push: uploads are wanted, not only reading. Finds credentials and certificates, and asks a
- * loopback registry whether it speaks http or https; others speak https unless told otherwise. */
+/* push: uploads are wanted, not only reading. Where the settings block it: -VARVE_E_HOST. Finds
+ * credentials and certificates, and asks a loopback registry whether it speaks http or https;
+ * others speak https unless told otherwise. */
 int registry_open(const struct registry_settings *settings, const struct reference *reference,
 		  bool push, struct registry **ret, struct varve_error *err);
+/* The same for a mirror, or where else an image is read from. --cert-dir, --plain-http and the like
+ * are meant for the registry that the user named, a mirror gets none of them; and less patience,
+ * since there is another place to ask. */
+int registry_open_way(const struct registry_settings *settings, const struct registry_way *way,
+		      bool push, struct registry **ret, struct varve_error *err);
 void registry_close(struct registry *registry);
 void registry_closep(struct registry **registry);
 
@@ -75,6 +82,9 @@ int registry_call(struct registry *registry, struct http_client *client,
 int registry_complain(const struct registry *registry, const struct http_answer *answer,
 		      struct varve_error *err, const char *what, ...)
 	__attribute__((format(printf, 4, 5)));
+/* What a registry has not, or has wrongly, is no matter of this host: codes for that become
+ * -VARVE_E_NETWORK, others stay. Pure. */
+int registry_blame(int code);
 /* True when one of the error document's codes is this. Pure. */
 bool registry_said(const struct http_answer *answer, const char *code);
 
@@ -83,6 +93,7 @@ const char *registry_name(const struct registry *registry); /* HOST/REPOSITORY, 
 const char *registry_repository(const struct registry *registry);
 const char *registry_host(const struct registry *registry);
 const char *registry_origin(const struct registry *registry); /* scheme://host[:port] */
+bool registry_is_mirror(const struct registry *registry);
 bool registry_is_own(const struct registry *registry, const char *url); /* of the same origin */
 unsigned registry_stall_seconds(const struct registry *registry);
 int64_t registry_now(void); /* ms, monotonic */

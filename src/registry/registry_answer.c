@@ -107,6 +107,14 @@ static void add_hint(const struct http_answer *answer, struct varve_error *err)
 		varve_error_hint(err, "it asks to wait %lld s", (long long)answer->retry_after);
 }
 
+int registry_blame(int code)
+{
+	return code == -VARVE_E_NOT_FOUND || code == -VARVE_E_DIGEST || code == -VARVE_E_FORMAT ||
+			       code == -VARVE_E_LIMIT
+		       ? -VARVE_E_NETWORK
+		       : code;
+}
+
 int registry_complain(const struct registry *registry, const struct http_answer *answer,
 		      struct varve_error *err, const char *what, ...)
 {

@@ -2,6 +2,7 @@
  * One request until it has an answer that means something to the caller. */
 #include <ctype.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "net/http_url.h"
 #include "registry/registry_state.h"
+#include "registry/registry_trust.h"
 
 enum {
 	REDIRECTS = 10,
@@ -89,6 +91,8 @@ static int request(struct attempt *a, struct http_answer *answer, struct varve_e
 	/* Two silent connections in a row are within the limit. */
 	unsigned stall = (registry_stall_seconds(a->registry) + 1) / 2;
 	bool own = registry_is_own(a->registry, a->url);
+	bool named = own || auth_realm_is_named(a->url, a->registry->settings->trusted_realms);
+	const enum http_reach from = atomic_load(&a->registry->reach);
 	struct http_request request = {.method = call->method,
 				       .url = a->url,
 				       .headers = &a->headers,
@@ -101,6 +105,7 @@ static int request(struct attempt *a, struct http_answer *answer, struct varve_e
 				       .limit = call->limit,
 				       .stall_seconds = stall,
 				       .fresh = call->fresh,
+				       .sent_by = named ? NULL : &from,
 				       .stop = &a->registry->abandoned};
 
 	a->text_at = 0;
@@ -284,6 +289,9 @@ static int connection_failed(struct attempt *a, const struct http_answer *answer
 		return 1;
 	if (registry_stopped(a->registry))
 		return varve_error_set(err, -VARVE_E_CANCELLED, "stopped");
+	if (answer->unproven && registry_is_own(a->registry, a->url))
+		return registry_trust_unproven(a->registry->cert_dir, a->registry->host,
+					       &a->registry->trust, err);
 	if (code == -VARVE_E_NETWORK)
 		varve_error_prefix(err, "%s", a->registry->name);
 	return code;
@@ -296,6 +304,8 @@ static int judge(struct attempt *a, const struct http_answer *answer, struct var
 	long status = answer->status;
 
 	(void)note_reached(a->registry, true);
+	if (answer->reach != HTTP_REACH_UNKNOWN && registry_is_own(a->registry, a->url))
+		atomic_store(&a->registry->reach, answer->reach);
 	keep_warnings(a->registry, answer);
 	if (status == 401 && registry_is_own(a->registry, a->url))
 		return renew(a, answer, err);

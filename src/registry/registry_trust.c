@@ -102,3 +102,38 @@ int registry_trust_find(const char *cert_dir, const char *host, struct http_trus
 				       cert_dir);
 	return 0;
 }
+
+/* Where one is there already, another would hide it. */
+static const char *best_place(const struct strv *dirs)
+{
+	for (size_t i = 0; i < dirs->count; i++) {
+		if (access(dirs->items[i], F_OK) == 0)
+			return dirs->items[i];
+	}
+	return dirs->items[0];
+}
+
+int registry_trust_unproven(const char *cert_dir, const char *host, const struct http_trust *trust,
+			    struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv dirs = STRV_INIT;
+	CLEANUP(free_ptr) char *alert = xstrdup(err ? err->text : "");
+
+	if (cert_dir)
+		strv_add(&dirs, cert_dir);
+	else
+		places(host, &dirs);
+	if (trust->certificate) {
+		varve_error_set(err, -VARVE_E_NETWORK,
+				"%s: the server does not take the certificate %s (%.200s)", host,
+				trust->certificate, alert);
+	} else {
+		varve_error_set(err, -VARVE_E_NETWORK,
+				"%s: the server wants a certificate from its clients (TLS), and "
+				"there is none",
+				host);
+		varve_error_hint(err, "put NAME.cert and NAME.key (PEM) into %s",
+				 best_place(&dirs));
+	}
+	return -VARVE_E_NETWORK;
+}

@@ -69,6 +69,7 @@ static void session_begins(struct upload *u, const struct upload_reply *reply)
 	u->offset = 0;
 	u->used = false;
 	u->distrusted = false;
+	u->sent = 0;
 	if (u->chunk > 0 && reply->chunk_minimum > u->chunk)
 		u->chunk = reply->chunk_minimum < CHUNK_LIMIT ? reply->chunk_minimum : CHUNK_LIMIT;
 	body(u);
@@ -221,6 +222,42 @@ static void after_send(struct upload *u, const struct upload_reply *reply)
 		body_failed(u, reply, whole);
 }
 
+/* What is reported is believed, for what is lost then is a piece; the other way round it is the
+ * whole session. */
+static void chunk_taken(struct upload *u, uint64_t there, uint64_t want)
+{
+	u->sent = 0;
+	/* A report that does not move is known of ECR, and not true. */
+	u->distrusted |= there <= u->offset;
+	if (u->distrusted || there >= want) {
+		reached(u, want);
+	} else {
+		u->sent = want;
+		if (there < u->offset + STEP)
+			back_off(u);
+		reached(u, there);
+	}
+	if (u->next != UPLOAD_FAILED)
+		body(u);
+}
+
+static void chunk_refused(struct upload *u)
+{
+	if (u->sent > u->offset) {
+		u->distrusted = true;
+		reached(u, u->sent);
+		u->sent = 0;
+		body(u);
+	} else if (!u->distrusted) {
+		u->distrusted = true;
+		u->used = true;
+		ask(u);
+	} else {
+		lose_session(u);
+		u->chunk = 0;
+	}
+}
+
 static void after_chunk(struct upload *u, const struct upload_reply *reply)
 {
 	uint64_t want = u->offset + reply->given;
@@ -228,24 +265,9 @@ static void after_chunk(struct upload *u, const struct upload_reply *reply)
 
 	if (is_taken(reply->status)) {
 		relocate(u, reply->location);
-		/* A report that does not move is known of ECR, and not true. */
-		u->distrusted |= there <= u->offset;
-		if (there > u->offset && there < want) {
-			u->used = true;
-			ask(u);
-			return;
-		}
-		reached(u, want);
-		body(u);
+		chunk_taken(u, there, want);
 	} else if (reply->status == 416) {
-		if (!u->distrusted) {
-			u->distrusted = true;
-			u->used = true;
-			ask(u);
-			return;
-		}
-		lose_session(u);
-		u->chunk = 0;
+		chunk_refused(u);
 	} else {
 		body_failed(u, reply, false);
 	}

@@ -285,7 +285,9 @@ def through(bed, proxy):
     ("limit_data", {"bytes": 9 * MIB}), ("reset_peer", {"timeout": 40}),
     pytest.param("slicer", {"average_size": 1000, "size_variation": 500}, marks=pytest.mark.slow),
     pytest.param("slow_close", {"delay": 300}, marks=pytest.mark.slow),
-    pytest.param("latency", {"latency": 100, "jitter": 50}, marks=pytest.mark.slow)])
+    pytest.param("latency", {"latency": 100, "jitter": 50}, marks=pytest.mark.slow),
+    pytest.param("bandwidth", {"rate": 8000}, marks=pytest.mark.slow),
+    pytest.param("timeout", {"timeout": 700}, marks=pytest.mark.slow)])
 def test_distribution_behind_a_bad_network(bed, toxic, attributes):
     program("toxiproxy")
     server = bed.start(real.Distribution)
@@ -295,7 +297,7 @@ def test_distribution_behind_a_bad_network(bed, toxic, attributes):
     child = bed.varve.start("copy", bed.source, through(bed, proxy))
     with killed_at_exit(child):
         time.sleep(1.5)
-        if child.poll() is None and toxic == "reset_peer":
+        if child.poll() is None and toxic in ("reset_peer", "timeout"):
             proxy.remove(name)
         _, errors = child.communicate(timeout=90)
         assert child.returncode == 0, errors

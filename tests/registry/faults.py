@@ -27,12 +27,13 @@ slow		bytes a second						rate
 delay		the reply comes later					seconds
 garbage		no HTTP							data
 late		RST; of what came, the last part is stored later	after, hold, seconds
+partial		202 though only so many bytes of the body are kept; Range says so	keep
 damage		what was received is stored with one other byte		at
 """
 import threading
 
 KINDS = ("reset cut silence stuck status lost redirect forget expire headers reply wrong short longer slow delay "
-         "garbage late damage").split()
+         "garbage late partial damage").split()
 
 
 class Fault:

@@ -31,7 +31,7 @@ class FaultRegistry:
         self.tls, self.clients = tls, clients
         self.stopping = threading.Event()
         self.listeners, self.ports, self.lock = {}, {"registry": port}, threading.Lock()
-        self.gets, self.referrers_page = 0, None
+        self.gets, self.referrers_page, self.referrers_filter = 0, None, True
         self.start()
 
     def __enter__(self):
