@@ -155,6 +155,10 @@ int build_destination(struct build *build, int step, struct varve_error *err)
 
 	if (!build->plan->steps[step].to || build->known[step].destination)
 		return 0;
+	if (build->plan->steps[step].link) {
+		build->known[step].destination = path_clean(build->plan->steps[step].to);
+		return 0;
+	}
 	if (layers_below(build, step, &layers, &count) < 0)
 		return -EAGAIN;
 	fact_name(layers, count, &build->plan->steps[step], fact);

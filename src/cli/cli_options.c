@@ -221,7 +221,7 @@ static const struct cli_command plan_command = {
 	.detail = "hit: in the store. miss: would run, and why.\n"
 		  "?: depends on a step that would run.",
 	.options = GROUPS(cli_plan_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command explain_command = {
 	.name = "explain",
 	.arguments = "RECIPE [STAGE/]STEP",
@@ -231,7 +231,7 @@ static const struct cli_command explain_command = {
 	.run = cmd_explain,
 	.summary = "say why a step would run again, down to the changed file",
 	.options = GROUPS(cli_json_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command lock_command = {
 	.name = "lock",
 	.arguments = "RECIPE",
@@ -240,15 +240,15 @@ static const struct cli_command lock_command = {
 	.summary = "fix the recipe's sources to bytes, in RECIPE.lock.json",
 	.detail = "Without an option only what is not locked yet is resolved.",
 	.options = GROUPS(cli_lock_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command fetch_command = {
 	.name = "fetch",
 	.arguments = "RECIPE",
 	.has_recipe = true,
 	.run = cmd_fetch,
 	.summary = "bring every artifact of the recipe into the store",
-	.options = GROUPS(cli_recipe_options, cli_source_options, cli_progress_options,
-			  cli_store_options)};
+	.options = GROUPS(cli_recipe_options, cli_source_options, cli_registry_options,
+			  cli_progress_options, cli_store_options)};
 static const struct cli_command bundle_create_command = {
 	.name = "bundle create",
 	.arguments = "RECIPE",
@@ -258,7 +258,7 @@ static const struct cli_command bundle_create_command = {
 	.detail = "Recipe, includes, lock, local files and all artifacts for the given options,\n"
 		  "as an OCI artifact. Prints its digest.",
 	.options = GROUPS(cli_bundle_create_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command bundle_inspect_command = {.name = "bundle inspect",
 							  .arguments = "BUNDLE",
 							  .minimum = 1,
@@ -300,7 +300,8 @@ static const struct cli_command run_command = {
 	.rest_is_command = true,
 	.run = cmd_run,
 	.summary = "run a command in an image; its changes are thrown away",
-	.options = GROUPS(cli_run_options, cli_isolation_options, cli_store_options)};
+	.options = GROUPS(cli_run_options, cli_isolation_options, cli_registry_options,
+			  cli_store_options)};
 static const struct cli_command shell_command = {
 	.name = "shell",
 	.arguments = "RECIPE [STAGE/]STEP [COMMAND...]",
@@ -311,7 +312,8 @@ static const struct cli_command shell_command = {
 	.run = cmd_shell,
 	.summary = "a shell in the file system below a step, or after a failed one",
 	.options = GROUPS(cli_shell_options, cli_isolation_options, cli_recipe_options,
-			  cli_source_options, cli_progress_options, cli_store_options)};
+			  cli_source_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command validate_command = {
 	.name = "validate",
 	.arguments = "IMAGE|RECIPE",
@@ -322,7 +324,7 @@ static const struct cli_command validate_command = {
 	.detail = "An image carries its checks. With a recipe all its images in the store\n"
 		  "are checked.",
 	.options = GROUPS(cli_json_options, cli_isolation_options, cli_recipe_options,
-			  cli_store_options)};
+			  cli_registry_options, cli_store_options)};
 static const struct cli_command gc_command = {
 	.name = "gc",
 	.arguments = "",

@@ -80,6 +80,8 @@ static int export_all(struct session *session, const struct image_target *target
 
 	for (opened = 0; opened < plan->image_count && r == 0; opened++) {
 		r = image_open(session->store, plan->images[opened].name, &images[opened], err);
+		if (r == 0)
+			r = session_complete(session, &images[opened].manifest_descriptor, err);
 		exports[opened] = (struct image_export){&images[opened], plan->images[opened].name};
 	}
 	for (i = 0; i < session->cli->values.outputs.count && r == 0; i++)

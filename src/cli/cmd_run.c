@@ -149,6 +149,8 @@ int cmd_run(struct cli *cli, struct varve_error *err)
 	if (r == 0)
 		r = image_open(session.store, cli->arguments.items[0], &image, err);
 	if (r == 0)
+		r = session_complete(&session, &image.manifest_descriptor, err);
+	if (r == 0)
 		r = collect_binds(&session, &cli->values.mounts, &binds, err);
 	return r < 0 ? r : run_in(&session, &image, &binds, err);
 }

@@ -108,6 +108,8 @@ static int validate_image(struct validation *v, const char *name, struct varve_e
 
 	r = image_open(v->session->store, name, &image, err);
 	if (r == 0)
+		r = session_complete(v->session, &image.manifest_descriptor, err);
+	if (r == 0)
 		r = checks_of(&image, name, &checks, err);
 	for (i = 0; i < json_array_size(checks) && r == 0; i++)
 		r = run_check(v, &image, name, json_array_get(checks, i), err);

@@ -16,6 +16,7 @@
 #include "base/network.h"
 #include "base/path.h"
 #include "cli/session_lock.h"
+#include "cli/session_registries.h"
 #include "cli/settings.h"
 
 enum { RECIPE_LIMIT = 1 << 20, LOCK_FILE_LIMIT = 32 << 20 };
@@ -25,6 +26,7 @@ void session_release(struct session *session)
 	size_t i;
 
 	build_release(&session->build);
+	session_registries_free(session->registries);
 	progress_free(session->progress);
 	for (i = 0; i < session->options.secret_count; i++) {
 		free(session->secrets[i].name);
@@ -324,6 +326,7 @@ static int set_sources(struct session *session, struct varve_error *err)
 		.mirrors = &session->mirrors,
 		.directory = session->directory,
 		.offline = values->offline,
+		.registries = session_registries(session),
 	};
 	session->plan_options = (struct plan_options){
 		.platform = values->platform ? values->platform : session_host_platform(),

@@ -103,6 +103,7 @@ struct plan_step {
 	char *interpreter; /* install of wheels: "python3.11"; NULL: no such step */
 	char *layout; /* install of wheels: "venv", "prefix", "directory" */
 	bool bytecode; /* install of wheels: compile modules */
+	bool link; /* copy: nobody looks whether the destination goes through links below */
 	bool part; /* install of wheels: on top of the layer that has the environment itself */
 	struct strv wheels; /* install of wheels: names of those in this layer; empty: all */
 	struct strv exclude; /* copy */

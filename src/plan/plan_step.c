@@ -12,11 +12,16 @@ enum { JOBS_LIMIT = 4096 };
 static int compile_copy(struct compiler *c, const struct recipe_step *from, struct plan_step *step,
 			struct varve_error *err)
 {
+	CLEANUP(free_ptr) char *link = NULL;
 	size_t i;
 	int r = compile_reference(c, &from->argument, PLAN_NONE, &step->from, err);
 
 	if (r == 0)
 		r = compile_path(c, &from->to, true, &step->to, err);
+	if (r == 0)
+		r = compile_expand(c, &from->link, &link, err);
+	if (r == 0 && link && *link)
+		r = recipe_boolean(&from->link, link, &step->link, err);
 	for (i = 0; r == 0 && i < from->exclude.count; i++) {
 		char *pattern = NULL;
 

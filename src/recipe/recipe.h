@@ -142,6 +142,7 @@ struct recipe_step {
 	struct recipe_values command; /* run given as a list: argv; then argument.text is NULL */
 	struct recipe_value condition; /* if */
 	struct recipe_value to; /* copy: destination */
+	struct recipe_value link; /* copy: boolean, take the destination as it is written */
 	struct recipe_value into; /* install of wheels: directory, /opt/venv by default */
 	struct recipe_value layout; /* install of wheels: venv (default), prefix or directory */
 	struct recipe_value bytecode; /* install of wheels: boolean, compile modules */

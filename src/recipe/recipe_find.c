@@ -9,8 +9,8 @@
 
 bool recipe_is_image(const char *text)
 {
-	static const char *const transports[] = {"docker://", "oci:", "oci-archive:",
-						 "docker-archive:"};
+	static const char *const transports[] = {"docker://",
+						 "oci:", "oci-archive:", "docker-archive:"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
 		if (str_starts(text, transports[i]))

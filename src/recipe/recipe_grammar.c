@@ -274,9 +274,10 @@ static const struct rule rules[] = {
 			     "an https, http, ssh, git or file URL, [USER@]HOST:PATH, /PATH or "
 			     "./PATH, without a password: that is for git's credential helpers"},
 	[GRAMMAR_GIT_REF] = {NULL, NULL, is_git_ref, "the name of a branch or a tag, or a commit"},
-	[GRAMMAR_IMAGE] = {NULL, NULL, is_image,
-			   "docker://HOST/NAME[:TAG][@DIGEST], oci:DIR[:NAME], oci-archive:FILE[:NAME] or "
-			   "docker-archive:FILE[:NAME]"},
+	[GRAMMAR_IMAGE] =
+		{NULL, NULL, is_image,
+		 "docker://HOST/NAME[:TAG][@DIGEST], oci:DIR[:NAME], oci-archive:FILE[:NAME] or "
+		 "docker-archive:FILE[:NAME]"},
 	[GRAMMAR_PLATFORM] = {NULL, NULL, is_platform, "OS/ARCH or OS/ARCH/VARIANT"},
 };
 

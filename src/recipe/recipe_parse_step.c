@@ -36,6 +36,7 @@ static const struct schema_key step_keys[] = {
 	{"if", SCHEMA_VALUE, FIELD(condition), 0, 0, NAMES_OPTIONS, NULL},
 	{"to", SCHEMA_VALUE, FIELD(to), COPY, COPY, NAMES_ANY, NULL},
 	{"exclude", SCHEMA_VALUES, FIELD(exclude), COPY, 0, NAMES_ANY, NULL},
+	{"link", SCHEMA_VALUE, FIELD(link), COPY, 0, NAMES_OPTIONS, NULL},
 	{"into", SCHEMA_VALUE, FIELD(into), INSTALL, 0, NAMES_ANY, NULL},
 	{"layout", SCHEMA_VALUE, FIELD(layout), INSTALL, 0, NAMES_OPTIONS, NULL},
 	{"bytecode", SCHEMA_VALUE, FIELD(bytecode), INSTALL, 0, NAMES_OPTIONS, NULL},

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "registry/base_image.h"
 #include "registry/copy_referrers.h"
 #include "registry/copy_source.h"
 #include "registry/place_copy.h"
@@ -19,6 +20,7 @@ struct run {
 	struct place landing; /* where downloads go */
 	struct image_layout layout; /* of the only target, where it is one */
 	struct copy_source source;
+	struct base_image base; /* what an image of the store stands on, where layers are missing */
 	struct registry *target; /* that is being pushed to */
 	struct copy_result result;
 };
@@ -26,6 +28,7 @@ struct run {
 static void run_release(struct run *run)
 {
 	copy_source_release(&run->source);
+	base_image_release(&run->base);
 	registry_close(run->target);
 	place_release(&run->landing);
 	image_layout_close(&run->layout);
@@ -80,10 +83,11 @@ static int check_referrers(const struct run *run, struct varve_error *err)
 
 static void find_mounts(void *cookie, const struct varve_descriptor *blob, struct strv *ret)
 {
-	struct run *run = cookie;
-	const struct registry *from = run->source.registry;
-
-	const struct reference *named = &run->from->reference;
+	const struct run *run = cookie;
+	const struct copy_source *source = run->base.is_open ? &run->base.source : &run->source;
+	const struct endpoint *end = run->base.is_open ? &run->base.from : run->from;
+	const struct registry *from = source->registry;
+	const struct reference *named = &end->reference;
 
 	if (from && str_equal(registry_origin(from), registry_origin(run->target)) &&
 	    !str_equal(registry_repository(from), registry_repository(run->target)))
@@ -101,6 +105,8 @@ static int fetch_layer(void *cookie, const struct varve_descriptor *blob,
 {
 	struct run *run = cookie;
 
+	if (run->base.is_open)
+		return base_image_layer(&run->base, run->copy, blob, client, err);
 	return copy_source_layer(&run->source, run->copy, run->from, blob, client, err);
 }
 
@@ -153,9 +159,10 @@ static int push_to(struct run *run, size_t first, struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv tags = STRV_INIT;
 	const struct reference *reference = &run->to[first].reference;
-	struct push push = {.from = &run->source.place,
+	struct push push = {.from = run->base.is_open ? &run->base.source.place
+						      : &run->source.place,
 			    .sessions = run->copy->uploads,
-			    .fetch = run->source.lazy ? fetch_layer : NULL,
+			    .fetch = run->source.lazy || run->base.is_open ? fetch_layer : NULL,
 			    .mounts = find_mounts,
 			    .cookie = run};
 	struct push_result pushed = {0};
@@ -302,6 +309,19 @@ static int open_landing(struct run *run, struct varve_error *err)
 	return r;
 }
 
+/* Layers of an image of the store may have stayed where the one below it came from. A registry that
+ * has them, too, need not be sent them; all other places get them. */
+static int find_base(struct run *run, struct varve_error *err)
+{
+	const struct varve_descriptor *root = &run->source.root;
+
+	if (run->from->kind != ENDPOINT_STORE)
+		return 0;
+	if (all_registries(run) && !manifest_type_is_index(root->media_type))
+		return base_image_open(run->copy, root, &run->base, err);
+	return copy_complete(run->copy, root, err);
+}
+
 int copy_run(const struct copy *copy, const struct endpoint *from, const struct endpoint *to,
 	     size_t count, struct copy_result *ret, struct varve_error *err)
 {
@@ -311,6 +331,7 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 			  .to = to,
 			  .count = count,
 			  .source = {.layout = IMAGE_LAYOUT_INIT},
+			  .base = BASE_IMAGE_INIT,
 			  .layout = IMAGE_LAYOUT_INIT};
 	int r = check_referrers(&run, err);
 
@@ -319,6 +340,8 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 	if (r == 0)
 		r = copy_source_open(copy, from, &run.landing, all_registries(&run), &run.source,
 				     err);
+	if (r == 0)
+		r = find_base(&run, err);
 	if (r < 0)
 		return r;
 	if (from->kind == ENDPOINT_REGISTRY && !all_registries(&run)) {

@@ -38,6 +38,14 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 int copy_look(const struct copy *copy, const struct endpoint *from, struct varve_descriptor *ret,
 	      struct varve_error *err);
 
+/* Brings these layers of a registry's image into the store, those that are not there. */
+int copy_layers(const struct copy *copy, const struct endpoint *from,
+		const struct varve_descriptor *blobs, size_t count, struct varve_error *err);
+/* Brings layers that an image or index of the store lacks from where the image says that it stands
+ * on (base_image.h). */
+int copy_complete(const struct copy *copy, const struct varve_descriptor *root,
+		  struct varve_error *err);
+
 /* What refers to an image in a registry or layout, and what its name stands for. */
 int copy_list_referrers(const struct copy *copy, const struct endpoint *from,
 			struct varve_descriptor *ret_subject, json_t **ret_index,

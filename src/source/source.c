@@ -260,6 +260,14 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 	return r < 0 ? r : fetched;
 }
 
+int source_image_look(struct source_context *context, const struct lock_source *source,
+		      struct varve_error *err)
+{
+	int r = source_image_fetch_config(context, source, err);
+
+	return r < 0 ? r : keep_artifacts(context, source, err);
+}
+
 /* "debian:pool/x.deb" -> "x.deb", "pypi:x.whl" -> "x.whl" */
 const char *source_file_name(const struct lock_artifact *artifact)
 {

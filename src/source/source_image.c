@@ -249,8 +249,8 @@ int source_image_fetch(struct source_context *context, const struct lock_source 
 	return r;
 }
 
-int source_image_look(struct source_context *context, const struct lock_source *source,
-		      struct varve_error *err)
+int source_image_fetch_config(struct source_context *context, const struct lock_source *source,
+			      struct varve_error *err)
 {
 	CLEANUP(image_release) struct image image = {0};
 	int r;

@@ -126,7 +126,7 @@ static const struct text_case stages_and_images_cases[] = {
 	 "shell, mounts, caches, secrets, network, jobs, ownership, scrub"},
 	{STEP("step: x, instal: y"),
 	 "r.yaml:6:19: unknown key \"instal\" in step \"x\"; did you mean \"install\"?\n"
-	 "keys of a step: step, install, copy, run, if, to, exclude, into, layout, "
+	 "keys of a step: step, install, copy, run, if, to, exclude, link, into, layout, "
 	 "bytecode, split, environment, "
 	 "unkeyed-environment, workdir, user, shell, mounts, caches, secrets, network, jobs, "
 	 "ownership, scrub"},
