@@ -14,7 +14,9 @@ int build_refuse_misses(struct build *build, struct varve_error *err)
 		if (build->known[i].known)
 			continue;
 		varve_error_set(err, -VARVE_E_COMPARE, "step %s is not cached: %s", name,
-				build->status[i].why);
+				build->status[i].verdict == PLAN_DEPENDS
+					? "what it depends on has to be looked at first"
+					: build->status[i].why);
 		varve_error_hint(err, "varve explain RECIPE %s tells every difference", name);
 		return -VARVE_E_COMPARE;
 	}

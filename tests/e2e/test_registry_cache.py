@@ -209,6 +209,36 @@ def test_gc_prunes(shared):
     assert result.rc == 0, result
 
 
+# --- where copies go ------------------------------------------------------------------------------
+
+@pytest.fixture
+def placed(shared):
+    """A copy whose destination has to be looked up in what lies below it."""
+    shared.project.tree("data", {"file": "data\n"})
+    shared.project.recipe([*STEPS, run("link", "mkdir -p /real; ln -s real /opt"), copy("put", "data", "/opt/data")],
+                          sources={"data": {"kind": "local", "path": "data"}})
+    shared.first = shared.runner()
+    return shared
+
+
+def test_a_fresh_runner_unpacks_nothing_to_know_where_a_copy_goes(placed):
+    second = placed.runner("--expect-cached", write=False)
+    assert second.digests == placed.first.digests and not list(placed.store.glob("trees/*/*"))
+    assert [tag for tag in placed.held.tags if tag.startswith("destination-")]
+
+
+@pytest.mark.parametrize("text", ["../../etc", "/etc", "real/data\n/bin/sh sha256:00", "", "real/./data"])
+def test_a_poisoned_place_is_not_believed(placed, text):
+    documents = {tag: json.loads(placed.held.manifests[digest][1]) for tag, digest in placed.held.tags.items()}
+    [(tag, document)] = [(tag, one) for tag, one in documents.items() if one["annotations"].get("dev.varve.text") == "real/data"]
+    document["annotations"]["dev.varve.text"] = text
+    if text == "":
+        document["annotations"]["dev.varve.fact"] = tag[:-1] + "0"
+    placed.registry.content.put_manifest("team/cache", tag, document["mediaType"], json.dumps(document).encode())
+    second = placed.runner(write=False)
+    assert second.ran == [] and second.digests == placed.first.digests
+
+
 # --- images as a start ---------------------------------------------------------------------------
 
 @pytest.fixture
