@@ -85,11 +85,20 @@ static int make_headers(struct attempt *a, struct varve_error *err)
 	return auth_authorize(a->registry->auth, a->client, &a->scopes, &a->headers, err);
 }
 
+/* Two silent connections in a row are within the limit; what began late in it ends with it. */
+static unsigned silence_limit(const struct attempt *a)
+{
+	unsigned half = (registry_stall_seconds(a->registry) + 1) / 2;
+	int64_t left = (a->deadline - registry_now() + 999) / 1000;
+
+	if (!a->call->deadline && a->failures == 0)
+		return half;
+	return left < 1 ? 1 : left < half ? (unsigned)left : half;
+}
+
 static int request(struct attempt *a, struct http_answer *answer, struct varve_error *err)
 {
 	const struct registry_call *call = a->call;
-	/* Two silent connections in a row are within the limit. */
-	unsigned stall = (registry_stall_seconds(a->registry) + 1) / 2;
 	bool own = registry_is_own(a->registry, a->url);
 	bool named = own || auth_realm_is_named(a->url, a->registry->settings->trusted_realms);
 	const enum http_reach from = atomic_load(&a->registry->reach);
@@ -103,7 +112,7 @@ static int request(struct attempt *a, struct http_answer *answer, struct varve_e
 				       .cookie = call->text ? a : call->cookie,
 				       .size = call->size,
 				       .limit = call->limit,
-				       .stall_seconds = stall,
+				       .stall_seconds = silence_limit(a),
 				       .fresh = call->fresh,
 				       .sent_by = named ? NULL : &from,
 				       .stop = &a->registry->abandoned};
