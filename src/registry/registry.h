@@ -72,7 +72,8 @@ struct registry_call {
 
 /* 0 with an answer of any status but: 401 and 403 with our credentials refused (an error that says
  * what to do), transient failures that lasted, more redirections than anybody needs. Redirections
- * of GET and HEAD are followed, without what was meant for the registry alone. */
+ * are followed (of what is no GET or HEAD 307 and 308, while no byte of a body has gone out),
+ * without what was meant for the registry alone; the answer's url is where that led. */
 int registry_call(struct registry *registry, struct http_client *client,
 		  const struct registry_call *call, struct http_answer *ret,
 		  struct varve_error *err);

@@ -306,10 +306,19 @@ static int connection_failed(struct attempt *a, const struct http_answer *answer
 	return code;
 }
 
+/* 307 and 308 keep method and body, if none of it is gone. */
+static bool may_follow(const struct attempt *a, const struct http_answer *answer)
+{
+	const char *method = a->call->method;
+	bool again = !a->call->give || answer->given == 0;
+
+	return str_equal(method, "GET") || str_equal(method, "HEAD") ||
+	       ((answer->status == 307 || answer->status == 308) && again);
+}
+
 /* 1: again; 0: the answer is the caller's; negative: failed. */
 static int judge(struct attempt *a, const struct http_answer *answer, struct varve_error *err)
 {
-	bool reading = str_equal(a->call->method, "GET") || str_equal(a->call->method, "HEAD");
 	long status = answer->status;
 
 	(void)note_reached(a->registry, true);
@@ -318,7 +327,7 @@ static int judge(struct attempt *a, const struct http_answer *answer, struct var
 	keep_warnings(a->registry, answer);
 	if (status == 401 && registry_is_own(a->registry, a->url))
 		return renew(a, answer, err);
-	if (status / 100 == 3 && reading && answer->redirect)
+	if (status / 100 == 3 && answer->redirect && may_follow(a, answer))
 		return redirected(a, answer, err);
 	if (is_transient(status))
 		return server_failed(a, answer, err);
@@ -348,5 +357,6 @@ int registry_call(struct registry *registry, struct http_client *client,
 		r = request(&a, ret, err);
 		r = r < 0 ? connection_failed(&a, ret, r, err) : judge(&a, ret, err);
 	}
+	ret->url = steal_ptr(&a.url);
 	return r;
 }

@@ -177,7 +177,8 @@ static int64_t range_end(const struct http_answer *answer)
 static char *location_of(const struct job *job, const struct http_answer *answer)
 {
 	const char *location = http_header(&answer->headers, "Location");
-	const char *origin = registry_origin(job->registry);
+	CLEANUP(free_ptr) char *asked = answer->url ? http_url_origin(answer->url) : NULL;
+	const char *origin = asked ? asked : registry_origin(job->registry);
 
 	if (!location || !*location)
 		return NULL;
