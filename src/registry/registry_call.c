@@ -306,14 +306,17 @@ static int connection_failed(struct attempt *a, const struct http_answer *answer
 	return code;
 }
 
-/* 307 and 308 keep method and body, if none of it is gone. */
+/* 307 and 308 keep method and body. */
 static bool may_follow(const struct attempt *a, const struct http_answer *answer)
 {
 	const char *method = a->call->method;
-	bool again = !a->call->give || answer->given == 0;
 
-	return str_equal(method, "GET") || str_equal(method, "HEAD") ||
-	       ((answer->status == 307 || answer->status == 308) && again);
+	if (str_equal(method, "GET") || str_equal(method, "HEAD"))
+		return true;
+	if (answer->status != 307 && answer->status != 308)
+		return false;
+	return !a->call->give || answer->given == 0 ||
+	       (a->call->again && a->call->again(a->call->cookie) == 0);
 }
 
 /* 1: again; 0: the answer is the caller's; negative: failed. */

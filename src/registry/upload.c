@@ -153,6 +153,7 @@ static int call(struct job *job, struct http_answer *answer, struct varve_error 
 	body_headers(job, &headers);
 	if (has_body(job)) {
 		call.give = upload_body_give;
+		call.again = upload_body_again;
 		call.cookie = &job->body;
 		call.size = upload_body(&job->plan);
 		r = open_body(job, err);

@@ -62,7 +62,7 @@ START = [
     Case("post-redirected", one("upload-post", "redirect", to="/v2/other/blobs/uploads/"), more=LAYER, error="any"),
     *(Case(f"{operation}-redirected-{code}", one(operation, "redirect", to=None, code=code), options=options, more=0)
       for code in (307, 308) for operation, options in (("upload-post", ()), ("upload-patch", CHUNKED), ("manifest-put", ()))),
-    Case("put-redirected", one("upload-put", "redirect", to=None), options=(), more=0),
+    Case("put-redirected", one("upload-put", "redirect", to=None, times=2), options=(), more=0),
     Case("post-redirected-for-ever", one("upload-post", "redirect", to=None, times=None), error="redirections", more=0),
     Case("post-asks-for-patience", one("upload-post", "status", code=429, headers={"Retry-After": "2"}), more=0),
     Case("post-asks-for-an-hour", one("upload-post", "status", code=429, headers={"Retry-After": "3600"}, times=None),
