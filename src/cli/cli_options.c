@@ -159,6 +159,7 @@ const struct cli_option cli_platform_options[] = {
 	 "which image of several (default: this host's)"},
 	{"all-platforms", 0, CLI_FLAG, AT(all_platforms), NULL,
 	 "all of them, as they are: the index itself"},
+	{"all", 'a', CLI_FLAG, AT(all_platforms), NULL, "the same, as skopeo spells it"},
 	{0},
 };
 

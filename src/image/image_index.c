@@ -80,17 +80,6 @@ static int not_found(const json_t *manifests, const char *name, struct varve_err
 	return -VARVE_E_NOT_FOUND;
 }
 
-/* What refers to an image is listed under the name "sha256-HEX" (distribution-spec, "Referrers Tag
- * Schema"): no image of its own. */
-static bool is_referrers_list(const json_t *entry)
-{
-	const char *name = index_entry_name(entry);
-	struct varve_digest unused;
-
-	return name && str_starts(name, "sha256-") &&
-	       varve_digest_parse_hex(name + 7, &unused) == 0;
-}
-
 int image_index_find(const json_t *index, const char *name, struct varve_descriptor *ret,
 		     struct varve_error *err)
 {
@@ -100,8 +89,8 @@ int image_index_find(const json_t *index, const char *name, struct varve_descrip
 
 	json_array_foreach(manifests, i, entry)
 	{
-		bool fits =
-			name ? str_equal(index_entry_name(entry), name) : !is_referrers_list(entry);
+		bool fits = name ? str_equal(index_entry_name(entry), name)
+				 : !index_entry_is_referrers(entry);
 
 		count += fits;
 		if (fits)

@@ -32,7 +32,7 @@ bool http_cause_is_unproven(CURLcode code, const char *text)
 	static const char *const alerts[] = {"certificate required", "bad certificate",
 					     "certificate unknown",  "certificate expired",
 					     "certificate revoked",  "unsupported certificate",
-					     "alert unknown ca"};
+					     "alert unknown ca",     "alert handshake failure"};
 
 	if (code != CURLE_SSL_CLIENTCERT && code != CURLE_RECV_ERROR && code != CURLE_SEND_ERROR &&
 	    code != CURLE_SSL_CONNECT_ERROR)

@@ -102,6 +102,7 @@ void http_answer_release(struct http_answer *answer)
 	strv_release(&answer->headers);
 	buf_release(&answer->text);
 	free(answer->redirect);
+	free(answer->url);
 	*answer = (struct http_answer){0};
 }
 

@@ -60,6 +60,7 @@ struct http_answer {
 	struct strv headers; /* "Name: value" of the last answer, in order */
 	struct buf text; /* the body, where it was not taken */
 	char *redirect; /* absolute URL, NULL: none */
+	char *url; /* that answered, for callers that follow redirections; may be NULL */
 	uint64_t given; /* bytes of the request's body that went to the connection */
 	int64_t retry_after; /* seconds, 0: not told */
 	bool refused; /* no connection at all: dead port, unknown host */

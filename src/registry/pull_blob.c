@@ -40,6 +40,7 @@ struct landing {
 	unsigned whole_answers; /* to requests for a part */
 	unsigned failures; /* in a row */
 	uint64_t best; /* offset at the last failure */
+	int64_t moved_at; /* ms: the last byte came then, or the first request began */
 	int64_t failing_since; /* ms: nothing has come since then */
 	bool synced; /* will be, at the end */
 	bool pieced; /* the file holds bytes of an earlier process */
@@ -179,10 +180,16 @@ static int take(void *cookie, const void *data, size_t len)
 		return varve_error_set(&l->error, r, "write the download");
 	hasher_update(l->hasher, bytes, len);
 	l->offset += len;
+	l->moved_at = registry_now();
 	if (l->synced && l->offset / WRITEBACK_EVERY != before)
 		(void)sync_file_range(l->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	atomic_store(l->done, l->offset);
 	return 0;
+}
+
+static int64_t deadline(const struct landing *l)
+{
+	return l->failing_since + (int64_t)registry_stall_seconds(l->registry) * 1000;
 }
 
 static int request(struct landing *l, struct http_client *client, struct http_answer *answer,
@@ -200,6 +207,10 @@ static int request(struct landing *l, struct http_client *client, struct http_an
 
 	path = xasprintf("blobs/%s", varve_digest_text(&l->blob->digest, digest));
 	call.path = path;
+	if (l->moved_at == 0)
+		l->moved_at = registry_now();
+	if (l->failures > 0)
+		call.deadline = deadline(l);
 	if (l->offset > 0)
 		strv_addf(&headers, "Range: bytes=%" PRIu64 "-", l->offset);
 	l->error = (struct varve_error){0};
@@ -220,7 +231,7 @@ static bool again(struct landing *l, int64_t retry_after)
 
 	if (l->offset >= l->best + PROGRESS || l->failures == 0) {
 		l->failures = 0;
-		l->failing_since = now;
+		l->failing_since = l->moved_at;
 	}
 	l->best = l->offset > l->best ? l->offset : l->best;
 	if (++l->failures > FAILURES ||

@@ -55,8 +55,10 @@ struct registry_call {
 	const char *path; /* below /v2/REPOSITORY/: "manifests/latest"; or an absolute URL */
 	const struct strv *headers; /* may be NULL */
 	const char *mount_from; /* a repository that must be readable, too; may be NULL */
-	/* The body, see struct http_request; begin and take of the answer. */
+	/* The body, see struct http_request; again: it will be asked for from its beginning once
+	 * more; NULL: it cannot be. begin and take of the answer. */
 	ssize_t (*give)(void *cookie, void *data, size_t len);
+	int (*again)(void *cookie);
 	int (*take)(void *cookie, const void *data, size_t len);
 	int (*begin)(void *cookie, long status, const struct strv *headers);
 	void *cookie;
@@ -72,7 +74,8 @@ struct registry_call {
 
 /* 0 with an answer of any status but: 401 and 403 with our credentials refused (an error that says
  * what to do), transient failures that lasted, more redirections than anybody needs. Redirections
- * of GET and HEAD are followed, without what was meant for the registry alone. */
+ * are followed (of what is no GET or HEAD 307 and 308, and with a body that can be given again),
+ * without what was meant for the registry alone; the answer's url is where that led. */
 int registry_call(struct registry *registry, struct http_client *client,
 		  const struct registry_call *call, struct http_answer *ret,
 		  struct varve_error *err);

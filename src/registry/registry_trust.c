@@ -113,27 +113,37 @@ static const char *best_place(const struct strv *dirs)
 	return dirs->items[0];
 }
 
+char *registry_trust_place(const char *cert_dir, const char *host)
+{
+	CLEANUP(strv_release) struct strv dirs = STRV_INIT;
+
+	if (cert_dir)
+		return xstrdup(cert_dir);
+	places(host, &dirs);
+	return xstrdup(best_place(&dirs));
+}
+
 int registry_trust_unproven(const char *cert_dir, const char *host, const struct http_trust *trust,
 			    struct varve_error *err)
 {
-	CLEANUP(strv_release) struct strv dirs = STRV_INIT;
 	CLEANUP(free_ptr) char *alert = xstrdup(err ? err->text : "");
+	CLEANUP(free_ptr) char *place = registry_trust_place(cert_dir, host);
 
-	if (cert_dir)
-		strv_add(&dirs, cert_dir);
-	else
-		places(host, &dirs);
-	if (trust->certificate) {
+	if (trust->certificate)
+		return varve_error_set(err, -VARVE_E_NETWORK,
+				       "%s: the server does not take the certificate %s (%.200s)",
+				       host, trust->certificate, alert);
+	/* Before TLS 1.3 servers say no more than this. */
+	if (strcasestr(alert, "handshake failure"))
 		varve_error_set(err, -VARVE_E_NETWORK,
-				"%s: the server does not take the certificate %s (%.200s)", host,
-				trust->certificate, alert);
-	} else {
+				"%s: the server ends the TLS handshake, as one does that wants a "
+				"certificate from its clients (%.200s)",
+				host, alert);
+	else
 		varve_error_set(err, -VARVE_E_NETWORK,
 				"%s: the server wants a certificate from its clients (TLS), and "
 				"there is none",
 				host);
-		varve_error_hint(err, "put NAME.cert and NAME.key (PEM) into %s",
-				 best_place(&dirs));
-	}
+	varve_error_hint(err, "put NAME.cert and NAME.key (PEM) into %s", place);
 	return -VARVE_E_NETWORK;
 }

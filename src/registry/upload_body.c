@@ -62,7 +62,7 @@ int upload_body_seek(struct upload_body *body, uint64_t offset, uint64_t len,
 		hasher_update(body->hasher, data, (size_t)n);
 		body->hashed += (uint64_t)n;
 	}
-	body->at = offset;
+	body->begin = body->at = offset;
 	body->end = offset + len;
 	atomic_store(body->done, offset);
 	return 0;
@@ -91,6 +91,13 @@ ssize_t upload_body_give(void *cookie, void *data, size_t len)
 	}
 	atomic_store(body->done, body->at);
 	return n;
+}
+
+int upload_body_again(void *cookie)
+{
+	struct upload_body *body = cookie;
+
+	return upload_body_seek(body, body->begin, body->end - body->begin, NULL);
 }
 
 int upload_body_complain(const struct upload_body *body, struct varve_error *err)

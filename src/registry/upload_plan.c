@@ -102,6 +102,17 @@ static void lose_session(struct upload *u)
 	u->next = u->lost > UPLOAD_LOST_LIMIT ? UPLOAD_FAILED : UPLOAD_OPEN;
 }
 
+/* A session ends also where the blob is taken: by a process that was killed when all its bytes were
+ * on their way. */
+static void lose_unless_taken(struct upload *u)
+{
+	lose_session(u);
+	if (u->next != UPLOAD_OPEN)
+		return;
+	u->next = UPLOAD_CONFIRM;
+	u->wait_ms = ASK_MS;
+}
+
 static void ask(struct upload *u)
 {
 	u->next = UPLOAD_ASK;
@@ -158,7 +169,7 @@ static void after_ask(struct upload *u, const struct upload_reply *reply)
 	uint64_t there = reply->range_end > 0 ? (uint64_t)reply->range_end + 1 : 0;
 
 	if (!is_taken(reply->status) || there > u->size || (there == 0 && u->used)) {
-		lose_session(u);
+		lose_unless_taken(u);
 		return;
 	}
 	relocate(u, reply->location);
@@ -202,7 +213,7 @@ static void body_failed(struct upload *u, const struct upload_reply *reply, bool
 		if (!whole)
 			lose_session(u);
 	} else if (reply->status == 400 && u->mismatches++ == 0) {
-		lose_session(u);
+		lose_unless_taken(u);
 	} else {
 		u->next = UPLOAD_FAILED;
 	}
@@ -217,7 +228,7 @@ static void after_send(struct upload *u, const struct upload_reply *reply)
 	else if (reply->status == 202)
 		u->next = UPLOAD_CONFIRM;
 	else if (reply->status == 416)
-		lose_session(u);
+		lose_unless_taken(u);
 	else
 		body_failed(u, reply, whole);
 }
@@ -278,7 +289,7 @@ static void after_close(struct upload *u, const struct upload_reply *reply)
 	if (is_taken(reply->status) && reply->status != 202)
 		u->next = UPLOAD_DONE;
 	else if (reply->status == 416)
-		lose_session(u);
+		lose_unless_taken(u);
 	else
 		body_failed(u, reply, true);
 }

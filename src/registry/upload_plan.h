@@ -7,9 +7,10 @@
  *	a saved session: LOOK -> ASK -> SEND | CHUNK
  *	a 202 that reports less than was sent: from there on, and where that is refused (416) it was
  *			 the report that is wrong, and what was sent counts
- *	a broken body:   ASK (until two reports agree) -> SEND | CHUNK, or OPEN where the session is
- *	                 gone; CONFIRM first where all bytes had gone out, since often only the
- *	                 reply is lost
+ *	a session gone:  CONFIRM, since who wrote to it may have been killed, but his last bytes
+ *not: then the registry finishes it while we ask; else OPEN a broken body:   ASK (until two reports
+ *agree) -> SEND | CHUNK, or OPEN where the session is gone; CONFIRM first where all bytes had gone
+ *out, since often only the reply is lost
  *
  * One streamed body is what most registries take, and distribution keeps what it has got of it when
  * it breaks. Two sessions lost in a row: pieces, each over a connection of its own, as then none

@@ -60,6 +60,10 @@ START = [
                           body=b"<html>please log in</html>", times=None), error="200|location|log in"),
     Case("post-garbage", one("upload-post", "garbage", times=None), error="HTTP|reply|answer|response", within=100),
     Case("post-redirected", one("upload-post", "redirect", to="/v2/other/blobs/uploads/"), more=LAYER, error="any"),
+    *(Case(f"{operation}-redirected-{code}", one(operation, "redirect", to=None, code=code), options=options, more=0)
+      for code in (307, 308) for operation, options in (("upload-post", ()), ("upload-patch", CHUNKED), ("manifest-put", ()))),
+    Case("put-redirected", one("upload-put", "redirect", to=None, times=2), options=(), more=0),
+    Case("post-redirected-for-ever", one("upload-post", "redirect", to=None, times=None), error="redirections", more=0),
     Case("post-asks-for-patience", one("upload-post", "status", code=429, headers={"Retry-After": "2"}), more=0),
     Case("post-asks-for-an-hour", one("upload-post", "status", code=429, headers={"Retry-After": "3600"}, times=None),
          error="3600|hour|60 min|1 h", within=10, more=0),

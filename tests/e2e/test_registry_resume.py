@@ -45,6 +45,22 @@ def test_a_killed_push_goes_on(bed, profile, again):
     assert registry.journal.uploaded() <= bed.size + again, registry.journal
 
 
+@pytest.mark.parametrize("seconds", [0.2, 0.35, 0.5, 0.8])
+def test_a_push_killed_when_its_last_bytes_were_on_their_way(bed, seconds):
+    """The registry finishes the blob while the next process looks where it stands: nothing is sent again."""
+    registry = bed.open("distribution")
+    bed.image([LAYER])
+
+    def closing(entry):
+        return entry.operation == "upload-put" and entry.header("Content-Length") in (None, "0")
+    registry.fault("upload-put", "delay", seconds=seconds, where=closing)
+    child = bed.start_push("--parallel", "1", *CHUNKED, **QUIET)
+    kill_when(child, registry, lambda log: any(closing(entry) for entry in log.entries), 10)
+    bed.push("--parallel", "1", *CHUNKED)
+    bed.assert_pushed()
+    assert registry.journal.uploaded() <= bed.size, registry.journal
+
+
 def test_a_push_killed_at_many_points(bed):
     """Each time an image of its own; at random moments, from before the first byte to after the last."""
     registry = bed.open("distribution")

@@ -8,7 +8,7 @@ import ssl
 import time
 
 import pytest
-from registries import MIB, Certificates, assert_clear, bed, certificates  # noqa: F401  fixtures
+from registries import MIB, Certificates, FaultRegistry, assert_clear, bed, certificates  # noqa: F401  fixtures
 
 LAYER = 100000
 
@@ -116,6 +116,31 @@ def test_a_certificate_that_the_server_does_not_take(bed, certificates, tmp_path
     result = bed.push("--cert-dir", str(where), "--stall-timeout", "3", rc=4)
     assert_clear(result, "does not take the certificate .*/mine.cert")
     assert registry.journal.entries == []
+
+
+def test_a_certificate_of_the_client_before_tls_13(bed, certificates, monkeypatch):  # noqa: F811
+    """Servers say no more than "handshake failure" then."""
+    real_context = FaultRegistry.context
+
+    def older(self, role):
+        context = real_context(self, role)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        return context
+    monkeypatch.setattr(FaultRegistry, "context", older)
+    secure(bed, certificates, clients=True)
+    result = bed.push("--cert-dir", str(cert_dir(bed, certificates)), "--stall-timeout", "3", rc=4)
+    assert_clear(result, "wants a certificate from its clients")
+    assert str(bed.varve.path("certs")) in result.stderr
+    bed.push("--cert-dir", str(cert_dir(bed, certificates, "both", client=True)))
+
+
+def test_a_proxy_that_wants_a_certificate_of_the_client(bed, certificates):  # noqa: F811
+    """nginx says it in a page."""
+    registry = secure(bed, certificates)
+    page = b"<html><head><title>400 No required SSL certificate was sent</title></head></html>"
+    registry.fault("*", "status", code=400, headers={"Content-Type": "text/html"}, body=page, times=None)
+    result = bed.push("--tls-verify", "false", rc=4)
+    assert_clear(result, f"wants a certificate.* {bed.varve.path('config')}/containers/certs.d/{registry.host}")
 
 
 def test_a_certificate_of_the_client(bed, certificates):  # noqa: F811

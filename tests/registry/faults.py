@@ -15,7 +15,7 @@ stuck		as silence, until the client gives up			after
 status		this answer; early: before the body is read, committed:	code, headers, body, after, early, committed
 		after the request was carried out
 lost		the request is carried out, the reply is not sent	-
-redirect	to another place					to, code
+redirect	to another place, or (to=None) to the same once more	to, code
 forget		the upload is unknown from now on			-
 expire		all tokens end after that many bytes, answer 401	after
 headers		a reply with other headers (None: taken out)		headers
