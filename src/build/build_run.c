@@ -274,8 +274,13 @@ static bool stops_soon(const struct run *run)
 
 static void hint_at_step(const struct run *run, const struct worker *worker)
 {
+	int64_t jobs = run->build->plan->steps[worker->index].jobs;
+	CLEANUP(buf_release) struct buf memory = BUF_INIT;
 	char hex[VARVE_DIGEST_HEX];
 
+	compile_explain(&worker->compile, compile_kills(), (uint64_t)jobs, &memory);
+	if (memory.len > 0)
+		varve_error_hint(run->err, "%s", buf_text(&memory));
 	if (worker->log_fd >= 0)
 		varve_error_hint(run->err, "log: %s/logs/%s.log", store_path(run->build->store),
 				 varve_digest_hex(&run->build->steps[worker->index].key, hex));
@@ -338,6 +343,8 @@ static void hear(struct run *run)
 	for (i = 0; ready > 0 && i < 2 * count; i++)
 		if (fds[i].revents != 0)
 			worker_read(run->build, &run->workers[i / 2], fds[i].fd);
+	for (i = 0; i < count; i++)
+		worker_watch(run->build, &run->workers[i]);
 	for (i = count; i-- > 0;)
 		if (worker_ended(&run->workers[i]))
 			ended(run, i);

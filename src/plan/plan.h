@@ -115,6 +115,7 @@ struct plan_step {
 	size_t mount_count, mount_alloc;
 	struct plan_cache *caches; /* sorted by target */
 	size_t cache_count, cache_alloc;
+	char *resume; /* absolute, clean: a directory kept until the step is done; NULL: none */
 	struct strv secrets;
 	bool network; /* host network: not hermetic */
 	int64_t jobs; /* 0: not said */

@@ -175,13 +175,18 @@ static int compile_wheels(struct compiler *c, const struct recipe_step *from,
 }
 
 /* dpkg could mix architectures, but no image of one platform is made so. */
-static int check_architecture(const struct compiler *c, const struct recipe_step *from,
+static int check_packages(const struct compiler *c, const struct recipe_step *from,
 			      const struct plan_source *source, struct varve_error *err)
 {
 	const char *wanted = json_optional_string(source->spec, "architecture", "");
 	const char *native = debian_architecture(c->plan->platform);
 	int r;
 
+	if (json_object_get(source->spec, "dependencies"))
+		return recipe_error(&from->argument.at, err,
+				    "source \"%s\" has \"dependencies: false\": dpkg would refuse "
+				    "it; mount it in a run step that unpacks it",
+				    source->name);
 	if (strcmp(wanted, native) == 0)
 		return 0;
 	r = recipe_error(&from->argument.at, err,
@@ -208,7 +213,7 @@ int compile_install(struct compiler *c, const struct recipe_step *from, struct p
 	if (source->kind == SOURCE_PYTHON)
 		return compile_wheels(c, from, source, step, err);
 	if (source->kind == SOURCE_DEBIAN)
-		return check_architecture(c, from, source, err);
+		return check_packages(c, from, source, err);
 	return recipe_error(&from->argument.at, err,
 			    "source \"%s\" (%s) cannot be installed; copy or mount it",
 			    source->name, json_optional_string(source->spec, "kind", ""));

@@ -115,5 +115,7 @@ int python_spec(struct compiler *c, const struct recipe_source *source, json_t *
 		r = spec_set_boolean(c, spec, "sdist", &source->sdist, err);
 	if (r == 0)
 		r = spec_set_boolean(c, spec, "prereleases", &source->prereleases, err);
+	if (r == 0)
+		r = spec_set_dependencies(c, spec, &source->dependencies, err);
 	return r < 0 ? r : check_wanted(spec, source, err);
 }

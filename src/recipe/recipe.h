@@ -93,6 +93,7 @@ struct recipe_source {
 	struct recipe_value
 		keyring; /* path beside the recipe; default: the host's Debian keyring */
 	struct recipe_value recommends; /* boolean, default false */
+	struct recipe_value dependencies; /* boolean, default true; of python sources too */
 	struct recipe_value mirror; /* mirror name, default: debian */
 	struct recipe_repository *repositories;
 	size_t repository_count, repository_alloc;
@@ -152,6 +153,7 @@ struct recipe_step {
 	struct recipe_values shell; /* default: /bin/sh -eu -c */
 	struct recipe_pairs mounts; /* target -> source or stage:path */
 	struct recipe_pairs caches; /* target -> cache name */
+	struct recipe_value resume; /* directory kept until the step is done */
 	struct recipe_values secrets; /* names */
 	struct recipe_value network; /* none (default) or host */
 	struct recipe_value

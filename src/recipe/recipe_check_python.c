@@ -60,6 +60,8 @@ int check_python(const struct recipe_source *source, struct varve_error *err)
 		r = check_list(&source->index, GRAMMAR_NAME, "the name of an index", err);
 	if (r == 0)
 		r = check_boolean(&source->sdist, err);
+	if (r == 0)
+		r = check_boolean(&source->dependencies, err);
 	return r < 0 ? r : check_boolean(&source->prereleases, err);
 }
 

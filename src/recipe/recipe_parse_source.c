@@ -53,6 +53,7 @@ static const struct schema_key source_keys[] = {
 	{"architecture", SCHEMA_VALUE, FIELD(architecture), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"keyring", SCHEMA_VALUE, FIELD(keyring), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"recommends", SCHEMA_VALUE, FIELD(recommends), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"dependencies", SCHEMA_VALUE, FIELD(dependencies), DEBIAN | PYTHON, 0, NAMES_OPTIONS, NULL},
 	{"mirror", SCHEMA_VALUE, FIELD(mirror), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"repositories", SCHEMA_OWN, 0, DEBIAN, 0, NAMES_NONE, read_repositories},
 	{"pins", SCHEMA_VALUES, FIELD(pins), DEBIAN, 0, NAMES_OPTIONS, NULL},

@@ -49,6 +49,7 @@ static const struct schema_key step_keys[] = {
 	{"shell", SCHEMA_VALUES, FIELD(shell), RUN, 0, NAMES_ANY, NULL},
 	{"mounts", SCHEMA_PAIRS, FIELD(mounts), RUN, 0, NAMES_ANY, NULL},
 	{"caches", SCHEMA_PAIRS, FIELD(caches), RUN, 0, NAMES_OPTIONS, NULL},
+	{"resume", SCHEMA_VALUE, FIELD(resume), RUN, 0, NAMES_ANY, NULL},
 	{"secrets", SCHEMA_VALUES, FIELD(secrets), RUN, 0, NAMES_NONE, NULL},
 	{"network", SCHEMA_VALUE, FIELD(network), RUN, 0, NAMES_OPTIONS, NULL},
 	{"jobs", SCHEMA_VALUE, FIELD(jobs), RUN, 0, NAMES_OPTIONS | NAMES_UNKEYED, NULL},

@@ -49,6 +49,22 @@ static void solve_release(struct solve *s)
 /* --- the pool ----------------------------------------------------------------------------------
  */
 
+/* Packages that nobody installs need nothing and disturb nobody. */
+static void forget_relations(Pool *pool)
+{
+	Id p;
+
+	FOR_POOL_SOLVABLES(p)
+	{
+		Solvable *solvable = pool_id2solvable(pool, p);
+
+		solvable->requires = 0;
+		solvable->recommends = 0;
+		solvable->conflicts = 0;
+		solvable->obsoletes = 0;
+	}
+}
+
 static int fill_pool(struct solve *s, struct varve_error *err)
 {
 	const struct deb_question *q = s->question;
@@ -76,6 +92,8 @@ static int fill_pool(struct solve *s, struct varve_error *err)
 	r = deb_pins_apply(s->pool, q->pins, err);
 	if (r < 0)
 		return r;
+	if (q->alone)
+		forget_relations(s->pool);
 	pool_createwhatprovides(s->pool);
 	return 0;
 }

@@ -11,6 +11,7 @@
  *	"architecture":"amd64", "snapshot":"", "keyring":"", "recommends":false, "packages":[...],
  *	"bootstrap":true (nothing is below: essential packages are added),
  *	"installed":[{"name":SOURCE,"spec":DIGEST}] (image and debian sources below, bottom first);
+ *	"dependencies":false where only the packages themselves are wanted (python: likewise);
  *	only where there are any: "pins":["NAME=VERSION","NAME/SUITE"],
  *	"repositories":[{"mirror":..,"suite":..,"components":[..],"keyring":..}]
  *

@@ -302,6 +302,7 @@ static int solve(struct debian *d, struct varve_error *err)
 		.pins = &pins,
 		.bootstrap = json_is_true(json_object_get(d->ret->spec, "bootstrap")),
 		.recommends = json_is_true(json_object_get(d->ret->spec, "recommends")),
+		.alone = json_is_false(json_object_get(d->ret->spec, "dependencies")),
 	};
 	return deb_solve(&question, d->ret, err);
 }

@@ -188,6 +188,8 @@ static void compile_arguments(const struct python *p, struct strv *argv)
 	add_target(p, argv);
 	for (; *extra; extra++)
 		strv_add(argv, *extra);
+	if (json_is_false(json_object_get(p->ret->spec, "dependencies")) && !p->sdist)
+		strv_add(argv, "--no-deps");
 	if (flag_of(p, "prereleases")) {
 		strv_add(argv, "--prerelease");
 		strv_add(argv, "allow");

@@ -454,6 +454,32 @@ static void test_bootstrap(void **state)
 	assert_null(strstr(got, "x=1"));
 }
 
+/* What it depends on is not even there, and it disturbs what is. */
+static void test_alone(void **state)
+{
+	struct deb_packages packages = {.mirror = "here"};
+	CLEANUP(buf_release) struct buf archive = BUF_INIT;
+	CLEANUP(strv_release) struct strv wanted = STRV_INIT;
+	struct deb_question question = {.architecture = "amd64",
+					.indexes = &packages,
+					.index_count = 1,
+					.installed = "",
+					.packages = &wanted,
+					.alone = true};
+	struct lock_source source = {0};
+
+	(void)state;
+	add_stanza(&archive, "a 1 Depends: nowhere");
+	add_stanza(&archive, "b 1 Conflicts: a");
+	packages.text = buf_text(&archive);
+	packages.len = archive.len;
+	strv_add(&wanted, "b");
+	strv_add(&wanted, "a");
+	assert_int_equal(deb_solve(&question, &source, NULL), 0);
+	assert_int_equal(source.count, 2);
+	lock_source_release(&source);
+}
+
 static void test_recommends(void **state)
 {
 	CLEANUP(free_ptr) char *got = answer("recommends wanted");
@@ -470,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_cycle),
 		cmocka_unit_test(test_bootstrap),
 		cmocka_unit_test(test_recommends),
+		cmocka_unit_test(test_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

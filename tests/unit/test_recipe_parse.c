@@ -81,7 +81,7 @@ static const struct text_case options_and_sources_cases[] = {
 	{SOURCE("kind: debian, suite: b, pakages: [c]"),
 	 "r.yaml:4:31: unknown key \"pakages\" in source \"a\"; did you mean \"packages\"?\n"
 	 "keys of a debian source: kind, if, suite, snapshot, suites, components, packages, "
-	 "architecture, keyring, recommends, mirror, repositories, pins"},
+	 "architecture, keyring, recommends, dependencies, mirror, repositories, pins"},
 	{SOURCE("kind: local, path: b, href: c"),
 	 "r.yaml:4:29: \"href\" does not belong in source \"a\", a local source\n"
 	 "keys of a local source: kind, if, path, ignore"},
@@ -97,7 +97,7 @@ static const struct text_case options_and_sources_cases[] = {
 	 "keys of a git source: kind, if, url, ref, track, submodules, subdirectory, exclude"},
 	{SOURCE("kind: python, whatever: {a: b}"),
 	 "r.yaml:4:21: unknown key \"whatever\" in source \"a\"\n"
-	 "keys of a python source: kind, if, python, requirements, lock, constraints, before, "
+	 "keys of a python source: kind, if, dependencies, python, requirements, lock, constraints, before, "
 	 "sdist, prereleases, index, glibc"},
 };
 
@@ -123,12 +123,12 @@ static const struct text_case stages_and_images_cases[] = {
 	{STEP("step: x, run: y, to: /z"),
 	 "r.yaml:6:27: \"to\" does not belong in step \"x\", a run step\n"
 	 "keys of a run step: step, run, if, environment, unkeyed-environment, workdir, user, "
-	 "shell, mounts, caches, secrets, network, jobs, ownership, scrub"},
+	 "shell, mounts, caches, resume, secrets, network, jobs, ownership, scrub"},
 	{STEP("step: x, instal: y"),
 	 "r.yaml:6:19: unknown key \"instal\" in step \"x\"; did you mean \"install\"?\n"
 	 "keys of a step: step, install, copy, run, if, to, exclude, link, into, layout, "
 	 "bytecode, split, environment, "
-	 "unkeyed-environment, workdir, user, shell, mounts, caches, secrets, network, jobs, "
+	 "unkeyed-environment, workdir, user, shell, mounts, caches, resume, secrets, network, jobs, "
 	 "ownership, scrub"},
 	{STEP("step: x, run: {a: b}"),
 	 "r.yaml:6:24: \"run\" of step \"x\" must be a single value, not a map"},
