@@ -492,10 +492,8 @@ static void test_recommends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_cycle),
-		cmocka_unit_test(test_bootstrap),
-		cmocka_unit_test(test_recommends),
+		cmocka_unit_test(test_cases),     cmocka_unit_test(test_cycle),
+		cmocka_unit_test(test_bootstrap), cmocka_unit_test(test_recommends),
 		cmocka_unit_test(test_alone),
 	};
 
