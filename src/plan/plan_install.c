@@ -176,7 +176,7 @@ static int compile_wheels(struct compiler *c, const struct recipe_step *from,
 
 /* dpkg could mix architectures, but no image of one platform is made so. */
 static int check_packages(const struct compiler *c, const struct recipe_step *from,
-			      const struct plan_source *source, struct varve_error *err)
+			  const struct plan_source *source, struct varve_error *err)
 {
 	const char *wanted = json_optional_string(source->spec, "architecture", "");
 	const char *native = debian_architecture(c->plan->platform);
