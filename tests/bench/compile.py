@@ -13,7 +13,7 @@ FILES = 40
 MAKE = """mkdir -p /out && cd /out
 for n in $(seq %d); do
 	{ echo '#include <stdio.h>'; for k in $(seq 1500); do
-		echo "int f${n}_$k(int x) { for (int i = 0; i < x; i++) x += printf(\\"$k %%d\\", x * i / (i + $k)); return x; }"; done; } >f$n.c
+		echo "int f$${n}_$k(int x) { for (int i = 0; i < x; i++) x += printf(\\"$k %%d\\", x * i / (i + $k)); return x; }"; done; } >f$n.c
 done
 { echo 'rule cc'; echo '  command = gcc -O2 -c $in -o $out'; for n in $(seq %d); do echo "build f$n.o: cc f$n.c"; done; } >build.ninja
 """ % (FILES, FILES)

@@ -4,9 +4,11 @@ import json
 import pathlib
 import shutil
 import struct
+import subprocess
 
 import pytest
 from oci_image import Image
+from processes import assert_nothing_left, wait_for
 from support import Build
 
 RECIPES = pathlib.Path(__file__).resolve().parents[2] / "recipes"
@@ -32,17 +34,31 @@ def hand_over(lock, giver, taker):
     taker.account.own(taker.store)
 
 
-def build(varve, jobs):
-    result = varve("build", "cuda-extension.yaml", "--locked", "--offline", "--max-jobs", jobs, "--progress", "json",
-                   timeout=1500)
-    files = [event for event in Build(result).events if event["event"] == "compile"]
-    assert (files[-1]["done"], files[-1]["total"]) == (3, 3)
-    assert max(event.get("memory", 0) for event in files) > 100 << 20  # cicc and cc1plus are large
+def arguments(jobs):
+    return ["build", "cuda-extension.yaml", "--locked", "--offline", "--max-jobs", jobs, "--progress", "json"]
+
+
+def build(varve, jobs, files):
+    """files: how many are left to compile and link."""
+    result = varve(*arguments(jobs), timeout=1500)
+    events = [event for event in Build(result).events if event["event"] == "compile"]
+    assert (events[-1]["done"], events[-1]["total"]) == (files, files)
+    assert max(event.get("memory", 0) for event in events) > 100 << 20  # cicc and cc1plus are large
     return Image(varve.store, NAME)
 
 
+def interrupt(varve):
+    """SIGKILL once the first of the three files is done, as ninja's own log says."""
+    child = varve.start(*arguments("1"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: child.poll() is not None or
+             any("scale" in log.read_text() for log in varve.store.glob("caches/.resume-*/.ninja_log")), 1500)
+    assert child.poll() is None
+    varve.stop(child)
+    assert_nothing_left(varve.store)
+
+
 def test_twice_the_same(as_user):
-    """Other jobs, another store in another directory, another user, who keeps owners in another way."""
+    """Other jobs, another store in another directory, another user, who keeps owners in another way and is interrupted."""
     first, second = as_user("subuid"), as_user("one")
     take_recipe(first)
     take_recipe(second)
@@ -54,7 +70,8 @@ def test_twice_the_same(as_user):
     lock = first.path("cuda-extension.lock.json").read_text()
     second.write("cuda-extension.lock.json", lock)
     hand_over(lock, first, second)
-    images = [build(first, "2"), build(second, "1")]
+    interrupt(second)
+    images = [build(first, "2", 3), build(second, "1", 2)]
     assert images[0].config["rootfs"]["diff_ids"] == images[1].config["rootfs"]["diff_ids"]
     assert images[0].descriptor["digest"] == images[1].descriptor["digest"]
     extension = images[0].files["opt/extension/scale.so"].data
