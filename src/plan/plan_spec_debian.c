@@ -166,6 +166,21 @@ static int set_pins(struct compiler *c, json_t *spec, const struct recipe_source
 	return r;
 }
 
+/* Said only where it is false, so that the specs of most sources stay as they are. */
+static int set_dependencies(struct compiler *c, json_t *spec, const struct recipe_value *value,
+			    struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	bool flag = true;
+	int r = spec_text(c, value, "", &text, err);
+
+	if (r == 0 && *text)
+		r = recipe_boolean(value, text, &flag, err);
+	if (r == 0 && !flag)
+		json_set(spec, "dependencies", json_false());
+	return r;
+}
+
 int debian_spec(struct compiler *c, const struct recipe_source *source, int below, json_t *spec,
 		struct varve_error *err)
 {
@@ -190,5 +205,7 @@ int debian_spec(struct compiler *c, const struct recipe_source *source, int belo
 		r = set_repositories(c, spec, source, err);
 	if (r == 0)
 		r = set_pins(c, spec, source, err);
+	if (r == 0)
+		r = set_dependencies(c, spec, &source->dependencies, err);
 	return r < 0 ? r : spec_set_boolean(c, spec, "recommends", &source->recommends, err);
 }

@@ -93,6 +93,7 @@ struct recipe_source {
 	struct recipe_value
 		keyring; /* path beside the recipe; default: the host's Debian keyring */
 	struct recipe_value recommends; /* boolean, default false */
+	struct recipe_value dependencies; /* boolean, default true */
 	struct recipe_value mirror; /* mirror name, default: debian */
 	struct recipe_repository *repositories;
 	size_t repository_count, repository_alloc;
@@ -102,6 +103,7 @@ struct recipe_source {
 	struct recipe_values requirements; /* as pip knows them, without URLs */
 	struct recipe_value lock; /* pylock.toml or requirements.txt, beside the recipe */
 	struct recipe_values constraints; /* on packages that others bring */
+	struct recipe_values beside; /* python sources that are installed in the same place */
 	struct recipe_value before; /* date: nothing published later */
 	struct recipe_value sdist; /* boolean: source distributions of what is named, no wheels */
 	struct recipe_value prereleases; /* boolean */
