@@ -411,6 +411,9 @@ int session_open(struct session *session, struct cli *cli, enum session_locking 
 		r = check_platform(&cli->values, err);
 	if (r == 0)
 		r = make_scope(session, err);
+	/* lock --all goes through values that nobody asked to build. */
+	if (r == 0 && locking != SESSION_REFRESH)
+		r = recipe_require(cli->recipe, session->scope, err);
 	if (r == 0)
 		r = set_sources(session, err);
 	if (r == 0)
