@@ -110,6 +110,14 @@ const struct cli_option cli_run_options[] = {
 	{0},
 };
 
+const struct cli_option cli_validate_options[] = {
+	{"gpu", 0, CLI_FLAG, AT(gpu), NULL,
+	 "also run the checks that need a GPU, with this host's; exit 3 without one"},
+	{"cdi", 0, CLI_TEXT, AT(cdi), "FILE",
+	 "the GPU is what this CDI file describes (default: the one of /etc/cdi, else what is found)"},
+	{0},
+};
+
 const struct cli_option cli_shell_options[] = {
 	{"failed", 0, CLI_FLAG, AT(failed), NULL,
 	 "as the failed step left it (default: below the step)"},
@@ -317,15 +325,15 @@ static const struct cli_command shell_command = {
 			  cli_store_options)};
 static const struct cli_command validate_command = {
 	.name = "validate",
-	.arguments = "IMAGE|RECIPE",
+	.arguments = "IMAGE|docker://HOST/NAME:TAG|RECIPE",
 	.minimum = 1,
 	.maximum = 1,
 	.run = cmd_validate,
 	.summary = "run the recipe's checks inside an image; exit 1 when one fails",
-	.detail = "An image carries its checks. With a recipe all its images in the store\n"
-		  "are checked.",
-	.options = GROUPS(cli_json_options, cli_isolation_options, cli_recipe_options,
-			  cli_registry_options, cli_store_options)};
+	.detail = "An image carries its checks. One of a registry is pulled first. With a recipe\n"
+		  "all its images in the store are checked.",
+	.options = GROUPS(cli_json_options, cli_validate_options, cli_isolation_options,
+			  cli_recipe_options, cli_registry_options, cli_store_options)};
 static const struct cli_command gc_command = {
 	.name = "gc",
 	.arguments = "",
@@ -440,6 +448,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "cache-to",
 					    "caches",
 					    "cert-dir",
+					    "cdi",
 					    "check",
 					    "chunk-size",
 					    "compression",
@@ -448,6 +457,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "env",
 					    "expect-cached",
 					    "failed",
+					    "gpu",
 					    "help",
 					    "image",
 					    "isolation",

@@ -145,8 +145,9 @@ struct plan_image {
 	json_t *config; /* {"Env":[..],"Cmd":[..],"Entrypoint":[..],"WorkingDir":..,"User":..,"Labels":{..},
 			   "ExposedPorts":{..},"Volumes":{..},"StopSignal":..}; only what is set;
 			   owned */
-	json_t *checks; /* [{"name":..,"run":..,"user":..}]; owned */
+	json_t *checks; /* [{"name":..,"run":..,"user":..,"gpu":true}]; owned */
 	int64_t epoch;
+	struct varve_digest lock_digest; /* as the plan's, over the sources of this image alone */
 };
 
 struct plan {
