@@ -101,6 +101,8 @@ const struct cli_option cli_json_options[] = {
 
 const struct cli_option cli_run_options[] = {
 	{"env", 'e', CLI_LIST, AT(environment), "NAME=VALUE", "set a variable (repeatable)"},
+	{"entrypoint", 0, CLI_TEXT, AT(entrypoint), "COMMAND",
+	 "run this in place of the image's entry point; words after IMAGE are its arguments"},
 	{"user", 'u', CLI_TEXT, AT(user), "USER[:GROUP]",
 	 "user of the command (default: the image's)"},
 	{"workdir", 'w', CLI_TEXT, AT(workdir), "DIR", "working directory (default: the image's)"},
@@ -454,6 +456,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "compression",
 					    "dot",
 					    "dry-run",
+					    "entrypoint",
 					    "env",
 					    "expect-cached",
 					    "failed",

@@ -136,13 +136,15 @@ int gpu_cdi_parse(const char *text, size_t len, const char *name, struct gpu *re
 {
 	CLEANUP(node_pool_release) struct node_pool pool = {NULL, 0};
 	const struct node *devices;
+	const char *kind;
 	struct node *root = NULL;
 	int r = yaml_read(text, len, name, &pool, &root, err);
 
 	if (r < 0)
 		return r;
 	devices = member(root, "devices", NODE_LIST);
-	if (!text_of(root, "cdiVersion") || !text_of(root, "kind") || !devices ||
+	kind = text_of(root, "kind");
+	if (!text_of(root, "cdiVersion") || !kind || !strchr(kind, '/') || !devices ||
 	    devices->count == 0)
 		return recipe_error(&root->at, err,
 				    "no description of devices (CDI): cdiVersion, kind or devices "

@@ -56,5 +56,9 @@ class Application:
         self.good = self.repository.commit(files, date=1750000000)
         self.tip = self.repository.commit({"linnaeus/main.py": self.main + BROKEN}, date=1750000100)
 
-    def commit(self, files, **options):
-        return self.repository.commit(files, **options)
+    def variant(self, files, date=1750000200):
+        """A commit on top of the good one that no branch has; main stays where it is."""
+        self.repository.git("reset", "--quiet", "--hard", self.good)
+        made = self.repository.commit(files, date=date)
+        self.repository.git("reset", "--quiet", "--hard", self.tip)
+        return made
