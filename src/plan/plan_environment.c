@@ -72,7 +72,8 @@ int compile_environment(struct compiler *c, const struct recipe_pairs *pairs,
 /* --- what no key sees --- */
 static void add_unkeyed(struct plan_step *step, const char *name, const char *value)
 {
-	if (!strv_getenv(&step->environment, name))
+	if (!strv_getenv(&step->environment, name) &&
+	    !strv_getenv(&step->unkeyed_environment, name))
 		strv_setenv(&step->unkeyed_environment, name, value);
 }
 

@@ -9,7 +9,10 @@ import accounts
 import pytest
 import wheels
 from conftest import Varve, need
-from linnaeus_bed import BASE, LOCK, NVCC, RECIPE, Bed
+from git_server import GitServer
+from linnaeus_app import Application
+from linnaeus_bed import BASE, LOCK, NVCC, RECIPE, RUNTIME, Bed
+from oci_image import Image
 from registries import FaultRegistry
 
 pytestmark = pytest.mark.skipif(wheels.host_python() is None, reason="no /usr/bin/python3 with its library")
@@ -116,6 +119,18 @@ def test_the_tag_suffix_is_appended_as_given(bed, ampere):
 
 
 # --- rows ----------------------------------------------------------------------------------------
+
+def test_the_lock_that_comes_with_it_serves_all_rows(bed, varve):
+    """All but the two repositories, which are of whoever builds. It names no host."""
+    assert not re.search(r"https?://", LOCK.read_text())
+    shutil.copy(LOCK, varve.directory)
+    shutil.copy(RECIPE, varve.directory)
+    for arch, tag in ROWS.items():
+        text = varve("plan", "linnaeus.yaml", *bed.options, "--arch", arch, "--branch", bed.app.good, *flash(bed),
+                     "--progress", "json").stderr
+        resolved = {event["step"] for event in map(json.loads, text.splitlines()) if event["event"] == "resolve"}
+        assert resolved <= {"app", "flash-git"}, tag
+
 
 def test_the_names_of_all_rows(bed):
     for arch, tag in ROWS.items():
@@ -330,6 +345,20 @@ def test_torch_and_cuda_that_do_not_fit(bed):
     assert "source \"torch\"" in result.stderr and "nvidia-cuda-runtime-cu12" in result.stderr
 
 
+def test_a_disk_that_is_too_small(bed, ampere):
+    """Said before the download, by the sizes that the lock names."""
+    del ampere
+    lock = bed.varve.path("linnaeus.lock.json")
+    kept = lock.read_text()
+    entry = next(one for source in json.loads(kept)["sources"] for one in source["artifacts"] if one["name"] == "wandb")
+    lock.write_text(kept.replace(f'"size":{entry["size"]},"sha256":"{entry["sha256"]}"', f'"size":900000000000000,"sha256":"{"0" * 64}"'))
+    before = len(bed.index.requests)
+    result = bed.build("--branch", bed.app.good, rc=3).result
+    lock.write_text(kept)
+    assert "900.0 TB are still to be fetched" in result.stderr and "--store" in result.stderr
+    assert len(bed.index.requests) == before
+
+
 def test_an_nvcc_that_does_not_work_with_the_compiler(bed):
     """Said by a step of seconds, before Flash Attention."""
     script = "#!/bin/sh\necho 'error: -- unsupported GNU version! gcc versions later than 13 are not supported!' >&2\nexit 1\n"
@@ -345,3 +374,64 @@ def test_a_commit_without_a_project_file(bed, ampere):
     commit = bed.app.variant({"pyproject.toml": None})
     result = bed.build("--branch", commit, rc=1).result
     assert f"commit {commit} has no pyproject.toml" in result.stderr
+
+
+# --- the real thing ------------------------------------------------------------------------------
+
+NEEDED = 16 << 30  # of disk: wheels 3.0 GB, packages 0.3, trees 6.5, layers 2.9
+
+
+def build_turing(varve, server, app):
+    """Builds the row with real packages from the registries of this host, locked anew; the seconds it took, and names."""
+    shutil.copy(RECIPE, varve.directory)
+    options = ["linnaeus.yaml", "--arch", "turing", "--repository", server.url("app/.git"), "--branch", app.good]
+    probe = varve("lock", *options, rc=None, timeout=300)
+    if probe.rc in (3, 4):
+        pytest.skip(f"no registry: {probe.stderr.strip().splitlines()[-1]}")
+    assert probe.rc == 0, probe
+    times = {}
+    for name, command in (("fetch", ["fetch", *options]), ("build", ["build", *options, "--offline", "--max-jobs", "2"])):
+        begun = time.monotonic()
+        result = varve(*command, timeout=3600)
+        times[name] = time.monotonic() - begun
+    return times, dict(reversed(line.split(" ", 1)) for line in result.stdout.splitlines())
+
+
+@pytest.mark.slow
+def test_the_turing_row_whole(as_user, tmp_path):
+    """Real torch, real nvcc: built, valid, the broken tip told from it; by two accounts the same bytes."""
+    need("git")
+    if shutil.disk_usage("/tmp").free < NEEDED:
+        pytest.skip(f"less than {NEEDED >> 30} GiB of disk in /tmp")
+    users = {name: as_user(name) for name in ("root", "one")}
+    app = Application(tmp_path / "app")
+    server = GitServer(tmp_path)
+    digests = []
+    for name, varve in users.items():
+        times, built = build_turing(varve, server, app)
+        base, runtime = f"{BASE}:{ROWS['turing']}", f"{RUNTIME}:{app.good[:12]}-turing"
+        print(f"turing row by {name}: fetch {times['fetch']:.0f} s, build {times['build']:.0f} s")
+        assert set(built) == {base, runtime}
+        digests.append(built)
+        if name == "root":
+            check_turing(varve, server, app, runtime)
+        varve.account.close()
+    server.close()
+    assert digests[0] == digests[1]
+
+
+def check_turing(varve, server, app, runtime):
+    rows = varve("validate", runtime, "--json", timeout=600).json()
+    assert [row["verdict"] for row in rows] == ["ok"] * 7 + ["skipped"] * 3, rows
+    history = [one.get("created_by", "") for one in Image(varve.store, runtime).config["history"]]
+    for part in ("torch: torch", "torch: nvidia-cudnn-cu12", "torch: triton", "toolkit:/usr/local/cuda", "dependencies"):
+        assert [line for line in history if part in line], (part, history)
+    options = ["linnaeus.yaml", "--arch", "turing", "--repository", server.url("app/.git")]
+    begun = time.monotonic()
+    varve("build", *options, timeout=600)
+    print(f"another commit: {time.monotonic() - begun:.2f} s with the git fetch")
+    begun = time.monotonic()
+    varve("build", *options, "--locked", timeout=600)
+    print(f"nothing changed: {1000 * (time.monotonic() - begun):.0f} ms")
+    result = varve("validate", f"{RUNTIME}:{app.tip[:12]}-turing", rc=1, timeout=600)
+    assert "SyntaxError" in result.stdout and "2 of 7 checks failed" in result.stderr
