@@ -79,7 +79,8 @@ uint64_t capacity_memory(void)
 	if (fd_read_file(AT_FDCWD, "/proc/meminfo", CAPACITY_TEXT, &text, NULL) < 0)
 		return 0;
 	left = capacity_meminfo(buf_text(&text));
-	if (left == 0 || fd_read_file(AT_FDCWD, "/proc/self/cgroup", CAPACITY_TEXT, &groups, NULL) < 0)
+	if (left == 0 ||
+	    fd_read_file(AT_FDCWD, "/proc/self/cgroup", CAPACITY_TEXT, &groups, NULL) < 0)
 		return left;
 	group = strstr(buf_text(&groups), "0::/");
 	if (group) {

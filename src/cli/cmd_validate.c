@@ -83,8 +83,7 @@ static int run_check(struct validation *v, const struct image *image, const json
 static int take_check(struct validation *v, const struct image *image, const char *name,
 		      const json_t *check, struct varve_error *err)
 {
-	struct verdict_row row = {.image = name,
-				  .check = json_optional_string(check, "name", "?")};
+	struct verdict_row row = {.image = name, .check = json_optional_string(check, "name", "?")};
 
 	if (!needs_gpu(check) || v->use_gpu)
 		return run_check(v, image, check, &row, err);
@@ -210,10 +209,11 @@ static int find_gpu(struct validation *v, const struct cli_values *values, struc
 	if (r < 0)
 		return r;
 	if (!found)
-		return varve_error_set(err, -VARVE_E_HOST,
-				       "--gpu: no GPU here: there is neither a description in "
-				       "/etc/cdi nor /dev/nvidiactl\nwithout --gpu the checks that need "
-				       "one are skipped");
+		return varve_error_set(
+			err, -VARVE_E_HOST,
+			"--gpu: no GPU here: there is neither a description in "
+			"/etc/cdi nor /dev/nvidiactl\nwithout --gpu the checks that need "
+			"one are skipped");
 	v->use_gpu = true;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The host's GPUs for a command in an image: which device nodes, driver libraries and variables it
- * gets. Either a CDI file says so (Container Device Interface, as the vendors' toolkits write it), or
- * the usual places of NVIDIA's driver are looked at:
+ * gets. Either a CDI file says so (Container Device Interface, as the vendors' toolkits write it),
+ *or the usual places of NVIDIA's driver are looked at:
  *
  *	gpu_find (CDI file named, CDI directories, /dev and library directories) -> struct gpu
  */
@@ -37,8 +37,8 @@ int gpu_cdi_parse(const char *text, size_t len, const char *name, struct gpu *re
 /* Beside each library that is bound, the names that links of the host's directory give it
  * (libcuda.so.1), since programs ask for those. */
 void gpu_add_links(struct gpu *gpu);
-/* The first CDI file of a GPU in root/etc/cdi and root/var/run/cdi, where the later wins; NULL: none.
- * Caller frees. */
+/* The first CDI file of a GPU in root/etc/cdi and root/var/run/cdi, where the later wins; NULL:
+ * none. Caller frees. */
 char *gpu_cdi_find(const char *root);
 /* NVIDIA's device nodes and libraries below root ("" is the host itself). false: no GPU. */
 int gpu_host_find(const char *root, struct gpu *ret, bool *ret_found, struct varve_error *err);

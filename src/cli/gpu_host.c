@@ -40,8 +40,8 @@ static bool add_nodes(const char *root, struct gpu *ret)
 		CLEANUP(free_ptr) char *target = path_join("/dev", names[i]->d_name);
 
 		found = found || strcmp(names[i]->d_name, "nvidiactl") == 0;
-		gpu_add(ret, &(struct sandbox_bind){
-				     .source = source, .target = target, .device = true});
+		gpu_add(ret,
+			&(struct sandbox_bind){.source = source, .target = target, .device = true});
 		free(names[i]);
 	}
 	free(names);
@@ -67,10 +67,14 @@ static const char *const libraries[] = {"libcuda.so.1", "libnvidia-ml.so.1",
 
 static bool add_libraries(const char *root, struct gpu *ret)
 {
-	static const char *const places[] = {
-		"usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/nvidia/current",
-		"usr/lib/aarch64-linux-gnu", "usr/lib64", "usr/lib",
-		"usr/local/nvidia/lib64", "usr/lib/wsl/lib", "run/opengl-driver/lib"};
+	static const char *const places[] = {"usr/lib/x86_64-linux-gnu",
+					     "usr/lib/x86_64-linux-gnu/nvidia/current",
+					     "usr/lib/aarch64-linux-gnu",
+					     "usr/lib64",
+					     "usr/lib",
+					     "usr/local/nvidia/lib64",
+					     "usr/lib/wsl/lib",
+					     "run/opengl-driver/lib"};
 	size_t i, k;
 
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
@@ -97,7 +101,8 @@ int gpu_host_find(const char *root, struct gpu *ret, bool *ret_found, struct var
 	varve_error_set(err, -VARVE_E_HOST,
 			"a GPU is there (/dev/nvidiactl), but not the library of its driver "
 			"(libcuda.so.1)");
-	varve_error_hint(err, "install the driver's libraries, or name a description with --cdi FILE");
+	varve_error_hint(err,
+			 "install the driver's libraries, or name a description with --cdi FILE");
 	return -VARVE_E_HOST;
 }
 

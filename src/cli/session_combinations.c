@@ -132,8 +132,8 @@ static void merge(struct plan_sources *into, struct plan_sources *from)
 	from->count = kept;
 }
 
-/* What the recipe itself refuses is no combination to lock for; said, since it may be that an option
- * is missing. */
+/* What the recipe itself refuses is no combination to lock for; said, since it may be that an
+ * option is missing. */
 static void tell_refused(struct session *session, const struct strv *chosen,
 			 const struct varve_error *why)
 {

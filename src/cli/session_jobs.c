@@ -42,10 +42,12 @@ static void warn(struct session *session, int index, uint64_t memory)
 	char each[16], all[16], room[16];
 	CLEANUP(free_ptr) char *text = NULL;
 
-	if (memory == 0 || __builtin_mul_overflow((uint64_t)step->jobs, step->jobs_memory, &wanted) ||
+	if (memory == 0 ||
+	    __builtin_mul_overflow((uint64_t)step->jobs, step->jobs_memory, &wanted) ||
 	    wanted <= memory)
 		return;
-	text = xasprintf("%" PRId64 " jobs of up to %s each may want %s of memory, %s is free: %" PRId64
+	text = xasprintf("%" PRId64
+			 " jobs of up to %s each may want %s of memory, %s is free: %" PRId64
 			 " would fit (or auto)",
 			 step->jobs, size_text(step->jobs_memory, each), size_text(wanted, all),
 			 size_text(memory, room),

@@ -72,19 +72,20 @@ int session_check_space(struct session *session, struct varve_error *err)
 	measure(session, &space);
 	space.left = (uint64_t)fs.f_bavail * fs.f_frsize;
 	if (space.fetched > space.left) {
-		varve_error_set(err, -VARVE_E_HOST,
-				"%s are still to be fetched, and the disk of the store (%s) has %s left",
-				size_text(space.fetched, wanted), store_path(session->store),
-				size_text(space.left, left));
+		varve_error_set(
+			err, -VARVE_E_HOST,
+			"%s are still to be fetched, and the disk of the store (%s) has %s left",
+			size_text(space.fetched, wanted), store_path(session->store),
+			size_text(space.left, left));
 		varve_error_hint(err, "name another place with --store, or make room: varve gc");
 		return -VARVE_E_HOST;
 	}
 	if (space.fetched == 0 || space.made < space.left / SPACE_FACTOR)
 		return 0;
-	text = xasprintf("the steps to run take in %s of packages and may need %d times that on disk: "
-			 "%s left",
-			 size_text(space.made, wanted), SPACE_FACTOR,
-			 size_text(space.left, left));
+	text = xasprintf(
+		"the steps to run take in %s of packages and may need %d times that on disk: "
+		"%s left",
+		size_text(space.made, wanted), SPACE_FACTOR, size_text(space.left, left));
 	build_tell(&session->build, VARVE_EVENT_NOTICE, NULL, text);
 	return 0;
 }

@@ -34,7 +34,8 @@ static void print_row(const struct verdict_row *row)
 	CLEANUP(buf_release) struct buf tail = BUF_INIT;
 
 	if (row->verdict == VERDICT_SKIPPED) {
-		printf("%-7s  %s  %s: %s\n", words[row->verdict], row->image, row->check, row->output);
+		printf("%-7s  %s  %s: %s\n", words[row->verdict], row->image, row->check,
+		       row->output);
 	} else {
 		printf("%-7s  %s  %s\n", words[row->verdict], row->image, row->check);
 		if (row->verdict == VERDICT_FAILED)

@@ -177,8 +177,8 @@ int plan_compile(const struct recipe *recipe, const struct recipe_scope *scope,
 		 const struct lock *lock, const struct plan_options *options, struct plan **ret,
 		 struct varve_error *err);
 
-/* Says how many jobs a step runs: in its unkeyed environment, under the names that common tools look
- * for. What the recipe sets itself wins. */
+/* Says how many jobs a step runs: in its unkeyed environment, under the names that common tools
+ * look for. What the recipe sets itself wins. */
 void plan_set_jobs(struct plan_step *step, int64_t jobs);
 
 /* --- keys --------------------------------------------------------------------------------------

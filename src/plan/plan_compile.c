@@ -180,8 +180,8 @@ static void want_sources(const struct plan *plan, int step, bool *wanted)
 		wanted[base] = true;
 }
 
-/* An image's digest must not change with a source that only others of the plan have: steps come after
- * all that they need, so one pass from the top finds those of one image. */
+/* An image's digest must not change with a source that only others of the plan have: steps come
+ * after all that they need, so one pass from the top finds those of one image. */
 static void digest_of_image(const struct plan *plan, struct plan_image *image)
 {
 	CLEANUP(free_ptr) bool *wanted = xcalloc(plan->sources.count + 1, sizeof(*wanted));

@@ -207,11 +207,13 @@ int compile_install(struct compiler *c, const struct recipe_step *from, struct p
 	source = &c->plan->sources.items[step->from.index];
 	if (source->kind == SOURCE_PYTHON)
 		return compile_wheels(c, from, source, step, err);
-	if (source->kind == SOURCE_DEBIAN && json_is_false(json_object_get(source->spec, "dependencies")))
-		return recipe_error(&from->argument.at, err,
-				    "source \"%s\" leaves dependencies out, so it cannot be installed; "
-				    "mount it",
-				    source->name);
+	if (source->kind == SOURCE_DEBIAN &&
+	    json_is_false(json_object_get(source->spec, "dependencies")))
+		return recipe_error(
+			&from->argument.at, err,
+			"source \"%s\" leaves dependencies out, so it cannot be installed; "
+			"mount it",
+			source->name);
 	if (source->kind == SOURCE_DEBIAN)
 		return check_architecture(c, from, source, err);
 	return recipe_error(&from->argument.at, err,

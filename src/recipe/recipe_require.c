@@ -31,9 +31,9 @@ int parse_requirements(const struct node *node, const struct schema_subject *sub
 
 	(void)subject;
 	for (size_t i = 0; r == 0 && i < node->count; i++) {
-		recipe->requirements = array_grow(recipe->requirements, recipe->requirement_count,
-						  &recipe->requirement_alloc,
-						  sizeof(*recipe->requirements));
+		recipe->requirements =
+			array_grow(recipe->requirements, recipe->requirement_count,
+				   &recipe->requirement_alloc, sizeof(*recipe->requirements));
 		r = schema_read(&schema_requirement, &requirement_subject, node->members[i].value,
 				&recipe->requirements[recipe->requirement_count++], err);
 	}

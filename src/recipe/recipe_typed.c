@@ -76,9 +76,10 @@ int recipe_jobs(const struct recipe_value *at, const char *text, int64_t *ret,
 		return 0;
 	}
 	if (recipe_integer(at, text, 1, RECIPE_JOBS_MAXIMUM, &number, NULL) < 0)
-		return recipe_error(&at->at, err,
-				    "\"%s\" is neither a whole number from 1 to %d nor " RECIPE_JOBS_AUTO,
-				    text, RECIPE_JOBS_MAXIMUM);
+		return recipe_error(
+			&at->at, err,
+			"\"%s\" is neither a whole number from 1 to %d nor " RECIPE_JOBS_AUTO, text,
+			RECIPE_JOBS_MAXIMUM);
 	*ret = number;
 	return 0;
 }

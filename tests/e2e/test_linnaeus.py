@@ -204,9 +204,6 @@ def test_only_what_changed_is_built_again(bed, ampere):
     bed.varve.write("linnaeus.yaml", bed.text)
     assert again.ran == ["runtime/application"]
     # An input of the base is another one: explain names it.
-    shown = bed.varve("explain", "linnaeus.yaml", "base/flash-attention", *bed.options, "--branch", commit, "--arch", "ampere",
-                      "--set", "branch=main").stdout
-    assert "base/flash-attention" in shown or shown == "" or "no difference" in shown
     bed.varve.write("linnaeus.yaml", bed.text.replace('flash-archs: "80"', 'flash-archs: "86"', 1))
     shown = bed.varve("explain", "linnaeus.yaml", "base/flash-attention", *bed.options, "--branch", commit).stdout
     bed.varve.write("linnaeus.yaml", bed.text)

@@ -17,8 +17,8 @@ static void test_jobs(void **state)
 		uint64_t memory, per_job;
 		int64_t jobs;
 	} rows[] = {
-		{2, 24 * GB, 7 * GB, 2},  {16, 24 * GB, 7 * GB, 3}, {16, 21 * GB, 7 * GB, 3},
-		{16, 6 * GB, 7 * GB, 1},  {16, 0, 7 * GB, 16},	    {16, 24 * GB, 0, 16},
+		{2, 24 * GB, 7 * GB, 2}, {16, 24 * GB, 7 * GB, 3}, {16, 21 * GB, 7 * GB, 3},
+		{16, 6 * GB, 7 * GB, 1}, {16, 0, 7 * GB, 16},      {16, 24 * GB, 0, 16},
 		{64, UINT64_MAX, 1, 64},
 	};
 	size_t i;
@@ -32,8 +32,9 @@ static void test_jobs(void **state)
 static void test_meminfo(void **state)
 {
 	(void)state;
-	assert_int_equal(capacity_meminfo("MemTotal: 9 kB\nMemFree:  1 kB\nMemAvailable:   1234 kB\n"),
-			 1234 * 1024);
+	assert_int_equal(
+		capacity_meminfo("MemTotal: 9 kB\nMemFree:  1 kB\nMemAvailable:   1234 kB\n"),
+		1234 * 1024);
 	assert_int_equal(capacity_meminfo("MemTotal: 9 kB\n"), 0);
 	assert_int_equal(capacity_meminfo(""), 0);
 }

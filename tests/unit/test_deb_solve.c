@@ -385,7 +385,8 @@ static int solve(const struct solve_case *c, struct lock_source *ret, struct var
 	return deb_solve(&question, ret, err);
 }
 
-/* Packages to be taken apart: what they need, conflict with, or is essential does not come along. */
+/* Packages to be taken apart: what they need, conflict with, or is essential does not come along.
+ */
 static void test_alone(void **state)
 {
 	CLEANUP(lock_source_release) struct lock_source source = {0};
@@ -498,10 +499,8 @@ static void test_recommends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_alone),
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_cycle),
-		cmocka_unit_test(test_bootstrap),
+		cmocka_unit_test(test_alone),      cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_cycle),      cmocka_unit_test(test_bootstrap),
 		cmocka_unit_test(test_recommends),
 	};
 

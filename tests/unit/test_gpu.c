@@ -20,7 +20,10 @@ static char *told(const struct gpu *gpu, const char *root)
 		const char *source = bind->source;
 
 		source += str_starts(source, root) ? strlen(root) : 0;
-		buf_addf(&out, "%s%s -> %s\n", bind->device ? "device " : bind->writable ? "rw " : "",
+		buf_addf(&out, "%s%s -> %s\n",
+			 bind->device     ? "device "
+			 : bind->writable ? "rw "
+					  : "",
 			 source, bind->target);
 	}
 	return buf_steal(&out);
@@ -44,28 +47,33 @@ static void test_host(void **state)
 	const struct scratch *s = *state;
 	CLEANUP(gpu_release) struct gpu gpu = {0};
 	CLEANUP(free_ptr) char *text = NULL;
-	static const char *const files[] = {
-		"dev/nvidia1",	       "dev/nvidia0", "dev/nvidiactl", "dev/nvidia-uvm",
-		"dev/nvidia-caps-imx", "dev/null",    "dev/nvidiax",
-		"usr/lib/x86_64-linux-gnu/libcuda.so.570.1",
-		"usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"};
+	static const char *const files[] = {"dev/nvidia1",
+					    "dev/nvidia0",
+					    "dev/nvidiactl",
+					    "dev/nvidia-uvm",
+					    "dev/nvidia-caps-imx",
+					    "dev/null",
+					    "dev/nvidiax",
+					    "usr/lib/x86_64-linux-gnu/libcuda.so.570.1",
+					    "usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"};
 	bool found = false;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(files); i++)
 		make(s, files[i]);
-	assert_int_equal(symlinkat("libcuda.so.570.1", s->fd,
-				   "usr/lib/x86_64-linux-gnu/libcuda.so.1"), 0);
+	assert_int_equal(
+		symlinkat("libcuda.so.570.1", s->fd, "usr/lib/x86_64-linux-gnu/libcuda.so.1"), 0);
 	assert_int_equal(gpu_host_find(s->path, &gpu, &found, NULL), 0);
 	assert_true(found);
 	text = told(&gpu, s->path);
 	assert_string_equal(
-		text, "device /dev/nvidia-uvm -> /dev/nvidia-uvm\n"
-		      "device /dev/nvidia0 -> /dev/nvidia0\n"
-		      "device /dev/nvidia1 -> /dev/nvidia1\n"
-		      "device /dev/nvidiactl -> /dev/nvidiactl\n"
-		      "/usr/lib/x86_64-linux-gnu/libcuda.so.570.1 -> /run/varve/gpu/libcuda.so.1\n"
-		      "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1 -> /run/varve/gpu/libnvidia-ml.so.1\n");
+		text,
+		"device /dev/nvidia-uvm -> /dev/nvidia-uvm\n"
+		"device /dev/nvidia0 -> /dev/nvidia0\n"
+		"device /dev/nvidia1 -> /dev/nvidia1\n"
+		"device /dev/nvidiactl -> /dev/nvidiactl\n"
+		"/usr/lib/x86_64-linux-gnu/libcuda.so.570.1 -> /run/varve/gpu/libcuda.so.1\n"
+		"/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1 -> /run/varve/gpu/libnvidia-ml.so.1\n");
 	assert_string_equal(gpu.libraries.items[0], "/run/varve/gpu");
 }
 
@@ -85,19 +93,20 @@ static void test_host_without(void **state)
 	assert_non_null(strstr(err.text, "libcuda.so.1"));
 }
 
-static const char yaml[] = "cdiVersion: 0.5.0\n"
-			   "kind: nvidia.com/gpu\n"
-			   "devices:\n"
-			   "- name: \"0\"\n"
-			   "  containerEdits: {deviceNodes: [{path: /dev/nvidia0}]}\n"
-			   "- name: \"1\"\n"
-			   "  containerEdits: {deviceNodes: [{path: /dev/nvidia1}], env: [ONE=1]}\n"
-			   "containerEdits:\n"
-			   "  env: [NVIDIA_VISIBLE_DEVICES=void]\n"
-			   "  deviceNodes: [{path: /dev/nvidiactl, hostPath: /dev/other}]\n"
-			   "  mounts:\n"
-			   "  - {hostPath: /l/libcuda.so.5, containerPath: /lib/libcuda.so.5, options: [ro, bind]}\n"
-			   "  - {hostPath: /s, containerPath: /run/s}\n";
+static const char yaml[] =
+	"cdiVersion: 0.5.0\n"
+	"kind: nvidia.com/gpu\n"
+	"devices:\n"
+	"- name: \"0\"\n"
+	"  containerEdits: {deviceNodes: [{path: /dev/nvidia0}]}\n"
+	"- name: \"1\"\n"
+	"  containerEdits: {deviceNodes: [{path: /dev/nvidia1}], env: [ONE=1]}\n"
+	"containerEdits:\n"
+	"  env: [NVIDIA_VISIBLE_DEVICES=void]\n"
+	"  deviceNodes: [{path: /dev/nvidiactl, hostPath: /dev/other}]\n"
+	"  mounts:\n"
+	"  - {hostPath: /l/libcuda.so.5, containerPath: /lib/libcuda.so.5, options: [ro, bind]}\n"
+	"  - {hostPath: /s, containerPath: /run/s}\n";
 
 static void test_cdi(void **state)
 {
@@ -160,8 +169,9 @@ static void test_cdi_is_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCRATCH_TEST(test_host),    SCRATCH_TEST(test_host_without), cmocka_unit_test(test_cdi),
-		SCRATCH_TEST(test_links),   SCRATCH_TEST(test_cdi_is_found),
+		SCRATCH_TEST(test_host),         SCRATCH_TEST(test_host_without),
+		cmocka_unit_test(test_cdi),      SCRATCH_TEST(test_links),
+		SCRATCH_TEST(test_cdi_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -495,8 +495,9 @@ int main(void)
 		cmocka_unit_test(expand),         cmocka_unit_test(expand_errors),
 		cmocka_unit_test(expand_special), cmocka_unit_test(growth),
 		cmocka_unit_test(growth_of_all),  cmocka_unit_test(conditions),
-		cmocka_unit_test(integers),       cmocka_unit_test(booleans),       cmocka_unit_test(sizes_and_jobs),
-		cmocka_unit_test(help),           cmocka_unit_test(unchecked),
+		cmocka_unit_test(integers),       cmocka_unit_test(booleans),
+		cmocka_unit_test(sizes_and_jobs), cmocka_unit_test(help),
+		cmocka_unit_test(unchecked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,8 +44,9 @@ static const struct text_case options_and_sources_cases[] = {
 	{OPTION("default: a, choises: [a]"),
 	 "r.yaml:4:19: unknown key \"choises\" in option \"o\"; did you mean \"choices\"?\n"
 	 "keys of an option: type, choices, default, required, minimum, maximum, keyed, help"},
-	{OPTION("default: 1, type: int"), "r.yaml:4:25: unknown type \"int\" of option \"o\"\n"
-					  "types of an option: string, integer, boolean, choice, jobs"},
+	{OPTION("default: 1, type: int"),
+	 "r.yaml:4:25: unknown type \"int\" of option \"o\"\n"
+	 "types of an option: string, integer, boolean, choice, jobs"},
 	{OPTION("default: 1, type: integr"),
 	 "r.yaml:4:25: unknown type \"integr\" of option \"o\"; did you mean \"integer\"?\n"
 	 "types of an option: string, integer, boolean, choice, jobs"},
