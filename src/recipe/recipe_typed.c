@@ -69,7 +69,7 @@ int recipe_integer(const struct recipe_value *at, const char *text, int64_t mini
 int recipe_jobs(const struct recipe_value *at, const char *text, int64_t *ret,
 		struct varve_error *err)
 {
-	int64_t number;
+	int64_t number = 0;
 
 	if (str_equal(text, RECIPE_JOBS_AUTO)) {
 		*ret = 0;
