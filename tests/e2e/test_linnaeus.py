@@ -77,7 +77,8 @@ def test_what_cannot_be_built_is_said_before_anything_is_done(varve, arguments, 
 
 def test_the_machines_config_may_name_the_repository(bed, ampere):
     del ampere
-    bed.varve.write("config/varve/config.json", json.dumps({"options": {"repository": bed.server.url("app/.git")}}))
+    options = {"repository": "https://git.invalid/another", "linnaeus.repository": bed.server.url("app/.git"), "app.repository": "x"}
+    bed.varve.write("config/varve/config.json", json.dumps({"options": options}))
     try:
         plan = bed.varve("plan", "linnaeus.yaml", *bed.index.mirror).stdout
     finally:
