@@ -147,8 +147,7 @@ static int pull(struct session *session, const char *text, char **ret, struct va
 		r = remote_platform(&remote, session->cli, err);
 	if (r == 0)
 		r = copy_run(&remote.copy, &from, &to, 1, &unused, err);
-	fd_close(&remote.uploads);
-	strv_release(&remote.warned);
+	remote_end(&remote);
 	if (r == 0)
 		*ret = xstrdup(to.name);
 	return r;
