@@ -8,6 +8,7 @@ import tarfile
 import oci_make
 import pytest
 from oci_schema import CONFIG, LAYER, MANIFEST
+from registries import bed  # noqa: F401  fixture
 
 PYC = b"\x6f\x0d\x0d\x0a"
 BASE = {
@@ -171,6 +172,14 @@ def test_equal_images_wherever_they_are(varve):
     varve("copy", a, docker)
     # Another program's manifest and media types, the same config and tars.
     assert varve("diff", "--semantic", a, docker).stdout == ""
+
+
+def test_of_a_registry(bed):  # noqa: F811
+    bed.open()
+    a, b = image(bed.varve.path("a"), [tar_of(BASE)]), image(bed.varve.path("b"), [PLANTED["uid"][0]])
+    bed.varve("copy", a, bed.target())
+    assert bed.varve("diff", a, bed.target()).stdout == ""
+    assert found(bed.varve("diff", "--json", bed.target(), b, rc=5).json()) == {("etc/motd", "uid", "owner")}
 
 
 def test_text_is_one_line_each_and_steers_no_terminal(varve):
