@@ -174,9 +174,8 @@ static void compare_entry(const struct pair *p)
 	compare_content(p);
 }
 
-static void add_lonely(const struct pair *p)
+static void add_lonely(const struct pair *p, const struct layer_file *only)
 {
-	const struct layer_file *only = p->a ? p->a : p->b;
 	bool whiteout = str_starts(path_base(only->path), ".wh.");
 	const char *what = whiteout ? "whiteout" : type_name(only->type);
 
@@ -218,7 +217,7 @@ void difference_layers(struct differences *all, int layer, const struct layer_fi
 		if (side == 0)
 			compare_entry(&p);
 		else
-			add_lonely(&p);
+			add_lonely(&p, side < 0 ? &a->items[i - 1] : &b->items[k - 1]);
 	}
 	if (!ordered)
 		differences_add(all, &(struct difference){.class = DIFFERENCE_ORDER,

@@ -26,7 +26,7 @@ static int read_config(struct image_side *side, struct varve_error *err)
 
 static int read_diff_ids(struct image_side *side, struct varve_error *err)
 {
-	json_t *rootfs, *ids, *id;
+	json_t *rootfs = NULL, *ids = NULL, *id;
 	size_t i;
 	int r = json_get_object(side->config, "rootfs", &rootfs, err);
 
