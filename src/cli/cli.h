@@ -24,7 +24,7 @@ struct cli_values {
 		*isolation, *cdi, *entrypoint;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
 		network, all, apparmor_profile, plain_http, referrers, password_stdin,
-		all_platforms, push, check, layers, gpu;
+		all_platforms, push, check, layers, gpu, semantic;
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };

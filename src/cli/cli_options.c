@@ -94,6 +94,12 @@ const struct cli_option cli_bundle_import_options[] = {
 	{0},
 };
 
+const struct cli_option cli_diff_options[] = {
+	{"semantic", 0, CLI_FLAG, AT(semantic), NULL,
+	 "leave out dates, history, compression, order of entries"},
+	{0},
+};
+
 const struct cli_option cli_json_options[] = {
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print JSON"},
 	{0},
@@ -382,6 +388,19 @@ static const struct cli_command copy_command = {
 	.options = GROUPS(cli_json_options, cli_platform_options, cli_referrers_options,
 			  cli_transfer_options, cli_registry_options, cli_progress_options,
 			  cli_store_options)};
+static const struct cli_command diff_command = {
+	.name = "diff",
+	.arguments = "A B",
+	.minimum = 2,
+	.maximum = 2,
+	.run = cmd_diff,
+	.summary = "say in what two images differ, down to each field of each file",
+	.detail = "A, B: a name of the store, docker://HOST/NAME[:TAG], oci:DIR[:NAME],\n"
+		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR.\n"
+		  "Exits 0 when they are equal, 5 when they differ.",
+	.options = GROUPS(cli_diff_options, cli_json_options, cli_platform_options,
+			  cli_transfer_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command index_command = {
 	.name = "index",
 	.arguments = "NAME IMAGE...",
@@ -426,6 +445,7 @@ const struct cli_command *const cli_commands[] = {&build_command,
 						  &push_command,
 						  &pull_command,
 						  &copy_command,
+						  &diff_command,
 						  &index_command,
 						  &login_command,
 						  &logout_command,
@@ -484,6 +504,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "registry",
 					    "remote",
 					    "secret",
+					    "semantic",
 					    "set",
 					    "stall-timeout",
 					    "store",
