@@ -79,7 +79,7 @@ static json_t *labelled_config(const struct plan *plan, const struct plan_image 
 	}
 	label(labels, "dev.varve.recipe", plan->recipe_name);
 	label(labels, "dev.varve.recipe.digest", recipe);
-	label(labels, "dev.varve.lock.digest", varve_digest_text(&plan->lock_digest, lock));
+	label(labels, "dev.varve.lock.digest", varve_digest_text(&image->lock_digest, lock));
 	label(labels, "dev.varve.image", image->name_in_recipe);
 	if (json_array_size(image->checks) > 0) {
 		CLEANUP(buf_release) struct buf checks = BUF_INIT;

@@ -21,10 +21,10 @@ struct cli_values {
 	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel,
 		*artifact_type;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs,
-		*isolation;
+		*isolation, *cdi, *entrypoint;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
 		network, all, apparmor_profile, plain_http, referrers, password_stdin,
-		all_platforms, push, check, layers;
+		all_platforms, push, check, layers, gpu, semantic;
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };

@@ -94,6 +94,12 @@ const struct cli_option cli_bundle_import_options[] = {
 	{0},
 };
 
+const struct cli_option cli_diff_options[] = {
+	{"semantic", 0, CLI_FLAG, AT(semantic), NULL,
+	 "leave out dates, history, compression, order of entries"},
+	{0},
+};
+
 const struct cli_option cli_json_options[] = {
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print JSON"},
 	{0},
@@ -101,12 +107,22 @@ const struct cli_option cli_json_options[] = {
 
 const struct cli_option cli_run_options[] = {
 	{"env", 'e', CLI_LIST, AT(environment), "NAME=VALUE", "set a variable (repeatable)"},
+	{"entrypoint", 0, CLI_TEXT, AT(entrypoint), "COMMAND",
+	 "run this in place of the image's entry point; words after IMAGE are its arguments"},
 	{"user", 'u', CLI_TEXT, AT(user), "USER[:GROUP]",
 	 "user of the command (default: the image's)"},
 	{"workdir", 'w', CLI_TEXT, AT(workdir), "DIR", "working directory (default: the image's)"},
 	{"volume", 'v', CLI_LIST, AT(mounts), "HOST:DIR[:ro]",
 	 "a directory of the host inside (repeatable)"},
 	{"network", 0, CLI_FLAG, AT(network), NULL, "give the command the host's network"},
+	{0},
+};
+
+const struct cli_option cli_validate_options[] = {
+	{"gpu", 0, CLI_FLAG, AT(gpu), NULL,
+	 "also run the checks that need a GPU, with this host's; exit 3 without one"},
+	{"cdi", 0, CLI_TEXT, AT(cdi), "FILE",
+	 "the GPU is what this CDI file describes (default: the one of /etc/cdi, else what is found)"},
 	{0},
 };
 
@@ -317,15 +333,15 @@ static const struct cli_command shell_command = {
 			  cli_store_options)};
 static const struct cli_command validate_command = {
 	.name = "validate",
-	.arguments = "IMAGE|RECIPE",
+	.arguments = "IMAGE|docker://HOST/NAME:TAG|RECIPE",
 	.minimum = 1,
 	.maximum = 1,
 	.run = cmd_validate,
 	.summary = "run the recipe's checks inside an image; exit 1 when one fails",
-	.detail = "An image carries its checks. With a recipe all its images in the store\n"
-		  "are checked.",
-	.options = GROUPS(cli_json_options, cli_isolation_options, cli_recipe_options,
-			  cli_registry_options, cli_store_options)};
+	.detail = "An image carries its checks. One of a registry is pulled first. With a recipe\n"
+		  "all its images in the store are checked.",
+	.options = GROUPS(cli_json_options, cli_validate_options, cli_isolation_options,
+			  cli_recipe_options, cli_registry_options, cli_store_options)};
 static const struct cli_command gc_command = {
 	.name = "gc",
 	.arguments = "",
@@ -372,6 +388,19 @@ static const struct cli_command copy_command = {
 	.options = GROUPS(cli_json_options, cli_platform_options, cli_referrers_options,
 			  cli_transfer_options, cli_registry_options, cli_progress_options,
 			  cli_store_options)};
+static const struct cli_command diff_command = {
+	.name = "diff",
+	.arguments = "A B",
+	.minimum = 2,
+	.maximum = 2,
+	.run = cmd_diff,
+	.summary = "say in what two images differ, down to each field of each file",
+	.detail = "A, B: a name of the store, docker://HOST/NAME[:TAG], oci:DIR[:NAME],\n"
+		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR.\n"
+		  "Exits 0 when they are equal, 5 when they differ.",
+	.options = GROUPS(cli_diff_options, cli_json_options, cli_platform_options,
+			  cli_transfer_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command index_command = {
 	.name = "index",
 	.arguments = "NAME IMAGE...",
@@ -416,6 +445,7 @@ const struct cli_command *const cli_commands[] = {&build_command,
 						  &push_command,
 						  &pull_command,
 						  &copy_command,
+						  &diff_command,
 						  &index_command,
 						  &login_command,
 						  &logout_command,
@@ -440,14 +470,17 @@ const char *const cli_reserved_options[] = {"all",
 					    "cache-to",
 					    "caches",
 					    "cert-dir",
+					    "cdi",
 					    "check",
 					    "chunk-size",
 					    "compression",
 					    "dot",
 					    "dry-run",
+					    "entrypoint",
 					    "env",
 					    "expect-cached",
 					    "failed",
+					    "gpu",
 					    "help",
 					    "image",
 					    "isolation",
@@ -471,6 +504,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "registry",
 					    "remote",
 					    "secret",
+					    "semantic",
 					    "set",
 					    "stall-timeout",
 					    "store",

@@ -10,6 +10,8 @@
 #include "base/fd.h"
 #include "cli/cli_options.h"
 #include "cli/remote.h"
+#include "cli/session_jobs.h"
+#include "cli/session_space.h"
 #include "cli/shared_cache.h"
 
 /* Set by SIGINT, SIGTERM and SIGHUP; the ready loop looks at it. */
@@ -234,6 +236,10 @@ int cmd_build(struct cli *cli, struct varve_error *err)
 		r = check_push_names(&session, err);
 	if (r == 0)
 		r = check_host(&session, err);
+	if (r == 0 && !cli->values.expect_cached)
+		r = session_check_space(&session, err);
+	if (r == 0)
+		session_settle_jobs(&session);
 	if (r == 0)
 		r = build_all(&session, &cache, targets, err);
 	for (i = 0; i < cli->values.outputs.count; i++)

@@ -262,21 +262,34 @@ static void set_paths(struct session *session)
 		path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
 }
 
+/* The machine may set options of recipes that it does not know: only those this one has count.
+ * prefix: what stands before their names, "" or "RECIPE.". */
+static void add_settings(const struct session *session, const struct strv *machine,
+			 const char *prefix, struct strv *ret)
+{
+	size_t i;
+
+	for (i = 0; i < machine->count; i++) {
+		CLEANUP(free_ptr) char *name = NULL;
+		const char *item = machine->items[i];
+
+		if (!str_starts(item, prefix))
+			continue;
+		item += strlen(prefix);
+		name = xstrndup(item, strcspn(item, "="));
+		if (recipe_find_option(session->cli->recipe, name))
+			strv_add(ret, item);
+	}
+}
+
 void session_settings(const struct session *session, struct strv *ret)
 {
 	CLEANUP(strv_release) struct strv machine = STRV_INIT;
-	size_t i;
+	CLEANUP(free_ptr) char *own = xasprintf("%s.", session->cli->recipe->name.text);
 
-	/* The machine may set options of recipes that it does not know: only those this one has
-	 * count. */
 	settings_pairs(session->config, "options", &machine);
-	for (i = 0; i < machine.count; i++) {
-		CLEANUP(free_ptr)
-		char *name = xstrndup(machine.items[i], strcspn(machine.items[i], "="));
-
-		if (recipe_find_option(session->cli->recipe, name))
-			strv_add(ret, machine.items[i]);
-	}
+	add_settings(session, &machine, "", ret);
+	add_settings(session, &machine, own, ret);
 	strv_extend(ret, &session->cli->values.set);
 }
 
@@ -411,6 +424,9 @@ int session_open(struct session *session, struct cli *cli, enum session_locking 
 		r = check_platform(&cli->values, err);
 	if (r == 0)
 		r = make_scope(session, err);
+	/* lock --all goes through values that nobody asked to build. */
+	if (r == 0 && locking != SESSION_REFRESH)
+		r = recipe_require(cli->recipe, session->scope, err);
 	if (r == 0)
 		r = set_sources(session, err);
 	if (r == 0)

@@ -45,6 +45,7 @@ static size_t value_count(const struct recipe_option *option)
 		return 2;
 	case OPTION_STRING:
 	case OPTION_INTEGER:
+	case OPTION_JOBS:
 		break;
 	}
 	return 0;
@@ -131,6 +132,19 @@ static void merge(struct plan_sources *into, struct plan_sources *from)
 	from->count = kept;
 }
 
+/* What the recipe itself refuses is no combination to lock for; said, since it may be that an
+ * option is missing. */
+static void tell_refused(struct session *session, const struct strv *chosen,
+			 const struct varve_error *why)
+{
+	const struct varve_report *report = progress_report(session->progress);
+	CLEANUP(free_ptr) char *words = strv_join(chosen, " ");
+	CLEANUP(free_ptr) char *text = xasprintf("left out: %s: %s", words ? words : "", why->text);
+
+	report->event(report->cookie,
+		      &(struct varve_event){.kind = VARVE_EVENT_NOTICE, .text = text});
+}
+
 static int collect_one(struct session *session, const struct dials *dials, struct plan_sources *ret,
 		       struct varve_error *err)
 {
@@ -138,6 +152,8 @@ static int collect_one(struct session *session, const struct dials *dials, struc
 	CLEANUP(recipe_scope_freep) struct recipe_scope *scope = NULL;
 	CLEANUP(strv_release) struct strv settings = STRV_INIT;
 	CLEANUP(free_ptr) char *words = NULL;
+	struct varve_error why = {0};
+	struct strv chosen;
 	size_t base, i;
 	int r;
 
@@ -146,13 +162,17 @@ static int collect_one(struct session *session, const struct dials *dials, struc
 	for (i = 0; i < dials->count; i++)
 		strv_addf(&settings, "%s=%s", dials->items[i].option->name.text,
 			  value_at(&dials->items[i]));
+	chosen = (struct strv){settings.items + base, settings.count - base, 0};
 	r = recipe_scope_new(session->cli->recipe, &settings, &scope, err);
+	if (r == 0 && recipe_require(session->cli->recipe, scope, &why) == -VARVE_E_USAGE) {
+		tell_refused(session, &chosen, &why);
+		return 0;
+	}
 	if (r == 0)
 		r = plan_collect_sources(session->cli->recipe, scope, &session->plan_options,
 					 &sources, err);
-	if (r < 0 && settings.count > base) {
-		words = strv_join(&(struct strv){settings.items + base, settings.count - base, 0},
-				  " ");
+	if (r < 0 && chosen.count > 0) {
+		words = strv_join(&chosen, " ");
 		varve_error_hint(err, "with %s", words);
 	}
 	if (r == 0)

@@ -182,11 +182,6 @@ static int check_packages(const struct compiler *c, const struct recipe_step *fr
 	const char *native = debian_architecture(c->plan->platform);
 	int r;
 
-	if (json_object_get(source->spec, "dependencies"))
-		return recipe_error(&from->argument.at, err,
-				    "source \"%s\" has \"dependencies: false\": dpkg would refuse "
-				    "it; mount it in a run step that unpacks it",
-				    source->name);
 	if (strcmp(wanted, native) == 0)
 		return 0;
 	r = recipe_error(&from->argument.at, err,
@@ -212,6 +207,13 @@ int compile_install(struct compiler *c, const struct recipe_step *from, struct p
 	source = &c->plan->sources.items[step->from.index];
 	if (source->kind == SOURCE_PYTHON)
 		return compile_wheels(c, from, source, step, err);
+	if (source->kind == SOURCE_DEBIAN &&
+	    json_is_false(json_object_get(source->spec, "dependencies")))
+		return recipe_error(
+			&from->argument.at, err,
+			"source \"%s\" leaves dependencies out, so it cannot be installed; "
+			"mount it",
+			source->name);
 	if (source->kind == SOURCE_DEBIAN)
 		return check_packages(c, from, source, err);
 	return recipe_error(&from->argument.at, err,

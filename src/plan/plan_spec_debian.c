@@ -166,25 +166,15 @@ static int set_pins(struct compiler *c, json_t *spec, const struct recipe_source
 	return r;
 }
 
-/* Packages without what they depend on are for mounting: nothing below counts. */
-static void set_below(struct compiler *c, json_t *spec, int below)
-{
-	bool alone = json_object_get(spec, "dependencies") != NULL;
-	json_t *installed = alone ? json_array() : installed_below(c->plan, below);
-
-	json_set(spec, "bootstrap", json_boolean(!alone && json_array_size(installed) == 0));
-	json_set(spec, "installed", installed);
-}
-
 int debian_spec(struct compiler *c, const struct recipe_source *source, int below, json_t *spec,
 		struct varve_error *err)
 {
-	int r = spec_set_dependencies(c, spec, &source->dependencies, err);
+	json_t *installed = installed_below(c->plan, below);
+	int r;
 
-	if (r == 0)
-		set_below(c, spec, below);
-	if (r == 0)
-		r = set_suites(c, spec, source, err);
+	json_set(spec, "bootstrap", json_boolean(json_array_size(installed) == 0));
+	json_set(spec, "installed", installed);
+	r = set_suites(c, spec, source, err);
 	if (r == 0)
 		r = set_packages(c, spec, source, err);
 	if (r == 0)
@@ -200,5 +190,7 @@ int debian_spec(struct compiler *c, const struct recipe_source *source, int belo
 		r = set_repositories(c, spec, source, err);
 	if (r == 0)
 		r = set_pins(c, spec, source, err);
+	if (r == 0)
+		r = spec_set_dependencies(c, spec, &source->dependencies, err);
 	return r < 0 ? r : spec_set_boolean(c, spec, "recommends", &source->recommends, err);
 }

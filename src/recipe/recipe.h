@@ -38,7 +38,17 @@ struct recipe_values {
 	size_t count, alloc;
 };
 
-enum recipe_option_type { OPTION_STRING, OPTION_INTEGER, OPTION_BOOLEAN, OPTION_CHOICE };
+enum recipe_option_type {
+	OPTION_STRING,
+	OPTION_INTEGER,
+	OPTION_BOOLEAN,
+	OPTION_CHOICE,
+	OPTION_JOBS, /* a number of parallel jobs, or RECIPE_JOBS_AUTO */
+};
+
+/* A number of jobs that is for the host to say. */
+#define RECIPE_JOBS_AUTO "auto"
+enum { RECIPE_JOBS_MAXIMUM = 4096 };
 
 struct recipe_option {
 	struct recipe_value name; /* [a-z][a-z0-9-]* */
@@ -103,6 +113,7 @@ struct recipe_source {
 	struct recipe_values requirements; /* as pip knows them, without URLs */
 	struct recipe_value lock; /* pylock.toml or requirements.txt, beside the recipe */
 	struct recipe_values constraints; /* on packages that others bring */
+	struct recipe_values beside; /* python sources that are installed in the same place */
 	struct recipe_value before; /* date: nothing published later */
 	struct recipe_value sdist; /* boolean: source distributions of what is named, no wheels */
 	struct recipe_value prereleases; /* boolean */
@@ -158,6 +169,7 @@ struct recipe_step {
 	struct recipe_value network; /* none (default) or host */
 	struct recipe_value
 		jobs; /* value for ${jobs}... and the environment variables MAKEFLAGS etc. */
+	struct recipe_value jobs_memory; /* what one job takes at most: a number of bytes, as 7G */
 	struct recipe_ownership *ownership;
 	size_t ownership_count, ownership_alloc;
 	bool ownership_strict; /* ownership: strict, or an entry of the list */
@@ -187,6 +199,14 @@ struct recipe_image {
 
 struct recipe_check {
 	struct recipe_value name, run, image, user, condition; /* image absent: every image */
+	struct recipe_value gpu; /* boolean: makes sense only where there is a GPU */
+};
+
+/* What must hold of the options together. */
+struct recipe_requirement {
+	struct recipe_value condition; /* if: absent: always */
+	struct recipe_value that; /* as an if */
+	struct recipe_value message; /* what is said where it does not hold */
 };
 
 struct recipe {
@@ -207,6 +227,8 @@ struct recipe {
 	size_t image_count, image_alloc;
 	struct recipe_check *checks;
 	size_t check_count, check_alloc;
+	struct recipe_requirement *requirements;
+	size_t requirement_count, requirement_alloc;
 	char digest[65]; /* sha256 (hex) of the canonical form of the merged document */
 };
 
@@ -258,6 +280,15 @@ int recipe_expand(const struct recipe_scope *scope, const struct recipe_value *v
  * "A == B" and "A != B" after expansion. */
 int recipe_condition(const struct recipe_scope *scope, const struct recipe_value *condition,
 		     bool *ret, struct varve_error *err);
+/* requires: the first one that does not hold is -VARVE_E_USAGE with its message. */
+int recipe_require(const struct recipe *recipe, const struct recipe_scope *scope,
+		   struct varve_error *err);
+/* A number of jobs: 1 to RECIPE_JOBS_MAXIMUM, or RECIPE_JOBS_AUTO, which is 0. */
+int recipe_jobs(const struct recipe_value *at, const char *text, int64_t *ret,
+		struct varve_error *err);
+/* A number of bytes, with K, M, G or T for powers of 1024. */
+int recipe_size(const struct recipe_value *at, const char *text, uint64_t *ret,
+		struct varve_error *err);
 /* Typed readings of expanded text; the error carries the place. */
 int recipe_boolean(const struct recipe_value *at, const char *text, bool *ret,
 		   struct varve_error *err);

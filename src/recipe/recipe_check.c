@@ -82,6 +82,8 @@ int recipe_check(const struct recipe *recipe, const char *const *reserved_option
 		r = check_variables(&check, err);
 	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
 		r = check_source(&recipe->sources[i], err);
+	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
+		r = check_beside(recipe, i, err);
 	if (r == 0)
 		r = check_stages(&check, err);
 	if (r == 0)

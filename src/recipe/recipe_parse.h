@@ -23,6 +23,9 @@ int parse_images(const struct node *node, const struct schema_subject *subject, 
 int parse_checks(const struct node *node, const struct schema_subject *subject, void *recipe,
 		 struct varve_error *err);
 
+int parse_requirements(const struct node *node, const struct schema_subject *subject, void *recipe,
+		       struct varve_error *err);
+
 /* Frees what one object holds. */
 void option_release(struct recipe_option *option);
 void table_release(struct recipe_table *table);
@@ -30,5 +33,6 @@ void recipe_source_release(struct recipe_source *source);
 void stage_release(struct recipe_stage *stage);
 void recipe_image_release(struct recipe_image *image);
 void check_release(struct recipe_check *check);
+void requirement_release(struct recipe_requirement *requirement);
 
 #endif

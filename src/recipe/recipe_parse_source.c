@@ -77,6 +77,7 @@ static const struct schema_key source_keys[] = {
 	{"requirements", SCHEMA_VALUES, FIELD(requirements), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{"lock", SCHEMA_VALUE, FIELD(lock), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{"constraints", SCHEMA_VALUES, FIELD(constraints), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"beside", SCHEMA_VALUES, FIELD(beside), PYTHON, 0, NAMES_NONE, NULL},
 	{"before", SCHEMA_VALUE, FIELD(before), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{"sdist", SCHEMA_VALUE, FIELD(sdist), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{"prereleases", SCHEMA_VALUE, FIELD(prereleases), PYTHON, 0, NAMES_OPTIONS, NULL},

@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/digest.h"
 #include "base/fd.h"
+#include "base/hash_beside.h"
 #include "base/log.h"
 #include "registry/pull.h"
 
@@ -34,7 +34,7 @@ struct landing {
 	_Atomic uint64_t *done;
 	int fd; /* partials/NAME, locked */
 	char name[80];
-	struct hasher *hasher;
+	struct hash_beside *hasher;
 	uint64_t offset; /* bytes that are written and hashed */
 	uint64_t skip; /* bytes of this answer that we have already */
 	unsigned whole_answers; /* to requests for a part */
@@ -49,8 +49,8 @@ struct landing {
 
 static void landing_release(struct landing *l)
 {
+	hash_beside_freep(&l->hasher);
 	fd_close(&l->fd);
-	hasher_freep(&l->hasher);
 }
 
 /* --- the partial file ----------------------------------------------------------------------------
@@ -96,7 +96,7 @@ static int restart(struct landing *l)
 {
 	struct varve_digest unused;
 
-	hasher_final(l->hasher, &unused);
+	hash_beside_final(l->hasher, &unused);
 	l->offset = 0;
 	l->pieced = false;
 	return ftruncate(l->fd, 0) < 0 ? -errno : 0;
@@ -117,7 +117,7 @@ static int take_over(struct landing *l)
 		n = pread(l->fd, data, sizeof(data), (off_t)l->offset);
 		if (n <= 0)
 			return restart(l);
-		hasher_update(l->hasher, data, (size_t)n);
+		hash_beside_update(l->hasher, data, (size_t)n);
 		l->offset += (uint64_t)n;
 	}
 	l->pieced = l->offset > 0;
@@ -178,7 +178,7 @@ static int take(void *cookie, const void *data, size_t len)
 	r = fd_write_all(l->fd, bytes, len);
 	if (r < 0)
 		return varve_error_set(&l->error, r, "write the download");
-	hasher_update(l->hasher, bytes, len);
+	hash_beside_update(l->hasher, bytes, len);
 	l->offset += len;
 	l->moved_at = registry_now();
 	if (l->synced && l->offset / WRITEBACK_EVERY != before)
@@ -280,7 +280,7 @@ static int check(struct landing *l, struct varve_error *err)
 	struct varve_digest actual;
 	bool pieced = l->pieced;
 
-	hasher_final(l->hasher, &actual);
+	hash_beside_final(l->hasher, &actual);
 	if (varve_digest_equal(&actual, &l->blob->digest))
 		return 0;
 	if (restart(l) == 0 && pieced)
@@ -321,8 +321,9 @@ int pull_blob(struct registry *registry, struct http_client *client, struct plac
 
 	(void)snprintf(l.name, sizeof(l.name), "%sfetch-%s", into->store ? "" : ".varve-",
 		       varve_digest_hex(&blob->digest, hex));
-	l.hasher = hasher_new();
 	r = open_partial(&l, into);
+	l.hasher = hash_beside_new(blob->size);
+	hash_beside_file(l.hasher, l.fd);
 	if (r == 0)
 		r = take_over(&l);
 	if (r < 0)

@@ -123,7 +123,7 @@ static int open_body(struct job *job, struct varve_error *err)
 
 		if (r < 0)
 			return r;
-		job->body.fd = fd;
+		upload_body_file(&job->body, fd);
 	}
 	job->sent = true;
 	return upload_body_seek(&job->body, job->plan.offset, upload_body(&job->plan), err);

@@ -11,12 +11,12 @@
 #include <varve/descriptor.h>
 #include <varve/error.h>
 
-struct hasher;
+struct hash_beside;
 
 struct upload_body {
 	const struct varve_descriptor *blob; /* borrowed */
 	int fd; /* owned; -1: not open yet */
-	struct hasher *hasher;
+	struct hash_beside *hasher;
 	uint64_t hashed; /* bytes from the start that are in it */
 	uint64_t begin, at, end; /* of the body under way */
 	_Atomic uint64_t *done; /* borrowed */
@@ -27,6 +27,8 @@ struct upload_body {
 
 void upload_body_init(struct upload_body *body, const struct varve_descriptor *blob,
 		      _Atomic uint64_t *done);
+/* The blob's file, opened. */
+void upload_body_file(struct upload_body *body, int take_fd);
 /* The next body begins at offset; what lies before it is hashed where it was not. */
 int upload_body_seek(struct upload_body *body, uint64_t offset, uint64_t len,
 		     struct varve_error *err);

@@ -49,19 +49,17 @@ static void solve_release(struct solve *s)
 /* --- the pool ----------------------------------------------------------------------------------
  */
 
-/* Packages that nobody installs need nothing and disturb nobody. */
 static void forget_relations(Pool *pool)
 {
+	static const Id relations[] = {SOLVABLE_REQUIRES, SOLVABLE_CONFLICTS, SOLVABLE_OBSOLETES,
+				       SOLVABLE_RECOMMENDS};
+	size_t i;
 	Id p;
 
 	FOR_POOL_SOLVABLES(p)
 	{
-		Solvable *solvable = pool_id2solvable(pool, p);
-
-		solvable->requires = 0;
-		solvable->recommends = 0;
-		solvable->conflicts = 0;
-		solvable->obsoletes = 0;
+		for (i = 0; i < ARRAY_SIZE(relations); i++)
+			solvable_unset(pool_id2solvable(pool, p), relations[i]);
 	}
 }
 

@@ -18,7 +18,8 @@
  *	python: "python":"3.11", "platform":"linux/amd64", "glibc":"2.28", "requirements":[...],
  *	"constraints":[...], "before":"" or date, "sdist":bool, "prereleases":bool,
  *	"lock":"" or path beside the recipe, "lock-digest":DIGEST (with lock),
- *	"index":[names of indexes looked at before "pypi", the main one]
+ *	"index":[names of indexes looked at before "pypi", the main one];
+ *	only where there are any: "beside":[{"name":SOURCE,"spec":DIGEST}] (installed in one place)
  *
  *	url: "href":..., "sha256":"" or hex, "filename":..., "unpack":bool, "strip":n
  *
