@@ -18,6 +18,7 @@ enum varve_event_kind {
 	VARVE_EVENT_STARTED, /* step runs now; text: what it does; why: the reason of the miss */
 	VARVE_EVENT_WAITING, /* step waits for another process that makes the same */
 	VARVE_EVENT_OUTPUT, /* text: one line that the step printed */
+	VARVE_EVENT_COMPILE, /* step: done and total in files, memory: what its processes have */
 	VARVE_EVENT_LAYER, /* step: its file system is done, the layer is being written */
 	VARVE_EVENT_DONE, /* step done; total: size of its layer's blob in bytes, 0: nothing changed
 			   */
@@ -33,6 +34,7 @@ struct varve_event {
 	const char *text; /* may be NULL */
 	const char *why; /* may be NULL */
 	uint64_t done, total;
+	uint64_t memory; /* bytes */
 };
 
 struct varve_report {

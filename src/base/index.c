@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/index.h"
 
+#include <string.h>
 #include <varve/descriptor.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -20,6 +21,15 @@ const char *index_entry_name(const json_t *entry)
 	const json_t *annotations = json_object_get(entry, "annotations");
 
 	return json_string_value(json_object_get(annotations, INDEX_REF_NAME));
+}
+
+bool index_entry_is_referrers(const json_t *entry)
+{
+	const char *name = index_entry_name(entry);
+	struct varve_digest unused;
+
+	return name && str_starts(name, "sha256-") &&
+	       varve_digest_parse_hex(name + strlen("sha256-"), &unused) == 0;
 }
 
 bool index_replace(json_t *index, const char *name, json_t *take_entry)

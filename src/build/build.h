@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <varve/report.h>
+#include "base/buf.h"
 #include "image/image.h"
 #include "layer/layer.h"
 #include "plan/plan.h"
@@ -31,6 +32,8 @@ struct build_cache {
 	/* Brings the record of this key and its layer into the store: 1; 0: there is none. Never
 	 * fails a build: what goes wrong is told elsewhere. */
 	int (*find)(void *cookie, const struct varve_digest *key);
+	/* A text that others found out (destination.h): 1 and it is appended; 0: there is none. */
+	int (*find_fact)(void *cookie, const char *name, struct buf *ret);
 };
 
 struct build_options {

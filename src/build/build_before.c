@@ -14,7 +14,9 @@ int build_refuse_misses(struct build *build, struct varve_error *err)
 		if (build->known[i].known)
 			continue;
 		varve_error_set(err, -VARVE_E_COMPARE, "step %s is not cached: %s", name,
-				build->status[i].why);
+				build->status[i].verdict == PLAN_DEPENDS
+					? "what it depends on has to be looked at first"
+					: build->status[i].why);
 		varve_error_hint(err, "varve explain RECIPE %s tells every difference", name);
 		return -VARVE_E_COMPARE;
 	}
@@ -42,16 +44,33 @@ int build_refuse_losses(struct build *build, struct varve_error *err)
 	return 0;
 }
 
+/* The source that image number i stands on, or NULL. */
+static const struct lock_source *base_of(const struct plan *plan, size_t i)
+{
+	int base = plan_base(plan, plan->stages[plan->images[i].stage].top);
+
+	return base == PLAN_NONE ? NULL : plan->sources.items[base].locked;
+}
+
+int build_look_at_bases(struct build *build, struct varve_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < build->plan->image_count && r == 0; i++) {
+		const struct lock_source *base = base_of(build->plan, i);
+
+		if (base)
+			r = source_image_look(build->sources, base, err);
+	}
+	return r;
+}
+
 bool build_has_bases(const struct build *build)
 {
-	const struct plan *plan = build->plan;
-	size_t i;
+	for (size_t i = 0; i < build->plan->image_count; i++) {
+		const struct lock_source *base = base_of(build->plan, i);
 
-	for (i = 0; i < plan->image_count; i++) {
-		int base = plan_base(plan, plan->stages[plan->images[i].stage].top);
-
-		if (base != PLAN_NONE &&
-		    !source_is_fetched(build->sources, plan->sources.items[base].locked))
+		if (base && !source_image_is_known(build->sources, base))
 			return false;
 	}
 	return true;

@@ -79,7 +79,7 @@ static json_t *labelled_config(const struct plan *plan, const struct plan_image 
 	}
 	label(labels, "dev.varve.recipe", plan->recipe_name);
 	label(labels, "dev.varve.recipe.digest", recipe);
-	label(labels, "dev.varve.lock.digest", varve_digest_text(&plan->lock_digest, lock));
+	label(labels, "dev.varve.lock.digest", varve_digest_text(&image->lock_digest, lock));
 	label(labels, "dev.varve.image", image->name_in_recipe);
 	if (json_array_size(image->checks) > 0) {
 		CLEANUP(buf_release) struct buf checks = BUF_INIT;
@@ -159,6 +159,25 @@ static int base_history(struct build *build, int top, json_t **ret, struct varve
 	return r;
 }
 
+/* Where layers of the image below may be fetched, for who has this image and not those: the
+ * annotations that image-spec has for it. NULL: it is of no registry. */
+static json_t *base_annotations(const struct build *build, int top)
+{
+	int base = plan_base(build->plan, top);
+	const struct lock_source *source =
+		base == PLAN_NONE ? NULL : build->plan->sources.items[base].locked;
+	struct varve_digest manifest;
+	CLEANUP(free_ptr) char *home = source ? source_image_home(source, &manifest) : NULL;
+	json_t *annotations;
+
+	if (!home)
+		return NULL;
+	annotations = json_object();
+	json_set(annotations, IMAGE_BASE_NAME, json_text(home));
+	json_set(annotations, IMAGE_BASE_DIGEST, json_of_digest(&manifest));
+	return annotations;
+}
+
 int build_image(struct build *build, size_t index, struct varve_descriptor *ret_manifest,
 		struct varve_error *err)
 {
@@ -169,6 +188,7 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 	CLEANUP(json_decrefp) json_t *config = labelled_config(plan, image);
 	CLEANUP(parts_release) struct parts parts = {0};
 	CLEANUP(json_decrefp) json_t *history = NULL;
+	CLEANUP(json_decrefp) json_t *annotations = NULL;
 	struct image_spec spec;
 	char digest[VARVE_DIGEST_TEXT];
 	size_t count = steps_of_stage(plan, image->stage, steps), base, i;
@@ -184,6 +204,7 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 	r = base_history(build, plan->stages[image->stage].top, &history, err);
 	if (r < 0)
 		return r;
+	annotations = base_annotations(build, plan->stages[image->stage].top);
 	spec = (struct image_spec){
 		.platform = plan->platform,
 		.config = config,
@@ -192,6 +213,7 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 		.base_count = base,
 		.base_history = history,
 		.epoch = image->epoch,
+		.annotations = annotations,
 	};
 	r = image_write(build->store, &spec, image->name, ret_manifest, err);
 	if (r < 0)

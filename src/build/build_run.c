@@ -104,15 +104,22 @@ static bool base_is_here(struct run *run, int top)
 	return base == PLAN_NONE || source_is_here(run, base);
 }
 
-/* An image names the layers of its base, whether a step had to look at them or not. */
+/* An image names the layers of its base, whether a step had to look at them or not; those of a
+ * registry may stay there. */
 static bool bases_are_here(struct run *run)
 {
-	const struct plan *plan = run->build->plan;
+	const struct build *build = run->build;
+	const struct plan *plan = build->plan;
 	bool here = true;
 	size_t i;
 
-	for (i = 0; i < plan->image_count && !run->failed; i++)
-		here = base_is_here(run, plan->stages[plan->images[i].stage].top) && here;
+	for (i = 0; i < plan->image_count && !run->failed; i++) {
+		int top = plan->stages[plan->images[i].stage].top, base = plan_base(plan, top);
+
+		if (base != PLAN_NONE &&
+		    !source_image_is_known(build->sources, plan->sources.items[base].locked))
+			here = base_is_here(run, top) && here;
+	}
 	return here;
 }
 
@@ -126,7 +133,7 @@ static bool content_is_here(struct run *run, const struct plan_mount *mount)
 /* Asks for all of them, so that fetches start together and early. */
 static bool sources_are_here(struct run *run, const struct plan_step *step)
 {
-	bool here = base_is_here(run, step->below);
+	bool here = step->action == ACTION_COPY || base_is_here(run, step->below);
 	size_t i;
 
 	if (step->action == ACTION_INSTALL || step->action == ACTION_COPY)
@@ -267,8 +274,13 @@ static bool stops_soon(const struct run *run)
 
 static void hint_at_step(const struct run *run, const struct worker *worker)
 {
+	int64_t jobs = run->build->plan->steps[worker->index].jobs;
+	CLEANUP(buf_release) struct buf memory = BUF_INIT;
 	char hex[VARVE_DIGEST_HEX];
 
+	compile_explain(&worker->compile, compile_kills(), (uint64_t)jobs, &memory);
+	if (memory.len > 0)
+		varve_error_hint(run->err, "%s", buf_text(&memory));
 	if (worker->log_fd >= 0)
 		varve_error_hint(run->err, "log: %s/logs/%s.log", store_path(run->build->store),
 				 varve_digest_hex(&run->build->steps[worker->index].key, hex));
@@ -331,6 +343,8 @@ static void hear(struct run *run)
 	for (i = 0; ready > 0 && i < 2 * count; i++)
 		if (fds[i].revents != 0)
 			worker_read(run->build, &run->workers[i / 2], fds[i].fd);
+	for (i = 0; i < count; i++)
+		worker_watch(run->build, &run->workers[i]);
 	for (i = count; i-- > 0;)
 		if (worker_ended(&run->workers[i]))
 			ended(run, i);
@@ -387,6 +401,7 @@ int build_run(struct build *build, struct varve_error *err)
 	struct varve_error own = {0};
 	CLEANUP(run_release) struct run run = {.build = build, .err = err ? err : &own};
 	bool complete;
+	int r;
 
 	tell_plan(build, &complete);
 	if (!complete && build->options->expect_cached)
@@ -395,6 +410,9 @@ int build_run(struct build *build, struct varve_error *err)
 		return 0;
 	if (build_refuse_losses(build, err) < 0)
 		return -VARVE_E_HOST;
+	r = build_look_at_bases(build, err);
+	if (r < 0)
+		return r;
 	run.sources = xcalloc(build->plan->sources.count + 1, sizeof(*run.sources));
 	run.busy = xcalloc(build->plan->step_count, sizeof(*run.busy));
 	run.limit = limit_of(build);

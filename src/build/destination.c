@@ -17,7 +17,7 @@
 
 /* facts/destination-HEX: HEX of the chain's diff ids and what is asked of it. */
 static void fact_name(const struct varve_layer *layers, size_t count, const struct plan_step *step,
-		      char name[96])
+		      char name[DESTINATION_FACT])
 {
 	struct hasher *h = hasher_new();
 	struct varve_digest digest;
@@ -35,7 +35,7 @@ static void fact_name(const struct varve_layer *layers, size_t count, const stru
 	}
 	hasher_final(h, &digest);
 	hasher_free(h);
-	snprintf(name, 96, "destination-%s", varve_digest_hex(&digest, hex));
+	snprintf(name, DESTINATION_FACT, "destination-%s", varve_digest_hex(&digest, hex));
 }
 
 /* What one tree says of path: 1 a directory, 0 nothing, -1 hidden or something else from here down.
@@ -76,16 +76,44 @@ static bool is_directory(const struct step_stack *stack, const char *path)
 }
 
 /* One line, or two: the destination, then the interpreter. */
+static void fact_text(const struct plan_known *known, struct buf *ret)
+{
+	buf_addf(ret, "%s%s%s", known->destination, known->interpreter ? "\n" : "",
+		 known->interpreter ? known->interpreter : "");
+}
+
 static void keep_fact(struct build *build, const struct varve_layer *layers, size_t count, int step)
 {
-	const struct plan_known *known = &build->known[step];
-	CLEANUP(free_ptr)
-	char *text = xasprintf("%s%s%s", known->destination, known->interpreter ? "\n" : "",
-			       known->interpreter ? known->interpreter : "");
-	char fact[96];
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	char fact[DESTINATION_FACT];
 
 	fact_name(layers, count, &build->plan->steps[step], fact);
-	(void)store_fact_write(build->store, fact, text, strlen(text));
+	fact_text(&build->known[step], &text);
+	(void)store_fact_write(build->store, fact, buf_text(&text), text.len);
+}
+
+/* What others say: a clean path and, where the step names one, an interpreter. */
+static bool is_sane(const char *text, const struct plan_step *step)
+{
+	size_t len = strcspn(text, "\n");
+	CLEANUP(free_ptr) char *path = xstrndup(text, len);
+
+	if (str_ends(path, "/"))
+		path[len - 1] = '\0';
+	return (*path == '\0' || path_is_clean(path)) &&
+	       (step->interpreter != NULL) == (text[len] == '\n');
+}
+
+/* In a shared cache; then also here. */
+static bool ask_others(struct build *build, int step, const char *fact, struct buf *ret)
+{
+	const struct build_cache *cache = build->cache;
+
+	if (!cache || !cache->find_fact || cache->find_fact(cache->cookie, fact, ret) != 1 ||
+	    !is_sane(buf_text(ret), &build->plan->steps[step]))
+		return false;
+	(void)store_fact_write(build->store, fact, buf_text(ret), ret->len);
+	return true;
 }
 
 static void read_fact(struct plan_known *known, const char *text)
@@ -134,7 +162,8 @@ static bool trees_are_here(struct build *build, const struct varve_layer *layers
 }
 
 /* The layers below what is placed, or -EAGAIN. Caller frees *ret. */
-static int layers_below(struct build *build, int step, struct varve_layer **ret, size_t *ret_count)
+static int layers_below(const struct build *build, int step, struct varve_layer **ret,
+			size_t *ret_count)
 {
 	int base = build->plan->steps[step].base, at;
 
@@ -150,11 +179,15 @@ int build_destination(struct build *build, int step, struct varve_error *err)
 {
 	CLEANUP(free_ptr) struct varve_layer *layers = NULL;
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	char fact[96];
+	char fact[DESTINATION_FACT];
 	size_t count;
 
 	if (!build->plan->steps[step].to || build->known[step].destination)
 		return 0;
+	if (build->plan->steps[step].link) {
+		build->known[step].destination = path_clean(build->plan->steps[step].to);
+		return 0;
+	}
 	if (layers_below(build, step, &layers, &count) < 0)
 		return -EAGAIN;
 	fact_name(layers, count, &build->plan->steps[step], fact);
@@ -162,10 +195,29 @@ int build_destination(struct build *build, int step, struct varve_error *err)
 		read_fact(&build->known[step], buf_text(&text));
 		return 0;
 	}
-	if (!trees_are_here(build, layers, count))
-		return -EAGAIN;
+	if (!trees_are_here(build, layers, count)) {
+		if (!ask_others(build, step, fact, &text))
+			return -EAGAIN;
+		read_fact(&build->known[step], buf_text(&text));
+		return 0;
+	}
 	/* A directory that only its owner may enter is left to a worker, which is that owner. */
 	return resolve(build, layers, count, step, err) < 0 ? -EAGAIN : 0;
+}
+
+bool build_destination_fact(const struct build *build, int step, char name[DESTINATION_FACT],
+			    struct buf *ret_text)
+{
+	CLEANUP(free_ptr) struct varve_layer *layers = NULL;
+	const struct plan_step *plan = &build->plan->steps[step];
+	size_t count;
+
+	if (!plan->to || plan->link || !build->known[step].destination ||
+	    layers_below(build, step, &layers, &count) < 0)
+		return false;
+	fact_name(layers, count, plan, name);
+	fact_text(&build->known[step], ret_text);
+	return true;
 }
 
 int build_destination_in_worker(struct build *build, int step, struct varve_error *err)

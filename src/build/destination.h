@@ -6,6 +6,9 @@
 #ifndef BUILD_DESTINATION_H
 #define BUILD_DESTINATION_H
 
+#include <stdbool.h>
+
+struct buf;
 struct build;
 struct varve_error;
 
@@ -13,6 +16,11 @@ struct varve_error;
  * already) and interpreter. 0 when it is known (or the step is neither); -EAGAIN when the chain, or
  * a tree of it, is not here yet. */
 int build_destination(struct build *build, int step, struct varve_error *err);
+
+/* The fact of a step of which it is known, for others: its name and text. False: there is none. */
+enum { DESTINATION_FACT = 96 };
+bool build_destination_fact(const struct build *build, int step, char name[DESTINATION_FACT],
+			    struct buf *ret_text);
 
 /* The same inside a worker, which may unpack missing trees; leaves the fact for its parent. */
 int build_destination_in_worker(struct build *build, int step, struct varve_error *err);

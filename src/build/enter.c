@@ -89,9 +89,11 @@ static int add_binds(struct visit *visit, struct step *step, struct mounts *ret,
 	const struct enter *enter = visit->enter;
 	size_t i;
 
-	for (i = 0; i < enter->bind_count; i++)
+	for (i = 0; i < enter->bind_count; i++) {
 		mounts_add(ret, enter->binds[i].source, enter->binds[i].target,
 			   enter->binds[i].writable);
+		ret->binds[ret->count - 1].device = enter->binds[i].device;
+	}
 	return step->plan ? mounts_prepare(step, ret, err) : 0;
 }
 

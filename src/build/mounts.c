@@ -211,6 +211,31 @@ static int add_cache(struct step *step, const struct plan_cache *cache, struct m
 	return 0;
 }
 
+char *mounts_resume_name(const struct build_step *state)
+{
+	char hex[VARVE_DIGEST_HEX];
+
+	return xasprintf("caches/.resume-%s", varve_digest_hex(&state->key, hex));
+}
+
+/* Named by the key: what another input made is never found. */
+static int add_resume(struct step *step, struct mounts *ret, struct varve_error *err)
+{
+	CLEANUP(free_ptr)
+	char *name = mounts_resume_name(&step->build->steps[step->index]);
+	CLEANUP(free_ptr) char *path = NULL;
+	CLEANUP(fd_close) int directory = -1;
+	int r;
+
+	r = store_open_dir(step->build->store, name, &directory, err);
+	if (r < 0)
+		return r;
+	(void)futimens(directory, NULL); /* gc goes by its age */
+	path = path_join(store_path(step->build->store), name);
+	mounts_add(ret, path, step->plan->resume, true);
+	return 0;
+}
+
 static int add_secret(struct step *step, const char *name, struct mounts *ret,
 		      struct varve_error *err)
 {
@@ -254,6 +279,8 @@ int mounts_prepare(struct step *step, struct mounts *ret, struct varve_error *er
 	}
 	for (i = 0; i < plan->cache_count && r == 0; i++)
 		r = add_cache(step, &plan->caches[i], ret, err);
+	if (r == 0 && plan->resume && step->build->steps[step->index].has_key)
+		r = add_resume(step, ret, err);
 	for (i = 0; i < plan->secrets.count && r == 0; i++)
 		r = add_secret(step, plan->secrets.items[i], ret, err);
 	return r;

@@ -17,6 +17,10 @@ void mounts_add(struct mounts *mounts, const char *source, const char *target, b
 /* Prepares everything under the step's work directory and lists the binds, in order of target. */
 int mounts_prepare(struct step *step, struct mounts *ret, struct varve_error *err);
 
+/* "caches/NAME": where the store keeps the resume directory of a step whose key is known. Caller
+ * frees. */
+char *mounts_resume_name(const struct build_step *state);
+
 /* The content of a source or stage as a path that can be bound or copied. name: of the directory
  * made in the work directory. ret_is_file: the path is a single file. Caller frees *ret. */
 int mounts_content(struct step *step, const struct plan_mount *mount, const char *name, char **ret,

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/owner_links.h"
 #include "base/path.h"
+#include "build/mounts.h"
 #include "layer/layer_touch.h"
 
 static int make_directory(const struct step *step, const char *name, mode_t mode,
@@ -250,6 +251,17 @@ static void keep_failed(struct step *step)
 	(void)renameat(step->job.dirfd, "upper", directory, hex);
 }
 
+/* What was kept for another try has served its turn. */
+static void drop_resumable(struct step *step)
+{
+	CLEANUP(free_ptr)
+	char *name = mounts_resume_name(&step->build->steps[step->index]);
+	CLEANUP(fd_close) int caches = -1;
+
+	if (step->plan->resume && store_open_dir(step->build->store, "caches", &caches, NULL) == 0)
+		(void)fd_remove_tree(caches, name + path_dir_len(name) + 1);
+}
+
 static void step_release(struct step *step)
 {
 	step_unview(step);
@@ -322,6 +334,8 @@ int step_make(struct build *build, int index, int output, struct step_result *re
 		if (r == 0) {
 			build_tell(build, VARVE_EVENT_LAYER, step.name, NULL);
 			r = finish(&step, &ret->layer, err);
+			if (r == 0)
+				drop_resumable(&step);
 		}
 	}
 	if (r < 0)

@@ -19,7 +19,7 @@
 #include "base/process.h"
 #include "build/worker_main.h"
 
-enum { WORKER_TAIL = 4096, WORKER_TAIL_LINES = 12 };
+enum { WORKER_TAIL = 4096, WORKER_TAIL_LINES = 12, WORKER_TELL = 5000 /* ms */ };
 enum { WORKER_READ = 64 << 10, WORKER_LINE = 1 << 20, PIPE_RESULT = 0, PIPE_OUTPUT = 1 };
 
 /* Only when something is printed: a worker that waits for another process's must not truncate the
@@ -76,6 +76,7 @@ int worker_start(struct build *build, enum worker_kind kind, int index, struct w
 	job.result_fd = result[1];
 	job.output_fd = output[1];
 	*ret = (struct worker){.kind = kind, .index = index, .log_fd = -1};
+	ret->compile.kills = kind == WORKER_STEP ? compile_kills() : 0;
 	fflush(NULL);
 	r = kind == WORKER_FETCH
 		    ? fork_plain(&job, &ret->pid, err)
@@ -133,9 +134,39 @@ static void hear_line(struct build *build, struct worker *worker, const char *te
 	json_decref(line);
 }
 
+static void tell_compile(struct build *build, struct worker *worker)
+{
+	worker->compile.told = compile_now();
+	build_event(build, &(struct varve_event){.kind = VARVE_EVENT_COMPILE,
+						 .step = worker->name,
+						 .done = worker->compile.done,
+						 .total = worker->compile.total,
+						 .memory = worker->compile.memory});
+}
+
 static void hear_output(struct build *build, struct worker *worker, char *text)
 {
+	struct compile *compile = &worker->compile;
+	uint64_t before = compile->total;
+
 	build_tell(build, VARVE_EVENT_OUTPUT, worker->name, text);
+	if (worker->kind != WORKER_STEP)
+		return;
+	compile->killed = compile->killed || compile_tells_kill(text);
+	if (compile_parse_status(text, &compile->done, &compile->total) &&
+	    (compile->total != before || compile->done == compile->total))
+		tell_compile(build, worker);
+}
+
+/* A step that is told how many jobs it may run is one to watch, whatever it prints. */
+void worker_watch(struct build *build, struct worker *worker)
+{
+	if (worker->kind != WORKER_STEP || worker->pid <= 0 ||
+	    (worker->compile.total == 0 && build->plan->steps[worker->index].jobs == 0))
+		return;
+	if (compile_sample(&worker->compile, worker->pid) && worker->compile.total > 0 &&
+	    compile_now() - worker->compile.told >= WORKER_TELL)
+		tell_compile(build, worker);
 }
 
 /* A NUL would end the text of the event that carries it. */

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "build/build.h"
+#include "build/compile.h"
 
 enum worker_kind {
 	WORKER_STEP, /* makes a step's layer */
@@ -29,6 +30,7 @@ struct worker {
 	struct buf *line; /* pending text of result_fd and output_fd; owned */
 	json_t *result; /* the last line, parsed; owned */
 	int status; /* exit status, after worker_reap */
+	struct compile compile; /* of a step */
 };
 
 /* Starts a worker. The build's state is inherited as it is now. */
@@ -38,6 +40,8 @@ int worker_start(struct build *build, enum worker_kind kind, int index, struct w
 void worker_read(struct build *build, struct worker *worker, int fd);
 /* Adds the last lines that a step printed, without the newline at their end. */
 void worker_tail(const struct worker *worker, struct buf *ret);
+/* To be called now and then: looks at a step's memory, and tells of its progress. */
+void worker_watch(struct build *build, struct worker *worker);
 /* True when both pipes have ended. */
 bool worker_ended(const struct worker *worker);
 /* Waits for the process (which has closed its pipes) and gives its result: 0 with worker->result,

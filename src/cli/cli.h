@@ -18,12 +18,13 @@ struct cli_values {
 	struct strv set; /* --set and the recipe's own options: NAME=VALUE */
 	struct strv outputs, images, mirrors, secrets, upgrade, environment, mounts;
 	struct strv trust_realms, cache_from, cache_to;
-	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel;
+	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel,
+		*artifact_type;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs,
-		*isolation;
+		*isolation, *cdi, *entrypoint;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
-		network, all, apparmor_profile, plain_http, password_stdin, all_platforms, push,
-		check, layers;
+		network, all, apparmor_profile, plain_http, referrers, password_stdin,
+		all_platforms, push, check, layers, gpu, semantic;
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };

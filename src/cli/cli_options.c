@@ -97,6 +97,12 @@ const struct cli_option cli_bundle_import_options[] = {
 	{0},
 };
 
+const struct cli_option cli_diff_options[] = {
+	{"semantic", 0, CLI_FLAG, AT(semantic), NULL,
+	 "leave out dates, history, compression, order of entries"},
+	{0},
+};
+
 const struct cli_option cli_json_options[] = {
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print JSON"},
 	{0},
@@ -104,12 +110,22 @@ const struct cli_option cli_json_options[] = {
 
 const struct cli_option cli_run_options[] = {
 	{"env", 'e', CLI_LIST, AT(environment), "NAME=VALUE", "set a variable (repeatable)"},
+	{"entrypoint", 0, CLI_TEXT, AT(entrypoint), "COMMAND",
+	 "run this in place of the image's entry point; words after IMAGE are its arguments"},
 	{"user", 'u', CLI_TEXT, AT(user), "USER[:GROUP]",
 	 "user of the command (default: the image's)"},
 	{"workdir", 'w', CLI_TEXT, AT(workdir), "DIR", "working directory (default: the image's)"},
 	{"volume", 'v', CLI_LIST, AT(mounts), "HOST:DIR[:ro]",
 	 "a directory of the host inside (repeatable)"},
 	{"network", 0, CLI_FLAG, AT(network), NULL, "give the command the host's network"},
+	{0},
+};
+
+const struct cli_option cli_validate_options[] = {
+	{"gpu", 0, CLI_FLAG, AT(gpu), NULL,
+	 "also run the checks that need a GPU, with this host's; exit 3 without one"},
+	{"cdi", 0, CLI_TEXT, AT(cdi), "FILE",
+	 "the GPU is what this CDI file describes (default: the one of /etc/cdi, else what is found)"},
 	{0},
 };
 
@@ -144,7 +160,7 @@ const struct cli_option cli_registry_options[] = {
 	{"plain-http", 0, CLI_FLAG, AT(plain_http), NULL,
 	 "speak http (a loopback registry is asked)"},
 	{"trust-realm", 0, CLI_LIST, AT(trust_realms), "HOST",
-	 "a token server of another domain that may see the credentials (repeatable)"},
+	 "a host that a registry may send us to: another domain's token server, which sees the credentials, or a private address (repeatable)"},
 	{"stall-timeout", 0, CLI_TEXT, AT(stall_timeout), "SECONDS",
 	 "give up after so long without progress (default: 60)"},
 	{0},
@@ -162,6 +178,14 @@ const struct cli_option cli_platform_options[] = {
 	 "which image of several (default: this host's)"},
 	{"all-platforms", 0, CLI_FLAG, AT(all_platforms), NULL,
 	 "all of them, as they are: the index itself"},
+	{"all", 'a', CLI_FLAG, AT(all_platforms), NULL, "the same, as skopeo spells it"},
+	{0},
+};
+
+const struct cli_option cli_referrers_options[] = {
+	{"referrers", 0, CLI_FLAG, AT(referrers), NULL,
+	 "what refers to the image: signatures, SBOMs"},
+	{"artifact-type", 0, CLI_TEXT, AT(artifact_type), "TYPE", "of those only this type"},
 	{0},
 };
 
@@ -217,7 +241,7 @@ static const struct cli_command plan_command = {
 	.detail = "hit: in the store. miss: would run, and why.\n"
 		  "?: depends on a step that would run.",
 	.options = GROUPS(cli_plan_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command explain_command = {
 	.name = "explain",
 	.arguments = "RECIPE [STAGE/]STEP",
@@ -227,7 +251,7 @@ static const struct cli_command explain_command = {
 	.run = cmd_explain,
 	.summary = "say why a step would run again, down to the changed file",
 	.options = GROUPS(cli_json_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command lock_command = {
 	.name = "lock",
 	.arguments = "RECIPE",
@@ -236,15 +260,15 @@ static const struct cli_command lock_command = {
 	.summary = "fix the recipe's sources to bytes, in RECIPE.lock.json",
 	.detail = "Without an option only what is not locked yet is resolved.",
 	.options = GROUPS(cli_lock_options, cli_recipe_options, cli_source_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command fetch_command = {
 	.name = "fetch",
 	.arguments = "RECIPE",
 	.has_recipe = true,
 	.run = cmd_fetch,
 	.summary = "bring every artifact of the recipe into the store",
-	.options = GROUPS(cli_recipe_options, cli_source_options, cli_progress_options,
-			  cli_store_options)};
+	.options = GROUPS(cli_recipe_options, cli_source_options, cli_registry_options,
+			  cli_progress_options, cli_store_options)};
 static const struct cli_command bundle_create_command = {
 	.name = "bundle create",
 	.arguments = "RECIPE",
@@ -254,7 +278,8 @@ static const struct cli_command bundle_create_command = {
 	.detail = "Recipe, includes, lock, local files and all artifacts for the given options,\n"
 		  "as an OCI artifact. Prints its digest.",
 	.options = GROUPS(cli_bundle_create_options, cli_isolation_options, cli_recipe_options,
-			  cli_source_options, cli_progress_options, cli_store_options)};
+			  cli_source_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command bundle_inspect_command = {.name = "bundle inspect",
 							  .arguments = "BUNDLE",
 							  .minimum = 1,
@@ -284,9 +309,10 @@ static const struct cli_command inspect_command = {
 	.maximum = 1,
 	.run = cmd_inspect,
 	.summary = "show an image's config, history and layers",
-	.detail = "Of an image in a registry only manifest and config are fetched.",
-	.options = GROUPS(cli_json_options, cli_platform_options, cli_registry_options,
-			  cli_store_options)};
+	.detail = "Of an image in a registry only manifest and config are fetched. --referrers\n"
+		  "lists what refers to it instead, also of oci:DIR[:NAME].",
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_referrers_options,
+			  cli_registry_options, cli_store_options)};
 static const struct cli_command run_command = {
 	.name = "run",
 	.arguments = "IMAGE [COMMAND...]",
@@ -295,7 +321,8 @@ static const struct cli_command run_command = {
 	.rest_is_command = true,
 	.run = cmd_run,
 	.summary = "run a command in an image; its changes are thrown away",
-	.options = GROUPS(cli_run_options, cli_isolation_options, cli_store_options)};
+	.options = GROUPS(cli_run_options, cli_isolation_options, cli_registry_options,
+			  cli_store_options)};
 static const struct cli_command shell_command = {
 	.name = "shell",
 	.arguments = "RECIPE [STAGE/]STEP [COMMAND...]",
@@ -306,18 +333,19 @@ static const struct cli_command shell_command = {
 	.run = cmd_shell,
 	.summary = "a shell in the file system below a step, or after a failed one",
 	.options = GROUPS(cli_shell_options, cli_isolation_options, cli_recipe_options,
-			  cli_source_options, cli_progress_options, cli_store_options)};
+			  cli_source_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command validate_command = {
 	.name = "validate",
-	.arguments = "IMAGE|RECIPE",
+	.arguments = "IMAGE|docker://HOST/NAME:TAG|RECIPE",
 	.minimum = 1,
 	.maximum = 1,
 	.run = cmd_validate,
 	.summary = "run the recipe's checks inside an image; exit 1 when one fails",
-	.detail = "An image carries its checks. With a recipe all its images in the store\n"
-		  "are checked.",
-	.options = GROUPS(cli_json_options, cli_isolation_options, cli_recipe_options,
-			  cli_store_options)};
+	.detail = "An image carries its checks. One of a registry is pulled first. With a recipe\n"
+		  "all its images in the store are checked.",
+	.options = GROUPS(cli_json_options, cli_validate_options, cli_isolation_options,
+			  cli_recipe_options, cli_registry_options, cli_store_options)};
 static const struct cli_command gc_command = {
 	.name = "gc",
 	.arguments = "",
@@ -359,9 +387,24 @@ static const struct cli_command copy_command = {
 	.run = cmd_copy,
 	.summary = "copy an image between registries, files and the store",
 	.detail = "SOURCE, TARGET: docker://HOST/NAME[:TAG], store:NAME, oci:DIR[:NAME],\n"
-		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR.",
-	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
-			  cli_registry_options, cli_progress_options, cli_store_options)};
+		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR. With\n"
+		  "--referrers also what refers to the image, between docker:// and oci:.",
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_referrers_options,
+			  cli_transfer_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
+static const struct cli_command diff_command = {
+	.name = "diff",
+	.arguments = "A B",
+	.minimum = 2,
+	.maximum = 2,
+	.run = cmd_diff,
+	.summary = "say in what two images differ, down to each field of each file",
+	.detail = "A, B: a name of the store, docker://HOST/NAME[:TAG], oci:DIR[:NAME],\n"
+		  "oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or dir:DIR.\n"
+		  "Exits 0 when they are equal, 5 when they differ.",
+	.options = GROUPS(cli_diff_options, cli_json_options, cli_platform_options,
+			  cli_transfer_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command index_command = {
 	.name = "index",
 	.arguments = "NAME IMAGE...",
@@ -406,6 +449,7 @@ const struct cli_command *const cli_commands[] = {&build_command,
 						  &push_command,
 						  &pull_command,
 						  &copy_command,
+						  &diff_command,
 						  &index_command,
 						  &login_command,
 						  &logout_command,
@@ -424,19 +468,23 @@ const struct cli_command *const cli_commands[] = {&build_command,
 const char *const cli_reserved_options[] = {"all",
 					    "all-platforms",
 					    "apparmor-profile",
+					    "artifact-type",
 					    "authfile",
 					    "cache-from",
 					    "cache-to",
 					    "caches",
 					    "cert-dir",
+					    "cdi",
 					    "check",
 					    "chunk-size",
 					    "compression",
 					    "dot",
 					    "dry-run",
+					    "entrypoint",
 					    "env",
 					    "expect-cached",
 					    "failed",
+					    "gpu",
 					    "help",
 					    "image",
 					    "isolation",
@@ -456,9 +504,11 @@ const char *const cli_reserved_options[] = {"all",
 					    "platform",
 					    "progress",
 					    "push",
+					    "referrers",
 					    "registry",
 					    "remote",
 					    "secret",
+					    "semantic",
 					    "set",
 					    "stall-timeout",
 					    "store",

@@ -10,6 +10,8 @@
 #include "base/fd.h"
 #include "cli/cli_options.h"
 #include "cli/remote.h"
+#include "cli/session_jobs.h"
+#include "cli/session_space.h"
 #include "cli/shared_cache.h"
 
 /* Set by SIGINT, SIGTERM and SIGHUP; the ready loop looks at it. */
@@ -80,6 +82,8 @@ static int export_all(struct session *session, const struct image_target *target
 
 	for (opened = 0; opened < plan->image_count && r == 0; opened++) {
 		r = image_open(session->store, plan->images[opened].name, &images[opened], err);
+		if (r == 0)
+			r = session_complete(session, &images[opened].manifest_descriptor, err);
 		exports[opened] = (struct image_export){&images[opened], plan->images[opened].name};
 	}
 	for (i = 0; i < session->cli->values.outputs.count && r == 0; i++)
@@ -148,8 +152,7 @@ static int push_all(struct session *session, struct varve_error *err)
 	remote.settings.stop = &stop;
 	for (size_t i = 0; i < session->plan->image_count && r == 0; i++)
 		r = push_one(&remote.copy, session->plan->images[i].name, err);
-	fd_close(&remote.uploads);
-	strv_release(&remote.warned);
+	remote_end(&remote);
 	return r;
 }
 
@@ -233,6 +236,10 @@ int cmd_build(struct cli *cli, struct varve_error *err)
 		r = check_push_names(&session, err);
 	if (r == 0)
 		r = check_host(&session, err);
+	if (r == 0 && !cli->values.expect_cached)
+		r = session_check_space(&session, err);
+	if (r == 0)
+		session_settle_jobs(&session);
 	if (r == 0)
 		r = build_all(&session, &cache, targets, err);
 	for (i = 0; i < cli->values.outputs.count; i++)

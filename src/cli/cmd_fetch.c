@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "cli/cli_options.h"
 #include "cli/session.h"
+#include "cli/session_space.h"
 
 int cmd_fetch(struct cli *cli, struct varve_error *err)
 {
@@ -26,6 +27,9 @@ int cmd_fetch(struct cli *cli, struct varve_error *err)
 		sources[count++] = locked;
 		artifacts += locked->count;
 	}
+	r = session_check_space(&session, err);
+	if (r < 0)
+		return r;
 	r = session_fetch(&session, sources, count, err);
 	if (r < 0)
 		return r;

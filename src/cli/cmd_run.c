@@ -119,7 +119,12 @@ static int run_in(struct session *session, const struct image *image, const stru
 		strv_add(&command, session->cli->arguments.items[i]);
 	in_image_enter(image, &enter);
 	in_image_environment(config, true, &environment);
-	in_image_command(config, &command, &argv);
+	if (values->entrypoint) {
+		strv_add(&argv, values->entrypoint);
+		strv_extend(&argv, &command);
+	} else {
+		in_image_command(config, &command, &argv);
+	}
 	if (argv.count == 0)
 		return varve_error_set(err, -VARVE_E_USAGE, "the image names no command; give one");
 	r = set_environment(&values->environment, &environment, err);
@@ -148,6 +153,8 @@ int cmd_run(struct cli *cli, struct varve_error *err)
 		r = session_need_host(&session, err);
 	if (r == 0)
 		r = image_open(session.store, cli->arguments.items[0], &image, err);
+	if (r == 0)
+		r = session_complete(&session, &image.manifest_descriptor, err);
 	if (r == 0)
 		r = collect_binds(&session, &cli->values.mounts, &binds, err);
 	return r < 0 ? r : run_in(&session, &image, &binds, err);

@@ -75,6 +75,19 @@ static int check_below(struct session *session, int step, struct varve_error *er
 	return 0;
 }
 
+/* The layers of an image below: the build may not have needed them. */
+static int fetch_base(struct session *session, int below, struct varve_error *err)
+{
+	int base = plan_base(session->plan, below), r;
+
+	if (base == PLAN_NONE)
+		return 0;
+	r = session_fetch(session,
+			  &(const struct lock_source *){session->plan->sources.items[base].locked},
+			  1, err);
+	return r < 0 ? r : 0;
+}
+
 static int enter_step(struct session *session, int step, const char *failed,
 		      struct varve_error *err)
 {
@@ -85,7 +98,11 @@ static int enter_step(struct session *session, int step, const char *failed,
 	struct varve_layer *layers =
 		xcalloc(plan_chain_room(session->plan, plan->below), sizeof(*layers));
 	struct enter enter = {.layers = layers, .failed = failed, .step = step};
+	int r;
 
+	r = fetch_base(session, plan->below, err);
+	if (r < 0)
+		return r;
 	environment_of(plan, &environment);
 	command_of(session->cli, &argv);
 	enter.layer_count = step_chain_layers(&session->build, plan->below, layers);

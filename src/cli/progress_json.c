@@ -15,7 +15,7 @@ static const char *const names[] = {
 	[VARVE_EVENT_LAYER] = "layer",     [VARVE_EVENT_DONE] = "done",
 	[VARVE_EVENT_FAILED] = "failed",   [VARVE_EVENT_NOTICE] = "notice",
 	[VARVE_EVENT_IMAGE] = "image",     [VARVE_EVENT_TICK] = "tick",
-	[VARVE_EVENT_PUSH] = "push",
+	[VARVE_EVENT_PUSH] = "push",       [VARVE_EVENT_COMPILE] = "compile",
 };
 
 static void set_text(json_t *line, const char *key, const char *text)
@@ -41,6 +41,8 @@ static void tell(void *cookie, const struct varve_event *event)
 		json_set(line, "done", json_integer((json_int_t)event->done));
 		json_set(line, "total", json_integer((json_int_t)event->total));
 	}
+	if (event->memory)
+		json_set(line, "memory", json_integer((json_int_t)event->memory));
 	json_canonical(line, &text);
 	buf_addc(&text, '\n');
 	fputs(buf_text(&text), stderr);

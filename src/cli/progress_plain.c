@@ -78,6 +78,17 @@ static void tell_push(struct plain *plain, const struct varve_event *event)
 	fputc('\n', stderr);
 }
 
+static void tell_compile(const struct plain *plain, const struct varve_event *event)
+{
+	char size[16];
+
+	fprintf(stderr, "[%6.1fs] %s: %" PRIu64 " of %" PRIu64 " files", elapsed(plain),
+		event->step, event->done, event->total);
+	if (event->memory)
+		fprintf(stderr, ", %s of memory in use", size_text(event->memory, size));
+	fputc('\n', stderr);
+}
+
 static void tell_done(const struct plain *plain, const struct varve_event *event)
 {
 	char size[16];
@@ -120,6 +131,9 @@ static void tell(void *cookie, const struct varve_event *event)
 		break;
 	case VARVE_EVENT_OUTPUT:
 		fprintf(stderr, "%s | %s\n", event->step, event->text);
+		break;
+	case VARVE_EVENT_COMPILE:
+		tell_compile(plain, event);
 		break;
 	case VARVE_EVENT_LAYER:
 		break;

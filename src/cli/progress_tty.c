@@ -21,6 +21,7 @@ struct activity {
 	const char *state; /* "install", "writing layer", "fetch", ... */
 	char *last; /* last line of output */
 	uint64_t done, total;
+	uint64_t files_done, files, memory; /* of a compile; files 0: none */
 	struct transfer transfer;
 	double since;
 };
@@ -68,10 +69,25 @@ static void erase(struct tty *tty)
 	tty->drawn = 0;
 }
 
+static void draw_compile(const struct activity *a)
+{
+	char line[TTY_LINE], size[16];
+
+	snprintf(line, sizeof(line), "  %-24s %ju/%ju files  %.0fs  %s  %.300s", a->name,
+		 (uintmax_t)a->files_done, (uintmax_t)a->files, now() - a->since,
+		 size_text(a->memory, size), a->last ? a->last : "");
+	put_line(line);
+}
+
 static void draw_activity(const struct activity *a)
 {
 	char line[TTY_LINE], transfer[TRANSFER_TEXT];
 	double seconds = now() - a->since;
+
+	if (a->files > 0) {
+		draw_compile(a);
+		return;
+	}
 
 	/* What is left says more than what has passed, and 80 columns have no room for both. */
 	if (a->total > 0)
@@ -174,6 +190,17 @@ static void on_fetch(struct tty *tty, const struct varve_event *event)
 		draw(tty);
 }
 
+static void on_compile(struct tty *tty, const struct varve_event *event)
+{
+	struct activity *a = find(tty, event->step, true);
+
+	if (!a)
+		return;
+	a->files_done = event->done;
+	a->files = event->total;
+	a->memory = event->memory;
+}
+
 static void on_output(struct tty *tty, const struct varve_event *event)
 {
 	struct activity *a = find(tty, event->step, true);
@@ -244,7 +271,11 @@ static void tell(void *cookie, const struct varve_event *event)
 	case VARVE_EVENT_OUTPUT:
 		on_output(tty, event);
 		break;
+	case VARVE_EVENT_COMPILE:
+		on_compile(tty, event);
+		break;
 	case VARVE_EVENT_LAYER:
+		on_compile(tty, &(struct varve_event){.step = event->step});
 		set_state(tty, event->step, "writing layer");
 		break;
 	case VARVE_EVENT_DONE:

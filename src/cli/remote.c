@@ -10,6 +10,7 @@
 #include "base/descriptor.h"
 #include "base/fd.h"
 #include "base/size_text.h"
+#include "cli/settings.h"
 #include "layer/layer.h"
 
 enum { STALL_LIMIT = 3600, PARALLEL_LIMIT = 64, MIB = 1 << 20, CHUNK_LIMIT_MIB = 1024 };
@@ -122,22 +123,40 @@ static void tell_notice(void *cookie, const char *text)
 /* --- opening -------------------------------------------------------------------------------------
  */
 
+/* The container tools' settings, then varve's own, which win. */
+static int read_rules(struct registry_rules *rules, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *settings = NULL;
+	int r = registry_rules_read(rules, err);
+
+	if (r == 0)
+		r = settings_read(&settings, err);
+	return r < 0 ? r
+		     : registry_rules_add(rules, json_object_get(settings, "registries"),
+					  "varve's config.json", err);
+}
+
 int remote_begin(struct remote *remote, struct cli *cli, struct varve_store *store, bool pushes,
 		 struct varve_error *err)
 {
 	int r = read_options(&cli->values, &remote->settings, err);
 
 	if (r == 0)
+		r = read_rules(&remote->rules, err);
+	if (r == 0)
 		r = store_open_dir(store, "uploads", &remote->uploads, err);
 	if (r < 0)
 		return r;
 	remote->pushes = pushes;
+	remote->settings.rules = &remote->rules;
 	remote->settings.progress = tell_progress;
 	remote->settings.notice = tell_notice;
 	remote->settings.cookie = remote;
 	remote->copy = (struct copy){.settings = &remote->settings,
 				     .store = store,
 				     .uploads = remote->uploads,
+				     .referrers = cli->values.referrers,
+				     .artifact_type = cli->values.artifact_type,
 				     .unpack = layer_unpack_stream};
 	return 0;
 }
@@ -155,6 +174,8 @@ int remote_platform(struct remote *remote, struct cli *cli, struct varve_error *
 {
 	const struct cli_values *values = &cli->values;
 
+	if (values->artifact_type && !values->referrers)
+		return varve_error_set(err, -VARVE_E_USAGE, "--artifact-type needs --referrers");
 	if (values->platform && values->all_platforms)
 		return varve_error_set(err, -VARVE_E_USAGE,
 				       "--platform and --all-platforms exclude each other");
@@ -168,10 +189,16 @@ int remote_platform(struct remote *remote, struct cli *cli, struct varve_error *
 	return 0;
 }
 
-void remote_release(struct remote *remote)
+void remote_end(struct remote *remote)
 {
 	fd_close(&remote->uploads);
 	strv_release(&remote->warned);
+	registry_rules_release(&remote->rules);
+}
+
+void remote_release(struct remote *remote)
+{
+	remote_end(remote);
 	session_release(&remote->session);
 }
 
@@ -213,10 +240,14 @@ static void tell_summary(const struct remote *remote, const struct copy_result *
 {
 	const struct varve_report *report = progress_report(remote->session.progress);
 	CLEANUP(free_ptr) char *text = NULL;
+	CLEANUP(free_ptr) char *more = NULL;
 	char size[16];
 
-	text = xasprintf("%zu blobs moved (%s), %zu mounted, %zu were there", result->moved,
-			 size_text(result->bytes, size), result->mounted, result->there);
+	if (remote->copy.referrers)
+		more = xasprintf("; %zu referrers", result->referrers);
+	text = xasprintf("%zu blobs moved (%s), %zu mounted, %zu were there%s", result->moved,
+			 size_text(result->bytes, size), result->mounted, result->there,
+			 more ? more : "");
 	report->event(report->cookie,
 		      &(struct varve_event){.kind = VARVE_EVENT_NOTICE, .text = text});
 }

@@ -16,6 +16,7 @@
 #include "base/network.h"
 #include "base/path.h"
 #include "cli/session_lock.h"
+#include "cli/session_registries.h"
 #include "cli/settings.h"
 
 enum { RECIPE_LIMIT = 1 << 20, LOCK_FILE_LIMIT = 32 << 20 };
@@ -25,6 +26,7 @@ void session_release(struct session *session)
 	size_t i;
 
 	build_release(&session->build);
+	session_registries_free(session->registries);
 	progress_free(session->progress);
 	for (i = 0; i < session->options.secret_count; i++) {
 		free(session->secrets[i].name);
@@ -260,21 +262,34 @@ static void set_paths(struct session *session)
 		path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
 }
 
+/* The machine may set options of recipes that it does not know: only those this one has count.
+ * prefix: what stands before their names, "" or "RECIPE.". */
+static void add_settings(const struct session *session, const struct strv *machine,
+			 const char *prefix, struct strv *ret)
+{
+	size_t i;
+
+	for (i = 0; i < machine->count; i++) {
+		CLEANUP(free_ptr) char *name = NULL;
+		const char *item = machine->items[i];
+
+		if (!str_starts(item, prefix))
+			continue;
+		item += strlen(prefix);
+		name = xstrndup(item, strcspn(item, "="));
+		if (recipe_find_option(session->cli->recipe, name))
+			strv_add(ret, item);
+	}
+}
+
 void session_settings(const struct session *session, struct strv *ret)
 {
 	CLEANUP(strv_release) struct strv machine = STRV_INIT;
-	size_t i;
+	CLEANUP(free_ptr) char *own = xasprintf("%s.", session->cli->recipe->name.text);
 
-	/* The machine may set options of recipes that it does not know: only those this one has
-	 * count. */
 	settings_pairs(session->config, "options", &machine);
-	for (i = 0; i < machine.count; i++) {
-		CLEANUP(free_ptr)
-		char *name = xstrndup(machine.items[i], strcspn(machine.items[i], "="));
-
-		if (recipe_find_option(session->cli->recipe, name))
-			strv_add(ret, machine.items[i]);
-	}
+	add_settings(session, &machine, "", ret);
+	add_settings(session, &machine, own, ret);
 	strv_extend(ret, &session->cli->values.set);
 }
 
@@ -324,6 +339,7 @@ static int set_sources(struct session *session, struct varve_error *err)
 		.mirrors = &session->mirrors,
 		.directory = session->directory,
 		.offline = values->offline,
+		.registries = session_registries(session),
 	};
 	session->plan_options = (struct plan_options){
 		.platform = values->platform ? values->platform : session_host_platform(),
@@ -408,6 +424,9 @@ int session_open(struct session *session, struct cli *cli, enum session_locking 
 		r = check_platform(&cli->values, err);
 	if (r == 0)
 		r = make_scope(session, err);
+	/* lock --all goes through values that nobody asked to build. */
+	if (r == 0 && locking != SESSION_REFRESH)
+		r = recipe_require(cli->recipe, session->scope, err);
 	if (r == 0)
 		r = set_sources(session, err);
 	if (r == 0)

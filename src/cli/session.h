@@ -28,6 +28,7 @@ struct session {
 	struct lock lock;
 	struct strv lock_changes; /* what locking changed, in words */
 	struct source_context sources;
+	struct session_registries *registries; /* what sources ask registries through; owned */
 	struct plan_options plan_options;
 	struct plan *plan;
 	struct sandbox_host host; /* set, as build.host, by session_find_host */
@@ -51,6 +52,10 @@ int session_read_mirrors(struct session *session, struct varve_error *err);
 /* All of it, up to an assessed build. */
 int session_open(struct session *session, struct cli *cli, enum session_locking locking,
 		 struct varve_error *err);
+/* Layers of an image of the store that stayed at a registry, since nobody looked at them: brings
+ * them. With --offline one that is missing is an error that names it. */
+int session_complete(struct session *session, const struct varve_descriptor *image,
+		     struct varve_error *err);
 /* source_fetch, with progress. With --offline in a process without network. */
 int session_fetch(struct session *session, const struct lock_source *const *sources, size_t count,
 		  struct varve_error *err);

@@ -45,6 +45,7 @@ static size_t value_count(const struct recipe_option *option)
 		return 2;
 	case OPTION_STRING:
 	case OPTION_INTEGER:
+	case OPTION_JOBS:
 		break;
 	}
 	return 0;
@@ -131,20 +132,38 @@ static void merge(struct plan_sources *into, struct plan_sources *from)
 	from->count = kept;
 }
 
+/* What the recipe itself refuses is no combination to build; said, since it may be that an
+ * option is missing. */
+static void tell_refused(const struct session *session, const struct strv *chosen,
+			 const struct varve_error *why)
+{
+	const struct varve_report *report = progress_report(session->progress);
+	CLEANUP(free_ptr) char *words = strv_join(chosen, " ");
+	CLEANUP(free_ptr) char *text = xasprintf("left out: %s: %s", words ? words : "", why->text);
+
+	report->event(report->cookie,
+		      &(struct varve_event){.kind = VARVE_EVENT_NOTICE, .text = text});
+}
+
+static int scope_of(const struct session *session, const struct strv *combination,
+		    struct recipe_scope **ret, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv settings = STRV_INIT;
+
+	session_settings(session, &settings);
+	for (size_t i = 0; i < combination->count; i++)
+		strv_add(&settings, combination->items[i]);
+	return recipe_scope_new(session->cli->recipe, &settings, ret, err);
+}
+
 static int collect_one(struct session *session, const struct strv *combination,
 		       struct plan_sources *ret, struct varve_error *err)
 {
 	CLEANUP(plan_sources_release) struct plan_sources sources = {0};
 	CLEANUP(recipe_scope_freep) struct recipe_scope *scope = NULL;
-	CLEANUP(strv_release) struct strv settings = STRV_INIT;
 	CLEANUP(free_ptr) char *words = NULL;
-	size_t i;
-	int r;
+	int r = scope_of(session, combination, &scope, err);
 
-	session_settings(session, &settings);
-	for (i = 0; i < combination->count; i++)
-		strv_add(&settings, combination->items[i]);
-	r = recipe_scope_new(session->cli->recipe, &settings, &scope, err);
 	if (r == 0)
 		r = plan_collect_sources(session->cli->recipe, scope, &session->plan_options,
 					 &sources, err);
@@ -157,16 +176,30 @@ static int collect_one(struct session *session, const struct strv *combination,
 	return r;
 }
 
-static void add_combination(const struct dials *dials, struct combinations *ret)
+/* Leaves out what the recipe itself refuses. */
+static int add_combination(const struct session *session, const struct dials *dials,
+			   struct combinations *ret, struct varve_error *err)
 {
-	struct strv combination = STRV_INIT;
+	CLEANUP(recipe_scope_freep) struct recipe_scope *scope = NULL;
+	CLEANUP(strv_release) struct strv combination = STRV_INIT;
+	struct varve_error why = {0};
 	size_t i;
+	int r;
 
 	for (i = 0; i < dials->count; i++)
 		strv_addf(&combination, "%s=%s", dials->items[i].option->name.text,
 			  value_at(&dials->items[i]));
+	r = scope_of(session, &combination, &scope, err);
+	if (r < 0)
+		return r;
+	if (recipe_require(session->cli->recipe, scope, &why) == -VARVE_E_USAGE) {
+		tell_refused(session, &combination, &why);
+		return 0;
+	}
 	ret->items = array_grow(ret->items, ret->count, &ret->alloc, sizeof(*ret->items));
 	ret->items[ret->count++] = combination;
+	combination = (struct strv)STRV_INIT;
+	return 0;
 }
 
 void combinations_release(struct combinations *combinations)
@@ -187,9 +220,9 @@ int session_combinations(const struct session *session, struct combinations *ret
 	if (r < 0)
 		return r;
 	do
-		add_combination(&dials, ret);
-	while (turn(&dials));
-	return 0;
+		r = add_combination(session, &dials, ret, err);
+	while (r == 0 && turn(&dials));
+	return r;
 }
 
 int session_all_sources(struct session *session, struct plan_sources *ret, bool *ret_complete,

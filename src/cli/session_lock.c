@@ -92,7 +92,9 @@ static void tell_commit(struct session *session, const struct plan_source *sourc
 {
 	const struct varve_report *report = progress_report(session->progress);
 	const struct lock_source *locked = lock_find(&session->lock, source->name, &source->digest);
-	const char *ref = json_optional_string(locked->facts, "ref", "");
+	const char *fact = json_optional_string(locked->facts, "ref", "");
+	/* A commit has no name but the one it was asked for by. */
+	const char *ref = *fact ? fact : json_optional_string(source->spec, "ref", "");
 	CLEANUP(free_ptr)
 	char *text = xasprintf("%s: %s -> %s", source->name,
 			       str_starts(ref, "refs/heads/") ? ref + strlen("refs/heads/") : ref,

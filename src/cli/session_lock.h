@@ -10,10 +10,9 @@
  */
 int session_lock(struct session *session, enum session_locking locking, struct varve_error *err);
 /* Every combination of the values that options can be told to have by name (choices and booleans);
- * those given on the command line keep theirs. */
+ * those given on the command line keep theirs. What the recipe refuses (requires) is left out. */
 struct combinations {
-	struct strv
-		*items; /* "NAME=VALUE" each, of the options that are gone through; at least one */
+	struct strv *items; /* "NAME=VALUE" each, of the options that are gone through */
 	size_t count, alloc;
 	bool complete; /* no option can have other values */
 };

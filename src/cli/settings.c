@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "registry/registry_rules.h"
 
 static int unknown(const char *path, const char *key, const char *const *known,
 		   struct varve_error *err)
@@ -20,14 +21,20 @@ static int unknown(const char *path, const char *key, const char *const *known,
 	return -VARVE_E_USAGE;
 }
 
-/* A string, or an object of strings. */
+/* A string, an object of strings, or an array of objects. */
 static bool is_setting(const json_t *value)
 {
 	const char *key;
 	json_t *member;
+	size_t i;
 
+	json_array_foreach(value, i, member)
+	{
+		if (!json_is_object(member))
+			return false;
+	}
 	if (!json_is_object(value))
-		return json_is_string(value);
+		return json_is_string(value) || json_is_array(value);
 	json_object_foreach((json_t *)(uintptr_t)value, key, member)
 	{
 		if (!json_is_string(member))
@@ -38,7 +45,8 @@ static bool is_setting(const json_t *value)
 
 static int check(const json_t *settings, const char *path, struct varve_error *err)
 {
-	static const char *const known[] = {"store", "mirrors", "options", "registry", NULL};
+	static const char *const known[] = {"store",    "mirrors",    "options",
+					    "registry", "registries", NULL};
 	const char *key;
 	json_t *value;
 	size_t i;
@@ -51,14 +59,14 @@ static int check(const json_t *settings, const char *path, struct varve_error *e
 			;
 		if (!known[i])
 			return unknown(path, key, known, err);
-		if (!is_setting(value))
+		if (!is_setting(value) || json_is_array(value) != str_equal(key, "registries"))
 			return varve_error_set(err, -VARVE_E_USAGE, "%s: %s has the wrong type",
 					       path, key);
 	}
 	return 0;
 }
 
-/* Objects are merged one level deep, strings replaced. */
+/* Objects are merged one level deep, arrays put together, strings replaced. */
 static void merge(json_t *into, json_t *from)
 {
 	const char *key;
@@ -70,6 +78,8 @@ static void merge(json_t *into, json_t *from)
 
 		if (json_is_object(there) && json_is_object(value))
 			json_object_update(there, value);
+		else if (json_is_array(there) && json_is_array(value))
+			json_array_extend(there, value);
 		else
 			json_set(into, key, json_deep_copy(value));
 	}
@@ -77,6 +87,7 @@ static void merge(json_t *into, json_t *from)
 
 static int add_file(json_t *settings, const char *path, struct varve_error *err)
 {
+	CLEANUP(registry_rules_release) struct registry_rules rules = {0};
 	CLEANUP(json_decrefp) json_t *one = NULL;
 	int r;
 
@@ -85,6 +96,8 @@ static int add_file(json_t *settings, const char *path, struct varve_error *err)
 	r = json_read_file(AT_FDCWD, path, &one, err);
 	if (r == 0)
 		r = check(one, path, err);
+	if (r == 0)
+		r = registry_rules_add(&rules, json_object_get(one, "registries"), path, err);
 	if (r == 0)
 		merge(settings, one);
 	return r;

@@ -2,10 +2,12 @@
 #include "cli/shared_cache.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "build/destination.h"
 #include "layer/layer.h"
 
 static void tell(const struct shared_cache *cache, const char *text)
@@ -99,6 +101,31 @@ static int find(void *cookie, const struct varve_digest *key)
 	return 0;
 }
 
+/* Names end with the digits of a digest, which stands for them among what is absent. */
+static int find_fact(void *cookie, const char *name, struct buf *ret)
+{
+	struct shared_cache *cache = cookie;
+	const char *hex = strrchr(name, '-');
+	struct varve_digest digest;
+
+	if (!hex || varve_digest_parse_hex(hex + 1, &digest) < 0 ||
+	    digest_set_has(&cache->absent, &digest))
+		return 0;
+	if (!cache->opened)
+		open_sources(cache);
+	for (size_t i = 0; i < cache->count; i++) {
+		struct varve_error err = {0};
+		int r = remote_cache_get_fact(&cache->from[i], name, ret, &err);
+
+		if (r == 1)
+			return 1;
+		if (r < 0)
+			tell(cache, err.text);
+	}
+	digest_set_add(&cache->absent, &digest);
+	return 0;
+}
+
 static int check_names(const struct strv *names, const char *option, struct varve_error *err)
 {
 	for (size_t i = 0; i < names->count; i++) {
@@ -124,7 +151,7 @@ int shared_cache_init(struct shared_cache *cache, struct session *session, struc
 	int r;
 
 	*cache = (struct shared_cache){.session = session, .remote = {.uploads = -1}};
-	cache->hook = (struct build_cache){cache, find};
+	cache->hook = (struct build_cache){cache, find, find_fact};
 	r = check_names(&values->cache_from, "cache-from", err);
 	if (r == 0)
 		r = check_names(&values->cache_to, "cache-to", err);
@@ -132,6 +159,17 @@ int shared_cache_init(struct shared_cache *cache, struct session *session, struc
 		r = varve_error_set(err, -VARVE_E_USAGE,
 				    "--offline forbids a cache that lies elsewhere");
 	return r;
+}
+
+static int save_fact(const struct build *build, int step, struct remote_cache *to,
+		     struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	char name[DESTINATION_FACT];
+
+	if (!build_destination_fact(build, step, name, &text))
+		return 0;
+	return remote_cache_put_fact(to, name, buf_text(&text), err);
 }
 
 static int save_to(struct shared_cache *cache, const char *name, struct varve_error *err)
@@ -143,6 +181,8 @@ static int save_to(struct shared_cache *cache, const char *name, struct varve_er
 	for (size_t i = 0; i < build->plan->step_count && r >= 0; i++) {
 		if (build->steps[i].has_key)
 			r = remote_cache_put(&to, &build->steps[i].key, err);
+		if (r >= 0)
+			r = save_fact(build, (int)i, &to, err);
 	}
 	remote_cache_close(&to);
 	if (r < 0)
@@ -166,6 +206,5 @@ void shared_cache_release(struct shared_cache *cache)
 		drop_source(cache, cache->count - 1);
 	free(cache->from);
 	digest_set_release(&cache->absent);
-	fd_close(&cache->remote.uploads);
-	strv_release(&cache->remote.warned);
+	remote_end(&cache->remote);
 }

@@ -14,6 +14,11 @@
 
 struct sink;
 
+/* Annotations of a manifest: a reference to the image that it stands on, and the digest of that
+ * one's manifest (image-spec, annotations.md). */
+#define IMAGE_BASE_NAME "org.opencontainers.image.base.name"
+#define IMAGE_BASE_DIGEST "org.opencontainers.image.base.digest"
+
 struct image_layer {
 	struct varve_layer layer; /* entry_count 0: only a history entry, empty_layer */
 	const char *created_by; /* "install system", "run make": text of history; borrowed */

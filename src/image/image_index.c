@@ -85,13 +85,18 @@ int image_index_find(const json_t *index, const char *name, struct varve_descrip
 {
 	const json_t *manifests = json_object_get(index, "manifests");
 	const json_t *entry, *found = NULL;
-	size_t i;
+	size_t count = 0, i;
 
 	json_array_foreach(manifests, i, entry)
 	{
-		if (name ? str_equal(index_entry_name(entry), name)
-			 : json_array_size(manifests) == 1)
+		bool fits = name ? str_equal(index_entry_name(entry), name)
+				 : !index_entry_is_referrers(entry);
+
+		count += fits;
+		if (fits)
 			found = entry;
 	}
+	if (!name && count != 1)
+		found = NULL;
 	return found ? descriptor_from_json(found, ret, err) : not_found(manifests, name, err);
 }

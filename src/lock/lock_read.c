@@ -98,13 +98,27 @@ static void take_extra(const json_t *object, struct lock_artifact *artifact)
 	}
 }
 
-static int take_name(const json_t *object, const char *what, char **ret, struct varve_error *err)
+static int take_name(const json_t *object, char **ret, struct varve_error *err)
 {
 	const char *name = NULL;
 	int r = json_get_string(object, "name", &name, err);
 
 	if (r == 0)
-		r = lock_check_name(what, name, err);
+		r = lock_check_name("the artifact's name", name, err);
+	if (r == 0)
+		*ret = xstrdup(name);
+	return r;
+}
+
+/* As in the recipe, where an image may stand for itself: TRANSPORT:... */
+static int take_source_name(const json_t *object, char **ret, struct varve_error *err)
+{
+	const char *name = NULL;
+	int r = json_get_string(object, "name", &name, err);
+
+	if (r == 0)
+		r = strchr(name, ':') ? lock_check_text("the source's name", name, err)
+				      : lock_check_name("the source's name", name, err);
 	if (r == 0)
 		*ret = xstrdup(name);
 	return r;
@@ -113,7 +127,7 @@ static int take_name(const json_t *object, const char *what, char **ret, struct 
 static int read_artifact(const json_t *object, struct lock_artifact *ret, struct varve_error *err)
 {
 	const char *from = NULL;
-	int r = take_name(object, "the artifact's name", &ret->name, err);
+	int r = take_name(object, &ret->name, err);
 
 	if (r == 0)
 		r = take_optional(object, "version", &ret->version, err);
@@ -163,7 +177,7 @@ static int read_source(struct reading *reading, const json_t *object, struct loc
 
 	if (!json_is_object(object))
 		return varve_error_set(err, -VARVE_E_LOCK, "a source is not an object");
-	r = take_name(object, "the source's name", &source->name, err);
+	r = take_source_name(object, &source->name, err);
 	if (r == 0)
 		r = json_get_object(object, "spec", &spec, err);
 	if (r == 0)

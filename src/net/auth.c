@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -202,6 +203,7 @@ static int request_token(struct auth *auth, struct http_client *client, const st
 	CLEANUP(strv_release) struct strv headers = STRV_INIT;
 	CLEANUP(buf_release) struct buf url = BUF_INIT;
 	struct form form = {BUF_INIT, 0};
+	const enum http_reach from = atomic_load(auth->settings.reach);
 	struct http_request request = {.method = "GET",
 				       .headers = &headers,
 				       .limit = TOKEN_LIMIT,
@@ -209,6 +211,8 @@ static int request_token(struct auth *auth, struct http_client *client, const st
 				       .stall_seconds = auth->settings.stall_seconds};
 	int r;
 
+	if (!auth_realm_is_named(auth->realm, auth->settings.trusted_realms))
+		request.sent_by = &from;
 	if (!trusted && !credentials_are_none(c))
 		return -VARVE_E_NETWORK;
 	if (c->identity_token) {

@@ -20,6 +20,7 @@ struct auth_settings {
 					      another domain; may be NULL */
 	const struct http_trust *trust; /* for a token server of the same host; may be NULL */
 	unsigned stall_seconds;
+	const _Atomic enum http_reach *reach; /* of the server, as it becomes known */
 };
 
 struct auth *auth_new(const struct auth_settings *settings);
@@ -37,6 +38,8 @@ int auth_refused(struct auth *auth, struct http_client *client, const struct str
 		 const struct strv *request_headers, const struct strv *answer_headers,
 		 struct varve_error *err);
 
+/* Pure: the user has named the realm's host. */
+bool auth_realm_is_named(const char *realm, const struct strv *trusted);
 /* Pure: may the secret of a server at origin go to this realm? False with the reason in err. */
 bool auth_realm_is_trusted(const char *origin, const char *realm, const struct strv *trusted,
 			   struct varve_error *err);

@@ -6,27 +6,7 @@
 #include "base/cleanup.h"
 #include "net/auth.h"
 #include "net/http_url.h"
-
-/* The part of a name that somebody registered, as far as its form tells: the last two labels, or
- * three where the two are short, as in "co.uk". */
-static const char *domain(const char *host)
-{
-	const char *at = host + strlen(host);
-	unsigned labels = 0;
-
-	while (at > host) {
-		if (at[-1] == '.') {
-			size_t len = strlen(at);
-			size_t top = strlen(strrchr(host, '.') + 1);
-
-			labels++;
-			if (labels == 3 || (labels == 2 && (top > 2 || len - top - 1 > 3)))
-				return at;
-		}
-		at--;
-	}
-	return host;
-}
+#include "net/registrable.h"
 
 static bool is_here(const char *host)
 {
@@ -41,13 +21,14 @@ static bool is_here(const char *host)
 
 static bool same_domain(const char *a, const char *b)
 {
-	/* Addresses have no domain; a name without a dot is only itself. */
-	if (strcasecmp(a, b) == 0 || (is_here(a) && is_here(b)))
-		return true;
-	if (http_host_is_local(a) || http_host_is_local(b) || !strchr(a, '.') ||
-	    strspn(a, "0123456789.") == strlen(a) || strchr(a, ':'))
-		return false;
-	return strchr(domain(a), '.') && strcasecmp(domain(a), domain(b)) == 0;
+	return strcasecmp(a, b) == 0 || (is_here(a) && is_here(b)) || registrable_is_common(a, b);
+}
+
+bool auth_realm_is_named(const char *realm, const struct strv *trusted)
+{
+	CLEANUP(free_ptr) char *host = http_url_host(realm);
+
+	return trusted && strv_contains(trusted, host);
 }
 
 bool auth_realm_is_trusted(const char *origin, const char *realm, const struct strv *trusted,
@@ -71,7 +52,7 @@ bool auth_realm_is_trusted(const char *origin, const char *realm, const struct s
 				host);
 		return false;
 	}
-	if (same_domain(server, host) || (trusted && strv_contains(trusted, host)))
+	if (same_domain(server, host) || auth_realm_is_named(realm, trusted))
 		return true;
 	varve_error_set(err, -VARVE_E_NETWORK,
 			"the registry %.200s names the token server %.200s, which is of another "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_cause.h"
 
+#include <string.h>
 #include "base/cleanup.h"
 
 bool http_cause_is_break(CURLcode code)
@@ -23,6 +24,26 @@ bool http_cause_is_break(CURLcode code)
 	return false;
 }
 
+/* libcurl has a code for one of these alerts, and only while it connects; with TLS 1.3 they come as
+ * the first thing that is read. A handshake that just fails is how servers say it before TLS 1.3.
+ */
+bool http_cause_is_unproven(CURLcode code, const char *text)
+{
+	static const char *const alerts[] = {"certificate required", "bad certificate",
+					     "certificate unknown",  "certificate expired",
+					     "certificate revoked",  "unsupported certificate",
+					     "alert unknown ca",     "alert handshake failure"};
+
+	if (code != CURLE_SSL_CLIENTCERT && code != CURLE_RECV_ERROR && code != CURLE_SEND_ERROR &&
+	    code != CURLE_SSL_CONNECT_ERROR)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(alerts); i++) {
+		if (strcasestr(text, alerts[i]) && strcasestr(text, "alert"))
+			return true;
+	}
+	return code == CURLE_SSL_CLIENTCERT;
+}
+
 const char *http_cause_hint(CURLcode code)
 {
 	static const struct {
@@ -30,7 +51,7 @@ const char *http_cause_hint(CURLcode code)
 		const char *hint;
 	} hints[] = {
 		{CURLE_COULDNT_RESOLVE_HOST,
-		 "is there a network? proxies are taken from http_proxy and "
+		 "is the name right, and is there a network? proxies are taken from http_proxy and "
 		 "https_proxy"},
 		{CURLE_COULDNT_CONNECT, "is there a network? proxies are taken from http_proxy and "
 					"https_proxy"},

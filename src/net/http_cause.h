@@ -8,6 +8,8 @@
 
 /* The connection broke; another may hold. */
 bool http_cause_is_break(CURLcode code);
+/* The server's TLS ended with an alert about our certificate; text: libcurl's. */
+bool http_cause_is_unproven(CURLcode code, const char *text);
 /* What the user could look at, or NULL. */
 const char *http_cause_hint(CURLcode code);
 

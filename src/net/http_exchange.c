@@ -18,6 +18,7 @@ enum {
 	STALL_SECONDS = 60,
 	BUFFER_SIZE = 512 << 10,
 	TEXT_LIMIT = 1 << 20,
+	ERRNO_LIMIT = 1000,
 	HEADER_LIMIT = 256 << 10, /* bytes of all headers of an answer */
 };
 
@@ -36,9 +37,11 @@ struct exchange {
 	uint64_t taken; /* bytes of the answer */
 	int64_t moved_at; /* ms: when a byte last went or came */
 	uint64_t moved; /* bytes in both directions until then */
+	const char *host;
 	bool loopback;
 	bool begun;
 	bool stalled;
+	bool barred; /* the address is none that a server may send us to */
 	bool proxy_refused; /* the proxy wants no connection to there */
 	int own; /* why we broke off; 0: we did not */
 	char text[CURL_ERROR_SIZE];
@@ -99,6 +102,7 @@ void http_answer_release(struct http_answer *answer)
 	strv_release(&answer->headers);
 	buf_release(&answer->text);
 	free(answer->redirect);
+	free(answer->url);
 	*answer = (struct http_answer){0};
 }
 
@@ -209,6 +213,36 @@ static int on_progress(void *cookie, curl_off_t down_total, curl_off_t down, cur
 	return x->own < 0 || x->stalled;
 }
 
+/* A proxy's address says nothing of where it leads. Before libcurl 8.7 it has to be guessed whether
+ * there is one: from its answer to CONNECT, or else from the environment. */
+static bool is_proxied(const struct exchange *x)
+{
+	long connected = 0;
+
+	if (x->loopback)
+		return false;
+	(void)x->client->curl.easy_getinfo(x->client->easy, CURLINFO_HTTP_CONNECTCODE, &connected);
+	return connected != 0 || getenv("all_proxy") || getenv("ALL_PROXY") ||
+	       (getenv("http_proxy") && http_url_has_scheme(x->request->url, "http"));
+}
+
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* Connected, and nothing sent yet: names may lead anywhere, and elsewhere each time. */
+static int on_connected(void *cookie, char *address, char *own, int port, int own_port)
+{
+	struct exchange *x = cookie;
+	const enum http_reach *from = x->request->sent_by;
+
+	(void)own;
+	(void)port;
+	(void)own_port;
+	if (!is_proxied(x))
+		x->answer->reach = http_reach_of(address);
+	x->barred = from && !http_reach_may_lead(*from, x->answer->reach);
+	return x->barred ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+#endif
+
 /* --- setting up ----------------------------------------------------------------------------------
  */
 
@@ -268,6 +302,20 @@ static void set_headers(struct exchange *x)
 	(void)x->client->curl.easy_setopt(x->client->easy, CURLOPT_HTTPHEADER, x->headers);
 }
 
+/* A libcurl without that call must not be sent anywhere. */
+static CURLcode set_check(struct exchange *x)
+{
+#if LIBCURL_VERSION_NUM >= 0x075000
+	CURLcode (*set)(CURL *, CURLoption, ...) = x->client->curl.easy_setopt;
+	CURLcode code = set(x->client->easy, CURLOPT_PREREQFUNCTION, on_connected);
+
+	(void)set(x->client->easy, CURLOPT_PREREQDATA, (void *)x);
+#else
+	CURLcode code = CURLE_UNKNOWN_OPTION;
+#endif
+	return x->request->sent_by ? code : CURLE_OK;
+}
+
 static CURLcode set_options(struct exchange *x)
 {
 	CURLcode (*set)(CURL *, CURLoption, ...) = x->client->curl.easy_setopt;
@@ -297,6 +345,8 @@ static CURLcode set_options(struct exchange *x)
 	set_method(x);
 	set_trust(x, x->request->trust);
 	set_headers(x);
+	if (set_check(x) != CURLE_OK)
+		return CURLE_UNKNOWN_OPTION;
 #if LIBCURL_VERSION_NUM >= 0x075500
 	return set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -328,14 +378,33 @@ static int fail(const struct exchange *x, CURLcode code, struct varve_error *err
 {
 	const struct curl_door *curl = &x->client->curl;
 	unsigned stall = x->request->stall_seconds ? x->request->stall_seconds : STALL_SECONDS;
+	CLEANUP(free_ptr) char *origin = http_url_origin(x->request->url);
+	char buffer[128];
+	long reason = 0;
 
+	if (x->barred) {
+		varve_error_set(err, -VARVE_E_NETWORK,
+				"the registry sends us to %s (%s), where one of %s has no "
+				"business: not followed",
+				x->host, http_reach_text(x->answer->reach),
+				http_reach_text(*x->request->sent_by));
+		varve_error_hint(err, "if it is right: --trust-realm %s", x->host);
+		return -VARVE_E_NETWORK;
+	}
 	if (x->stalled)
 		return varve_error_set(err, -VARVE_E_NETWORK,
 				       "the connection was silent for %u seconds", stall);
-	varve_error_set(err, -VARVE_E_NETWORK, "%s",
-			x->text[0] ? x->text : curl->easy_strerror(code));
+	(void)curl->easy_getinfo(x->client->easy, CURLINFO_OS_ERRNO, &reason);
+	if (code == CURLE_COULDNT_CONNECT && reason > 0 && reason < ERRNO_LIMIT)
+		varve_error_set(err, -VARVE_E_NETWORK, "no connection to %s: %s", origin,
+				strerror_r((int)reason, buffer, sizeof(buffer)));
+	else
+		varve_error_set(err, -VARVE_E_NETWORK, "%s",
+				x->text[0] ? x->text : curl->easy_strerror(code));
 	if (x->proxy_refused)
 		varve_error_hint(err, "that was the proxy's answer (https_proxy)");
+	else if (reason == ECONNREFUSED && x->loopback)
+		varve_error_hint(err, "no program of this machine listens there");
 	else if (http_cause_hint(code))
 		varve_error_hint(err, "%s", http_cause_hint(code));
 	return -VARVE_E_NETWORK;
@@ -364,7 +433,8 @@ static int judge(struct exchange *x, CURLcode code, struct varve_error *err)
 			  code == CURLE_COULDNT_RESOLVE_PROXY;
 	answer->broken = x->stalled || answer->refused || http_cause_is_break(code) ||
 			 code == CURLE_OPERATION_TIMEDOUT;
-	answer->broken = answer->broken && !x->proxy_refused;
+	answer->unproven = x->text[0] && http_cause_is_unproven(code, x->text);
+	answer->broken = answer->broken && !x->proxy_refused && !answer->unproven;
 	answer->status = 0;
 	return fail(x, code, err);
 }
@@ -379,11 +449,13 @@ int http_exchange(struct http_client *client, const struct http_request *request
 
 	*ret = (struct http_answer){0};
 	x.moved_at = now_ms();
+	x.host = host;
 	x.loopback = http_host_is_loopback(host);
 	/* A library that is older than the headers may not know the option. */
 	if (set_options(&x) != CURLE_OK)
 		r = varve_error_set(err, -VARVE_E_HOST,
-				    "this libcurl cannot be kept to http and https");
+				    "this libcurl is too old: it cannot be kept to http and https, "
+				    "or to safe addresses");
 	else {
 		code = client->curl.easy_perform(client->easy);
 		read_answer(&x);

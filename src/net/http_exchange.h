@@ -16,6 +16,7 @@
 #include <varve/error.h>
 #include "base/buf.h"
 #include "base/strv.h"
+#include "net/http_reach.h"
 
 struct http_client;
 
@@ -48,6 +49,9 @@ struct http_request {
 	size_t limit; /* bytes of text kept, 0: 1 MiB; more is -VARVE_E_LIMIT for status 200 */
 	unsigned stall_seconds; /* no byte in either direction for that long: broken; 0: 60 */
 	bool fresh; /* over a connection of its own */
+	/* A server named the URL, not the user; it lies there. Then the address that is connected
+	 * to must be one that it may name. NULL: the user named it. */
+	const enum http_reach *sent_by;
 	const volatile sig_atomic_t *stop; /* set: -VARVE_E_CANCELLED; may be NULL */
 };
 
@@ -56,10 +60,13 @@ struct http_answer {
 	struct strv headers; /* "Name: value" of the last answer, in order */
 	struct buf text; /* the body, where it was not taken */
 	char *redirect; /* absolute URL, NULL: none */
+	char *url; /* that answered, for callers that follow redirections; may be NULL */
 	uint64_t given; /* bytes of the request's body that went to the connection */
 	int64_t retry_after; /* seconds, 0: not told */
 	bool refused; /* no connection at all: dead port, unknown host */
 	bool untrusted; /* TLS is spoken, but the certificate (ours or theirs) will not do */
+	bool unproven; /* TLS is spoken, and the server wants another certificate of us, or one */
+	enum http_reach reach; /* of the address that answered; unknown: a proxy, or none did */
 	bool broken; /* the connection broke, another may hold */
 };
 

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <strings.h>
 #include "base/buf.h"
-#include "base/cleanup.h"
 
 /* Where scheme://credentials@ ends. */
 static const char *authority(const char *url)
@@ -99,44 +98,4 @@ bool http_host_is_loopback(const char *host)
 		return IN6_IS_ADDR_LOOPBACK(&six);
 	return strcasecmp(host, "localhost") == 0 ||
 	       (strlen(host) > 10 && strcasecmp(host + strlen(host) - 10, ".localhost") == 0);
-}
-
-static bool is_local_four(uint32_t address)
-{
-	static const struct {
-		uint32_t network;
-		unsigned bits;
-	} networks[] = {
-		{0x00000000, 8}, /* 0.0.0.0/8 */
-		{0x0a000000, 8}, /* 10.0.0.0/8 */
-		{0x64400000, 10}, /* 100.64.0.0/10 */
-		{0x7f000000, 8}, /* 127.0.0.0/8 */
-		{0xa9fe0000, 16}, /* 169.254.0.0/16 */
-		{0xac100000, 12}, /* 172.16.0.0/12 */
-		{0xc0a80000, 16}, /* 192.168.0.0/16 */
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(networks); i++) {
-		if ((address ^ networks[i].network) >> (32 - networks[i].bits) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool http_host_is_local(const char *host)
-{
-	struct in6_addr six;
-	struct in_addr four;
-
-	if (http_host_is_loopback(host))
-		return true;
-	if (inet_pton(AF_INET, host, &four) == 1)
-		return is_local_four(ntohl(four.s_addr));
-	if (inet_pton(AF_INET6, host, &six) != 1)
-		return false;
-	if (IN6_IS_ADDR_V4MAPPED(&six))
-		return is_local_four((uint32_t)six.s6_addr[12] << 24 | six.s6_addr[13] << 16 |
-				     six.s6_addr[14] << 8 | six.s6_addr[15]);
-	return IN6_IS_ADDR_LINKLOCAL(&six) || IN6_IS_ADDR_UNSPECIFIED(&six) ||
-	       (six.s6_addr[0] & 0xfe) == 0xfc;
 }

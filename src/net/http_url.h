@@ -20,8 +20,6 @@ void http_url_escape(const char *value, struct buf *out);
 char *http_url_host(const char *url);
 /* localhost, 127.0.0.0/8, ::1: names and literals that need no look-up. */
 bool http_host_is_loopback(const char *host);
-/* Literals of networks that are nobody's in particular: loopback, private, link-local, 0.0.0.0. */
-bool http_host_is_local(const char *host);
 bool http_url_has_scheme(const char *url, const char *scheme);
 /* A redirection goes from http to http or https, and from https to https only. */
 bool http_url_may_redirect(const char *from, const char *to);

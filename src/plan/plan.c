@@ -38,6 +38,7 @@ static void step_release(struct plan_step *step)
 		free(step->caches[i].name);
 	}
 	free(step->caches);
+	free(step->resume);
 	strv_release(&step->secrets);
 	for (i = 0; i < step->ownership_count; i++)
 		free(step->ownership[i].path);

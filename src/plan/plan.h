@@ -72,6 +72,8 @@ static inline int plan_image_source(int at)
 	return PLAN_NONE - 1 - at;
 }
 
+enum { PLAN_JOBS_AUTO = -1 };
+
 enum plan_content { PLAN_FROM_SOURCE, PLAN_FROM_STAGE };
 struct plan_mount {
 	char *target; /* absolute, clean */
@@ -103,6 +105,7 @@ struct plan_step {
 	char *interpreter; /* install of wheels: "python3.11"; NULL: no such step */
 	char *layout; /* install of wheels: "venv", "prefix", "directory" */
 	bool bytecode; /* install of wheels: compile modules */
+	bool link; /* copy: nobody looks whether the destination goes through links below */
 	bool part; /* install of wheels: on top of the layer that has the environment itself */
 	struct strv wheels; /* install of wheels: names of those in this layer; empty: all */
 	struct strv exclude; /* copy */
@@ -114,9 +117,11 @@ struct plan_step {
 	size_t mount_count, mount_alloc;
 	struct plan_cache *caches; /* sorted by target */
 	size_t cache_count, cache_alloc;
+	char *resume; /* absolute, clean: a directory kept until the step is done; NULL: none */
 	struct strv secrets;
 	bool network; /* host network: not hermetic */
-	int64_t jobs; /* 0: not said */
+	int64_t jobs; /* 0: not said; PLAN_JOBS_AUTO: for the host to say (plan_set_jobs) */
+	uint64_t jobs_memory; /* what one job takes at most, in bytes; 0: not said */
 	struct plan_ownership *ownership;
 	size_t ownership_count, ownership_alloc;
 	bool ownership_strict; /* a host that cannot keep owners exactly refuses */
@@ -141,8 +146,9 @@ struct plan_image {
 	json_t *config; /* {"Env":[..],"Cmd":[..],"Entrypoint":[..],"WorkingDir":..,"User":..,"Labels":{..},
 			   "ExposedPorts":{..},"Volumes":{..},"StopSignal":..}; only what is set;
 			   owned */
-	json_t *checks; /* [{"name":..,"run":..,"user":..}]; owned */
+	json_t *checks; /* [{"name":..,"run":..,"user":..,"gpu":true}]; owned */
 	int64_t epoch;
+	struct varve_digest lock_digest; /* as the plan's, over the sources of this image alone */
 };
 
 struct plan {
@@ -171,6 +177,10 @@ int plan_collect_sources(const struct recipe *recipe, const struct recipe_scope 
 int plan_compile(const struct recipe *recipe, const struct recipe_scope *scope,
 		 const struct lock *lock, const struct plan_options *options, struct plan **ret,
 		 struct varve_error *err);
+
+/* Says how many jobs a step runs: in its unkeyed environment, under the names that common tools
+ * look for. What the recipe sets itself wins. */
+void plan_set_jobs(struct plan_step *step, int64_t jobs);
 
 /* --- keys --------------------------------------------------------------------------------------
  */

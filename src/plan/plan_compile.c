@@ -56,7 +56,9 @@ int compile_values(struct compiler *c, const struct recipe_values *values, struc
 static int compile_parent(struct compiler *c, const struct recipe_value *from, const char *text,
 			  struct plan_stage *stage, struct varve_error *err)
 {
-	const struct recipe_source *source = recipe_find_source(c->recipe, text);
+	/* What a stage names by itself is a source of that very text, options and all. */
+	const char *name = recipe_is_image(from->text) ? from->text : text;
+	const struct recipe_source *source = recipe_find_source(c->recipe, name);
 	int index = PLAN_NONE, r;
 
 	if (recipe_find_stage(c->recipe, text) || !source || source->kind != SOURCE_IMAGE) {
@@ -67,7 +69,7 @@ static int compile_parent(struct compiler *c, const struct recipe_value *from, c
 		strv_extend(&stage->environment, &c->plan->stages[stage->from].environment);
 		return 0;
 	}
-	r = compile_source(c, from, text, PLAN_NONE, &index, err);
+	r = compile_source(c, from, name, PLAN_NONE, &index, err);
 	if (r < 0)
 		return r;
 	stage->top = plan_on_image(index);
@@ -145,8 +147,9 @@ int compile_stage(struct compiler *c, const struct recipe_value *name, const cha
 }
 
 /* --- the whole --- */
-/* Over what is locked of this plan, so that another option's entries in the lock leave it alone. */
-static void digest_of_lock(struct plan *plan)
+/* Over what is locked of the sources wanted (NULL: all), so that other entries in the lock leave it
+ * alone. */
+static void digest_of_lock(const struct plan *plan, const bool *wanted, struct varve_digest *ret)
 {
 	CLEANUP(json_decrefp) json_t *list = json_object();
 	char key[VARVE_DIGEST_TEXT];
@@ -155,11 +158,50 @@ static void digest_of_lock(struct plan *plan)
 	for (i = 0; i < plan->sources.count; i++) {
 		const struct plan_source *source = &plan->sources.items[i];
 
-		if (source->locked)
+		if (source->locked && (!wanted || wanted[i]))
 			json_set(list, varve_digest_text(&source->digest, key),
 				 json_of_digest(&source->content));
 	}
-	json_digest(list, &plan->lock_digest);
+	json_digest(list, ret);
+}
+
+static void want_sources(const struct plan *plan, int step, bool *wanted)
+{
+	const struct plan_step *s = &plan->steps[step];
+	int base = plan_base(plan, step);
+	size_t i;
+
+	if (s->action != ACTION_RUN && s->from.content == PLAN_FROM_SOURCE)
+		wanted[s->from.index] = true;
+	for (i = 0; i < s->mount_count; i++)
+		if (s->mounts[i].content == PLAN_FROM_SOURCE)
+			wanted[s->mounts[i].index] = true;
+	if (base != PLAN_NONE)
+		wanted[base] = true;
+}
+
+/* An image's digest must not change with a source that only others of the plan have: steps come
+ * after all that they need, so one pass from the top finds those of one image. */
+static void digest_of_image(const struct plan *plan, struct plan_image *image)
+{
+	CLEANUP(free_ptr) bool *wanted = xcalloc(plan->sources.count + 1, sizeof(*wanted));
+	CLEANUP(free_ptr) bool *steps = xcalloc(plan->step_count + 1, sizeof(*steps));
+	CLEANUP(free_ptr) int *needs = xcalloc(plan->step_count + 1, sizeof(*needs));
+	int top = plan->stages[image->stage].top, i;
+
+	if (plan_is_image(top))
+		wanted[plan_image_source(top)] = true;
+	for (i = top; i >= 0; i--) {
+		size_t count, k;
+
+		if (i != top && !steps[i])
+			continue;
+		want_sources(plan, i, wanted);
+		count = plan_needs(plan, i, needs, plan->step_count);
+		for (k = 0; k < count; k++)
+			steps[needs[k]] = true;
+	}
+	digest_of_lock(plan, wanted, &image->lock_digest);
 }
 
 static int compile(struct compiler *c, struct varve_error *err)
@@ -177,7 +219,9 @@ static int compile(struct compiler *c, struct varve_error *err)
 	r = compile_images(c, err);
 	free(c->stage_index);
 	strv_release(&c->facts);
-	digest_of_lock(plan);
+	digest_of_lock(plan, NULL, &plan->lock_digest);
+	for (i = 0; i < plan->image_count; i++)
+		digest_of_image(plan, &plan->images[i]);
 	return r;
 }
 

@@ -158,6 +158,20 @@ int compile_config(struct compiler *c, const struct recipe_image *from,
 }
 
 /* --- checks --- */
+static int compile_gpu(struct compiler *c, const struct recipe_value *value, json_t *check,
+		       struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	bool gpu = false;
+	int r = compile_expand(c, value, &text, err);
+
+	if (r == 0 && text && *text)
+		r = recipe_boolean(value, text, &gpu, err);
+	if (r == 0 && gpu)
+		json_set(check, "gpu", json_true());
+	return r;
+}
+
 static int compile_check(struct compiler *c, const struct recipe_check *from, json_t *list,
 			 struct varve_error *err)
 {
@@ -168,6 +182,8 @@ static int compile_check(struct compiler *c, const struct recipe_check *from, js
 		r = set_text(c, check, "run", &from->run, err);
 	if (r == 0)
 		r = set_text(c, check, "user", &from->user, err);
+	if (r == 0)
+		r = compile_gpu(c, &from->gpu, check, err);
 	if (r == 0)
 		json_append(list, json_incref(check));
 	return r;

@@ -72,23 +72,26 @@ int compile_environment(struct compiler *c, const struct recipe_pairs *pairs,
 /* --- what no key sees --- */
 static void add_unkeyed(struct plan_step *step, const char *name, const char *value)
 {
-	if (!strv_getenv(&step->environment, name))
+	if (!strv_getenv(&step->environment, name) &&
+	    !strv_getenv(&step->unkeyed_environment, name))
 		strv_setenv(&step->unkeyed_environment, name, value);
 }
 
 /* The names under which common tools look for a number of jobs; what the recipe sets itself wins.
  */
-static void add_jobs(struct plan_step *step)
+void plan_set_jobs(struct plan_step *step, int64_t jobs)
 {
 	static const char *const names[] = {"VARVE_JOBS", "MAX_JOBS", "CMAKE_BUILD_PARALLEL_LEVEL",
 					    "CARGO_BUILD_JOBS"};
-	CLEANUP(free_ptr) char *number = xasprintf("%" PRId64, step->jobs);
-	CLEANUP(free_ptr) char *flags = xasprintf("-j%" PRId64, step->jobs);
+	CLEANUP(free_ptr) char *number = xasprintf("%" PRId64, jobs);
+	CLEANUP(free_ptr) char *flags = xasprintf("-j%" PRId64, jobs);
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++)
 		add_unkeyed(step, names[i], number);
 	add_unkeyed(step, "MAKEFLAGS", flags);
+	step->jobs = jobs;
+	strv_sort(&step->unkeyed_environment);
 }
 
 static int compile_unkeyed(struct compiler *c, const struct recipe_pairs *pairs,
@@ -160,7 +163,7 @@ int compile_step_environment(struct compiler *c, const struct recipe_step *from,
 	if (r < 0)
 		return r;
 	if (step->jobs > 0)
-		add_jobs(step);
+		plan_set_jobs(step, step->jobs);
 	strv_sort(&step->environment);
 	strv_sort(&step->unkeyed_environment);
 	return 0;

@@ -175,8 +175,8 @@ static int compile_wheels(struct compiler *c, const struct recipe_step *from,
 }
 
 /* dpkg could mix architectures, but no image of one platform is made so. */
-static int check_architecture(const struct compiler *c, const struct recipe_step *from,
-			      const struct plan_source *source, struct varve_error *err)
+static int check_packages(const struct compiler *c, const struct recipe_step *from,
+			  const struct plan_source *source, struct varve_error *err)
 {
 	const char *wanted = json_optional_string(source->spec, "architecture", "");
 	const char *native = debian_architecture(c->plan->platform);
@@ -207,8 +207,15 @@ int compile_install(struct compiler *c, const struct recipe_step *from, struct p
 	source = &c->plan->sources.items[step->from.index];
 	if (source->kind == SOURCE_PYTHON)
 		return compile_wheels(c, from, source, step, err);
+	if (source->kind == SOURCE_DEBIAN &&
+	    json_is_false(json_object_get(source->spec, "dependencies")))
+		return recipe_error(
+			&from->argument.at, err,
+			"source \"%s\" leaves dependencies out, so it cannot be installed; "
+			"mount it",
+			source->name);
 	if (source->kind == SOURCE_DEBIAN)
-		return check_architecture(c, from, source, err);
+		return check_packages(c, from, source, err);
 	return recipe_error(&from->argument.at, err,
 			    "source \"%s\" (%s) cannot be installed; copy or mount it",
 			    source->name, json_optional_string(source->spec, "kind", ""));

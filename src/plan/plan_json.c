@@ -73,7 +73,11 @@ static json_t *step_to_json(const struct plan *plan, size_t i, const struct plan
 	json_set(object, "stage", json_text(plan->stages[step->stage].name));
 	json_set(object, "input", input);
 	json_set(object, "needs", needs_json(plan, (int)i));
-	json_set(object, "jobs", json_integer(step->jobs));
+	json_set(object, "jobs",
+		 step->jobs == PLAN_JOBS_AUTO ? json_text(RECIPE_JOBS_AUTO)
+					      : json_integer(step->jobs));
+	if (step->jobs_memory > 0)
+		json_set(object, "jobs-memory", json_integer((json_int_t)step->jobs_memory));
 	json_set(object, "unkeyed-environment", environment_json(&step->unkeyed_environment));
 	if (status)
 		set_status(plan, &status[i], object);

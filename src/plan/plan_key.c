@@ -166,6 +166,8 @@ static int set_run(const struct plan *plan, const struct plan_step *step,
 	json_set(object, "workdir", json_text(step->workdir));
 	json_set(object, "user", json_text(step->user));
 	json_set(object, "caches", caches_json(step));
+	if (step->resume)
+		json_set(object, "resume", json_text(step->resume));
 	json_set(object, "secrets", json_of_strv(&step->secrets));
 	json_set(object, "network", json_text(step->network ? "host" : "none"));
 	return r;

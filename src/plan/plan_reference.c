@@ -98,7 +98,7 @@ static bool is_taken(const struct plan_step *step, const char *target)
 	for (i = 0; i < step->cache_count; i++)
 		if (str_equal(step->caches[i].target, target))
 			return true;
-	return false;
+	return str_equal(step->resume, target);
 }
 
 static int compile_target(struct compiler *c, const struct plan_step *step,
@@ -163,6 +163,8 @@ int compile_mounts(struct compiler *c, const struct recipe_step *from, struct pl
 		r = add_mount(c, &from->mounts.items[i], ret, err);
 	for (i = 0; r == 0 && i < from->caches.count; i++)
 		r = add_cache(c, &from->caches.items[i], ret, err);
+	if (r == 0 && from->resume.text)
+		r = compile_target(c, ret, &from->resume, &ret->resume, err);
 	if (r < 0)
 		return r;
 	if (ret->mount_count > 1)

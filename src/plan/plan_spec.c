@@ -46,6 +46,20 @@ int spec_set_boolean(struct compiler *c, json_t *spec, const char *key,
 	return r;
 }
 
+int spec_set_dependencies(struct compiler *c, json_t *spec, const struct recipe_value *value,
+			  struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	bool flag = true;
+	int r = spec_text(c, value, "", &text, err);
+
+	if (r == 0 && *text)
+		r = recipe_boolean(value, text, &flag, err);
+	if (r == 0 && !flag)
+		json_set(spec, "dependencies", json_false());
+	return r;
+}
+
 int spec_set_checked(struct compiler *c, json_t *spec, const char *key,
 		     const struct recipe_value *value, enum grammar grammar,
 		     struct varve_error *err)

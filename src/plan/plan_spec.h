@@ -14,6 +14,9 @@ int spec_set_text(struct compiler *c, json_t *spec, const char *key,
 		  const struct recipe_value *value, const char *otherwise, struct varve_error *err);
 int spec_set_boolean(struct compiler *c, json_t *spec, const char *key,
 		     const struct recipe_value *value, struct varve_error *err);
+/* "dependencies": only where it is false, so that older locks stay valid. */
+int spec_set_dependencies(struct compiler *c, json_t *spec, const struct recipe_value *value,
+			  struct varve_error *err);
 /* What options may have put there is checked like what the recipe says itself; "" passes. */
 int spec_set_checked(struct compiler *c, json_t *spec, const char *key,
 		     const struct recipe_value *value, enum grammar grammar,

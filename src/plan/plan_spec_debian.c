@@ -205,5 +205,7 @@ int debian_spec(struct compiler *c, const struct recipe_source *source, int belo
 		r = set_repositories(c, spec, source, err);
 	if (r == 0)
 		r = set_pins(c, spec, source, err);
+	if (r == 0)
+		r = spec_set_dependencies(c, spec, &source->dependencies, err);
 	return r < 0 ? r : spec_set_boolean(c, spec, "recommends", &source->recommends, err);
 }

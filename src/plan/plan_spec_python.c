@@ -77,6 +77,31 @@ static int set_lock(struct compiler *c, json_t *spec, const struct recipe_source
 	return spec_set_file_digest(c, spec, "lock-digest", path, err);
 }
 
+/* Left out where there is none, so that the specs of most sources stay as they are. */
+static int set_beside(struct compiler *c, json_t *spec, const struct recipe_values *values,
+		      struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *list = json_array();
+	size_t i;
+	int index, r = 0;
+
+	for (i = 0; i < values->count && r == 0; i++) {
+		json_t *entry;
+
+		r = compile_source(c, &values->items[i], values->items[i].text, PLAN_NONE, &index,
+				   err);
+		if (r < 0)
+			return r;
+		entry = json_object();
+		json_set(entry, "name", json_text(values->items[i].text));
+		json_set(entry, "spec", json_of_digest(&c->plan->sources.items[index].digest));
+		json_append(list, entry);
+	}
+	if (json_array_size(list) > 0)
+		json_set(spec, "beside", json_incref(list));
+	return 0;
+}
+
 int python_spec(struct compiler *c, const struct recipe_source *source, json_t *spec,
 		struct varve_error *err)
 {
@@ -103,8 +128,12 @@ int python_spec(struct compiler *c, const struct recipe_source *source, json_t *
 	if (r == 0)
 		r = set_lock(c, spec, source, err);
 	if (r == 0)
+		r = set_beside(c, spec, &source->beside, err);
+	if (r == 0)
 		r = spec_set_boolean(c, spec, "sdist", &source->sdist, err);
 	if (r == 0)
 		r = spec_set_boolean(c, spec, "prereleases", &source->prereleases, err);
+	if (r == 0)
+		r = spec_set_dependencies(c, spec, &source->dependencies, err);
 	return r < 0 ? r : check_wanted(spec, source, err);
 }

@@ -7,16 +7,19 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
-enum { JOBS_LIMIT = 4096 };
-
 static int compile_copy(struct compiler *c, const struct recipe_step *from, struct plan_step *step,
 			struct varve_error *err)
 {
+	CLEANUP(free_ptr) char *link = NULL;
 	size_t i;
 	int r = compile_reference(c, &from->argument, PLAN_NONE, &step->from, err);
 
 	if (r == 0)
 		r = compile_path(c, &from->to, true, &step->to, err);
+	if (r == 0)
+		r = compile_expand(c, &from->link, &link, err);
+	if (r == 0 && link && *link)
+		r = recipe_boolean(&from->link, link, &step->link, err);
 	for (i = 0; r == 0 && i < from->exclude.count; i++) {
 		char *pattern = NULL;
 
@@ -50,7 +53,19 @@ static int compile_jobs(struct compiler *c, const struct recipe_value *value, in
 
 	if (r < 0 || !text || *text == '\0')
 		return r;
-	return recipe_integer(value, text, 1, JOBS_LIMIT, ret, err);
+	r = recipe_jobs(value, text, ret, err);
+	if (r == 0 && *ret == 0)
+		*ret = PLAN_JOBS_AUTO;
+	return r;
+}
+
+static int compile_jobs_memory(struct compiler *c, const struct recipe_value *value, uint64_t *ret,
+			       struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	int r = compile_expand(c, value, &text, err);
+
+	return r < 0 || !text || *text == '\0' ? r : recipe_size(value, text, ret, err);
 }
 
 static int compile_command(struct compiler *c, const struct recipe_step *from, struct strv *argv,
@@ -151,6 +166,8 @@ static int fill_step(struct compiler *c, const struct recipe_step *from, struct 
 		return r;
 	step->epoch = plan_step_epoch(c, step);
 	r = compile_jobs(c, &from->jobs, &step->jobs, err);
+	if (r == 0)
+		r = compile_jobs_memory(c, &from->jobs_memory, &step->jobs_memory, err);
 	if (r == 0)
 		r = compile_step_environment(c, from, step, err);
 	if (step->action != ACTION_COPY)

@@ -38,7 +38,17 @@ struct recipe_values {
 	size_t count, alloc;
 };
 
-enum recipe_option_type { OPTION_STRING, OPTION_INTEGER, OPTION_BOOLEAN, OPTION_CHOICE };
+enum recipe_option_type {
+	OPTION_STRING,
+	OPTION_INTEGER,
+	OPTION_BOOLEAN,
+	OPTION_CHOICE,
+	OPTION_JOBS, /* a number of parallel jobs, or RECIPE_JOBS_AUTO */
+};
+
+/* A number of jobs that is for the host to say. */
+#define RECIPE_JOBS_AUTO "auto"
+enum { RECIPE_JOBS_MAXIMUM = 4096 };
 
 struct recipe_option {
 	struct recipe_value name; /* [a-z][a-z0-9-]* */
@@ -93,6 +103,7 @@ struct recipe_source {
 	struct recipe_value
 		keyring; /* path beside the recipe; default: the host's Debian keyring */
 	struct recipe_value recommends; /* boolean, default false */
+	struct recipe_value dependencies; /* boolean, default true; of python sources too */
 	struct recipe_value mirror; /* mirror name, default: debian */
 	struct recipe_repository *repositories;
 	size_t repository_count, repository_alloc;
@@ -102,6 +113,7 @@ struct recipe_source {
 	struct recipe_values requirements; /* as pip knows them, without URLs */
 	struct recipe_value lock; /* pylock.toml or requirements.txt, beside the recipe */
 	struct recipe_values constraints; /* on packages that others bring */
+	struct recipe_values beside; /* python sources that are installed in the same place */
 	struct recipe_value before; /* date: nothing published later */
 	struct recipe_value sdist; /* boolean: source distributions of what is named, no wheels */
 	struct recipe_value prereleases; /* boolean */
@@ -142,6 +154,7 @@ struct recipe_step {
 	struct recipe_values command; /* run given as a list: argv; then argument.text is NULL */
 	struct recipe_value condition; /* if */
 	struct recipe_value to; /* copy: destination */
+	struct recipe_value link; /* copy: boolean, take the destination as it is written */
 	struct recipe_value into; /* install of wheels: directory, /opt/venv by default */
 	struct recipe_value layout; /* install of wheels: venv (default), prefix or directory */
 	struct recipe_value bytecode; /* install of wheels: boolean, compile modules */
@@ -151,10 +164,12 @@ struct recipe_step {
 	struct recipe_values shell; /* default: /bin/sh -eu -c */
 	struct recipe_pairs mounts; /* target -> source or stage:path */
 	struct recipe_pairs caches; /* target -> cache name */
+	struct recipe_value resume; /* directory kept until the step is done */
 	struct recipe_values secrets; /* names */
 	struct recipe_value network; /* none (default) or host */
 	struct recipe_value
 		jobs; /* value for ${jobs}... and the environment variables MAKEFLAGS etc. */
+	struct recipe_value jobs_memory; /* what one job takes at most: a number of bytes, as 7G */
 	struct recipe_ownership *ownership;
 	size_t ownership_count, ownership_alloc;
 	bool ownership_strict; /* ownership: strict, or an entry of the list */
@@ -165,7 +180,7 @@ struct recipe_step {
 
 struct recipe_stage {
 	struct recipe_value name;
-	struct recipe_value from; /* stage or image source; absent: nothing below */
+	struct recipe_value from; /* stage, image source or GRAMMAR_IMAGE; absent: nothing below */
 	struct recipe_pairs environment; /* for its steps, stages on top of it and images */
 	struct recipe_step *steps;
 	size_t count, alloc;
@@ -184,6 +199,14 @@ struct recipe_image {
 
 struct recipe_check {
 	struct recipe_value name, run, image, user, condition; /* image absent: every image */
+	struct recipe_value gpu; /* boolean: makes sense only where there is a GPU */
+};
+
+/* What must hold of the options together. */
+struct recipe_requirement {
+	struct recipe_value condition; /* if: absent: always */
+	struct recipe_value that; /* as an if */
+	struct recipe_value message; /* what is said where it does not hold */
 };
 
 struct recipe {
@@ -204,6 +227,8 @@ struct recipe {
 	size_t image_count, image_alloc;
 	struct recipe_check *checks;
 	size_t check_count, check_alloc;
+	struct recipe_requirement *requirements;
+	size_t requirement_count, requirement_alloc;
 	char digest[65]; /* sha256 (hex) of the canonical form of the merged document */
 };
 
@@ -255,6 +280,15 @@ int recipe_expand(const struct recipe_scope *scope, const struct recipe_value *v
  * "A == B" and "A != B" after expansion. */
 int recipe_condition(const struct recipe_scope *scope, const struct recipe_value *condition,
 		     bool *ret, struct varve_error *err);
+/* requires: the first one that does not hold is -VARVE_E_USAGE with its message. */
+int recipe_require(const struct recipe *recipe, const struct recipe_scope *scope,
+		   struct varve_error *err);
+/* A number of jobs: 1 to RECIPE_JOBS_MAXIMUM, or RECIPE_JOBS_AUTO, which is 0. */
+int recipe_jobs(const struct recipe_value *at, const char *text, int64_t *ret,
+		struct varve_error *err);
+/* A number of bytes, with K, M, G or T for powers of 1024. */
+int recipe_size(const struct recipe_value *at, const char *text, uint64_t *ret,
+		struct varve_error *err);
 /* Typed readings of expanded text; the error carries the place. */
 int recipe_boolean(const struct recipe_value *at, const char *text, bool *ret,
 		   struct varve_error *err);
@@ -264,6 +298,9 @@ int recipe_integer(const struct recipe_value *at, const char *text, int64_t mini
 /* The options as text for --help: one "--name METAVAR\thelp (default ...)" per line. */
 void recipe_options_help(const struct recipe *recipe, struct buf *out);
 
+/* True for a "from" that is an image itself, not the name of one: it stands in sources, too, under
+ * that text. */
+bool recipe_is_image(const char *text);
 const struct recipe_source *recipe_find_source(const struct recipe *recipe, const char *name);
 const struct recipe_stage *recipe_find_stage(const struct recipe *recipe, const char *name);
 const struct recipe_option *recipe_find_option(const struct recipe *recipe, const char *name);

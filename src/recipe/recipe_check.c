@@ -16,13 +16,18 @@ static void check_release(struct check *check)
 	free(check->edges);
 }
 
-static int check_source_name(const struct recipe_value *name, struct varve_error *err)
+static int check_source_name(const struct recipe_source *source, struct varve_error *err)
 {
+	const struct recipe_value *name = &source->name;
+	bool is_image = source->kind == SOURCE_IMAGE && recipe_is_image(name->text);
+
 	if (str_equal(name->text, "env"))
 		return recipe_error(&name->at, err,
 				    "a source cannot be called \"env\": ${env.NAME} is "
 				    "the environment");
-	return grammar_check(GRAMMAR_SOURCE, name, "the name of a source", err);
+	/* A stage may name its image by itself. */
+	return grammar_check(is_image ? GRAMMAR_IMAGE : GRAMMAR_SOURCE, name,
+			     "the name of a source", err);
 }
 
 static int check_names(const struct recipe *recipe, struct varve_error *err)
@@ -32,7 +37,7 @@ static int check_names(const struct recipe *recipe, struct varve_error *err)
 	if (r == 0)
 		r = grammar_check_literal(GRAMMAR_REGISTRY, &recipe->registry, "a registry", err);
 	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
-		r = check_source_name(&recipe->sources[i].name, err);
+		r = check_source_name(&recipe->sources[i], err);
 	for (size_t i = 0; r == 0 && i < recipe->stage_count; i++)
 		r = grammar_check(GRAMMAR_NAME, &recipe->stages[i].name, "the name of a stage",
 				  err);
@@ -77,6 +82,8 @@ int recipe_check(const struct recipe *recipe, const char *const *reserved_option
 		r = check_variables(&check, err);
 	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
 		r = check_source(&recipe->sources[i], err);
+	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
+		r = check_beside(recipe, i, err);
 	if (r == 0)
 		r = check_stages(&check, err);
 	if (r == 0)

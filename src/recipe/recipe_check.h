@@ -29,6 +29,8 @@ int check_options(const struct recipe *recipe, const char *const *reserved,
 int check_variables(struct check *check, struct varve_error *err);
 int check_source(const struct recipe_source *source, struct varve_error *err);
 int check_python(const struct recipe_source *source, struct varve_error *err);
+/* The sources that a python source is beside. */
+int check_beside(const struct recipe *recipe, size_t index, struct varve_error *err);
 /* The fields of a step that installs from a source of this kind. */
 int check_install(const struct recipe_step *step, enum recipe_source_kind kind,
 		  struct varve_error *err);

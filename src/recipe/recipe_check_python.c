@@ -39,6 +39,38 @@ static int check_content(const struct recipe_source *source, struct varve_error 
 	return 0;
 }
 
+/* Those above it only, so that there is no circle. */
+static int check_neighbour(const struct recipe *recipe, size_t index,
+			   const struct recipe_value *name, struct varve_error *err)
+{
+	for (size_t i = 0; i < recipe->source_count; i++) {
+		const struct recipe_source *source = &recipe->sources[i];
+
+		if (!str_equal(source->name.text, name->text))
+			continue;
+		if (source->kind != SOURCE_PYTHON)
+			return recipe_error(&name->at, err, "source \"%s\" holds no wheels",
+					    name->text);
+		if (i < index)
+			return 0;
+		return recipe_error(&name->at, err,
+				    "source \"%s\" has to be written above \"%s\", which is beside "
+				    "it",
+				    name->text, recipe->sources[index].name.text);
+	}
+	return recipe_error(&name->at, err, "there is no source \"%s\"", name->text);
+}
+
+int check_beside(const struct recipe *recipe, size_t index, struct varve_error *err)
+{
+	const struct recipe_values *names = &recipe->sources[index].beside;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < names->count; i++)
+		r = check_neighbour(recipe, index, &names->items[i], err);
+	return r;
+}
+
 int check_python(const struct recipe_source *source, struct varve_error *err)
 {
 	int r = check_content(source, err);
@@ -60,6 +92,8 @@ int check_python(const struct recipe_source *source, struct varve_error *err)
 		r = check_list(&source->index, GRAMMAR_NAME, "the name of an index", err);
 	if (r == 0)
 		r = check_boolean(&source->sdist, err);
+	if (r == 0)
+		r = check_boolean(&source->dependencies, err);
 	return r < 0 ? r : check_boolean(&source->prereleases, err);
 }
 

@@ -76,6 +76,8 @@ static int check_debian(const struct recipe_source *source, struct varve_error *
 	if (r == 0)
 		r = check_boolean(&source->recommends, err);
 	if (r == 0)
+		r = check_boolean(&source->dependencies, err);
+	if (r == 0)
 		r = check_repositories(source, err);
 	if (r == 0)
 		r = check_words(&source->suites, "a suite", err);

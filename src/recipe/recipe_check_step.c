@@ -10,7 +10,6 @@
 #include "recipe/recipe_grammar.h"
 #include "recipe/recipe_template.h"
 
-enum { JOBS_MAXIMUM = 4096 };
 #define ID_MAXIMUM INT64_C(4294967294) /* (uid_t)-1 means "leave alone" to the kernel */
 
 static bool is_literal(const struct recipe_value *value)
@@ -113,6 +112,7 @@ static int check_secrets(const struct recipe_values *secrets, struct varve_error
 static int check_run(const struct recipe_step *step, struct varve_error *err)
 {
 	int64_t ignored;
+	uint64_t size;
 	int r = check_command(step, err);
 
 	if (r == 0)
@@ -129,7 +129,14 @@ static int check_run(const struct recipe_step *step, struct varve_error *err)
 	if (r == 0)
 		r = grammar_check_literal(GRAMMAR_WORD, &step->user, "a user", err);
 	if (r == 0 && is_literal(&step->jobs))
-		r = recipe_integer(&step->jobs, step->jobs.text, 1, JOBS_MAXIMUM, &ignored, err);
+		r = recipe_jobs(&step->jobs, step->jobs.text, &ignored, err);
+	if (r == 0 && is_literal(&step->jobs_memory))
+		r = recipe_size(&step->jobs_memory, step->jobs_memory.text, &size, err);
+	if (r == 0 && step->jobs_memory.text && !step->jobs.text)
+		r = recipe_error(&step->jobs_memory.at, err,
+				 "step \"%s\" says what a job takes, but not how many it runs: it "
+				 "lacks \"jobs\"",
+				 step->name.text);
 	return r;
 }
 

@@ -107,7 +107,7 @@ static int visit(void *cookie, const struct walk_site *site, struct varve_error 
 {
 	CLEANUP(condition_release) struct condition condition = {0};
 
-	if (str_equal(site->key, "if")) {
+	if (str_equal(site->key, "if") || str_equal(site->key, "that")) {
 		int r = condition_read(site->value, &condition, err);
 
 		if (r < 0)

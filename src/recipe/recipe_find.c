@@ -7,6 +7,17 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
+bool recipe_is_image(const char *text)
+{
+	static const char *const transports[] = {"docker://",
+						 "oci:", "oci-archive:", "docker-archive:"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
+		if (str_starts(text, transports[i]))
+			return true;
+	return false;
+}
+
 const struct recipe_source *recipe_find_source(const struct recipe *recipe, const char *name)
 {
 	for (size_t i = 0; i < recipe->source_count; i++)

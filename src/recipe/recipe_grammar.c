@@ -159,13 +159,12 @@ static bool is_git_ref(const char *text)
 
 static bool is_image(const char *text)
 {
-	static const char *const transports[] = {"oci:", "oci-archive:", "docker-archive:"};
+	const char *rest = strchr(text, ':');
 
-	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
-		if (str_starts(text, transports[i]))
-			return text[strlen(transports[i])] != 0 &&
-			       text[strlen(transports[i])] != ':';
-	return false;
+	if (!recipe_is_image(text))
+		return false;
+	rest += str_starts(rest, "://") ? 3 : 1;
+	return *rest != '\0' && *rest != ':';
 }
 
 static bool is_platform(const char *text)
@@ -275,8 +274,10 @@ static const struct rule rules[] = {
 			     "an https, http, ssh, git or file URL, [USER@]HOST:PATH, /PATH or "
 			     "./PATH, without a password: that is for git's credential helpers"},
 	[GRAMMAR_GIT_REF] = {NULL, NULL, is_git_ref, "the name of a branch or a tag, or a commit"},
-	[GRAMMAR_IMAGE] = {NULL, NULL, is_image,
-			   "oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]"},
+	[GRAMMAR_IMAGE] =
+		{NULL, NULL, is_image,
+		 "docker://HOST/NAME[:TAG][@DIGEST], oci:DIR[:NAME], oci-archive:FILE[:NAME] or "
+		 "docker-archive:FILE[:NAME]"},
 	[GRAMMAR_PLATFORM] = {NULL, NULL, is_platform, "OS/ARCH or OS/ARCH/VARIANT"},
 };
 

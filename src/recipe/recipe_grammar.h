@@ -34,7 +34,8 @@ enum grammar {
 	GRAMMAR_GIT_URL, /* https, http, ssh, git or file URL, [USER@]HOST:PATH, /PATH, ./PATH; no
 			    password, nothing that git could take for an option or a helper */
 	GRAMMAR_GIT_REF, /* a name that git-check-ref-format(1) allows, or a commit */
-	GRAMMAR_IMAGE, /* oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] */
+	GRAMMAR_IMAGE, /* docker://HOST/NAME[:TAG][@DIGEST], oci:DIR[:NAME],
+			  oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] */
 	GRAMMAR_PLATFORM, /* OS/ARCH[/VARIANT] */
 };
 

@@ -9,6 +9,8 @@ static void add_metavar(const struct recipe_option *option, struct buf *out)
 {
 	if (option->type == OPTION_INTEGER)
 		buf_addstr(out, "N");
+	else if (option->type == OPTION_JOBS)
+		buf_addstr(out, "N|" RECIPE_JOBS_AUTO);
 	else if (option->type == OPTION_BOOLEAN)
 		buf_addstr(out, "true|false");
 	else if (option->type == OPTION_STRING)

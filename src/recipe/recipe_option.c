@@ -76,6 +76,18 @@ static int settle_boolean(const struct recipe_option *option, const char *text, 
 	return 0;
 }
 
+static int settle_jobs(const struct recipe_option *option, const char *text, char **ret,
+		       struct varve_error *err)
+{
+	const struct recipe_value nowhere = {NULL, {NULL, 0, 0}};
+	int64_t number;
+
+	if (recipe_jobs(&nowhere, text, &number, err) < 0)
+		return bad_value(option, err);
+	*ret = number == 0 ? xstrdup(RECIPE_JOBS_AUTO) : xasprintf("%" PRId64, number);
+	return 0;
+}
+
 int option_settle(const struct recipe_option *option, const char *text, char **ret,
 		  struct varve_error *err)
 {
@@ -89,6 +101,8 @@ int option_settle(const struct recipe_option *option, const char *text, char **r
 		return settle_integer(option, text, ret, err);
 	if (option->type == OPTION_BOOLEAN)
 		return settle_boolean(option, text, ret, err);
+	if (option->type == OPTION_JOBS)
+		return settle_jobs(option, text, ret, err);
 	if (option->type == OPTION_CHOICE)
 		r = settle_choice(option, text, err);
 	if (r == 0)

@@ -19,6 +19,7 @@ static const struct schema_key recipe_keys[] = {
 	{"registry", SCHEMA_VALUE, offsetof(struct recipe, registry), 0, 0, NAMES_NONE, NULL},
 	{"options", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, parse_options},
 	{"variables", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, parse_variables},
+	{"requires", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, parse_requirements},
 	{"sources", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, parse_sources},
 	{"stages", SCHEMA_OWN, 0, 0, SCHEMA_ALL, NAMES_NONE, parse_stages},
 	{"images", SCHEMA_OWN, 0, 0, SCHEMA_ALL, NAMES_NONE, parse_images},
@@ -47,6 +48,7 @@ void recipe_free(struct recipe *recipe)
 	RELEASE_ALL(recipe->stages, recipe->stage_count, stage_release);
 	RELEASE_ALL(recipe->images, recipe->image_count, recipe_image_release);
 	RELEASE_ALL(recipe->checks, recipe->check_count, check_release);
+	RELEASE_ALL(recipe->requirements, recipe->requirement_count, requirement_release);
 	RELEASE_ALL(recipe->files, recipe->file_count, free_ptr);
 	free(recipe);
 }
@@ -73,6 +75,7 @@ int recipe_parse(const char *text, size_t len, const char *file, recipe_load loa
 		r = schema_read(&schema_recipe, &subject, root, recipe, err);
 	if (r < 0)
 		return r;
+	parse_parents(recipe);
 	dump_digest(root, recipe->digest);
 	*ret = steal_ptr(&recipe);
 	return 0;

@@ -14,12 +14,17 @@ int parse_variables(const struct node *node, const struct schema_subject *subjec
 		    struct varve_error *err);
 int parse_sources(const struct node *node, const struct schema_subject *subject, void *recipe,
 		  struct varve_error *err);
+/* A source for each image that a stage names by itself. */
+void parse_parents(struct recipe *recipe);
 int parse_stages(const struct node *node, const struct schema_subject *subject, void *recipe,
 		 struct varve_error *err);
 int parse_images(const struct node *node, const struct schema_subject *subject, void *recipe,
 		 struct varve_error *err);
 int parse_checks(const struct node *node, const struct schema_subject *subject, void *recipe,
 		 struct varve_error *err);
+
+int parse_requirements(const struct node *node, const struct schema_subject *subject, void *recipe,
+		       struct varve_error *err);
 
 /* Frees what one object holds. */
 void option_release(struct recipe_option *option);
@@ -28,5 +33,6 @@ void recipe_source_release(struct recipe_source *source);
 void stage_release(struct recipe_stage *stage);
 void recipe_image_release(struct recipe_image *image);
 void check_release(struct recipe_check *check);
+void requirement_release(struct recipe_requirement *requirement);
 
 #endif

@@ -43,6 +43,7 @@ static const struct schema_key check_keys[] = {
 	{"run", SCHEMA_VALUE, FIELD(run), 0, SCHEMA_ALL, NAMES_ANY, NULL},
 	{"image", SCHEMA_VALUE, FIELD(image), 0, 0, NAMES_NONE, NULL},
 	{"user", SCHEMA_VALUE, FIELD(user), 0, 0, NAMES_OPTIONS, NULL},
+	{"gpu", SCHEMA_VALUE, FIELD(gpu), 0, 0, NAMES_OPTIONS, NULL},
 	{"if", SCHEMA_VALUE, FIELD(condition), 0, 0, NAMES_OPTIONS, NULL},
 	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
 };

@@ -35,7 +35,7 @@ const struct schema schema_option = {option_keys, option_kinds};
 static int read_type(const struct node *node, const struct schema_subject *subject, void *object,
 		     struct varve_error *err)
 {
-	static const char *const names[] = {"string", "integer", "boolean", "choice", NULL};
+	static const char *const names[] = {"string", "integer", "boolean", "choice", "jobs", NULL};
 	struct recipe_option *option = object;
 	CLEANUP(free_ptr) char *suggestion = NULL;
 	int r = schema_want(node, NODE_SCALAR, "\"type\"", err);
@@ -51,7 +51,7 @@ static int read_type(const struct node *node, const struct schema_subject *subje
 	suggestion = suggest(node->text, names);
 	r = recipe_error(&node->at, err, "unknown type \"%s\" of %s%s", node->text, subject->label,
 			 suggestion);
-	varve_error_hint(err, "types of an option: string, integer, boolean, choice");
+	varve_error_hint(err, "types of an option: string, integer, boolean, choice, jobs");
 	return r;
 }
 

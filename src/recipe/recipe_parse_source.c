@@ -53,6 +53,8 @@ static const struct schema_key source_keys[] = {
 	{"architecture", SCHEMA_VALUE, FIELD(architecture), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"keyring", SCHEMA_VALUE, FIELD(keyring), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"recommends", SCHEMA_VALUE, FIELD(recommends), DEBIAN, 0, NAMES_OPTIONS, NULL},
+	{"dependencies", SCHEMA_VALUE, FIELD(dependencies), DEBIAN | PYTHON, 0, NAMES_OPTIONS,
+	 NULL},
 	{"mirror", SCHEMA_VALUE, FIELD(mirror), DEBIAN, 0, NAMES_OPTIONS, NULL},
 	{"repositories", SCHEMA_OWN, 0, DEBIAN, 0, NAMES_NONE, read_repositories},
 	{"pins", SCHEMA_VALUES, FIELD(pins), DEBIAN, 0, NAMES_OPTIONS, NULL},
@@ -75,6 +77,7 @@ static const struct schema_key source_keys[] = {
 	{"requirements", SCHEMA_VALUES, FIELD(requirements), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{"lock", SCHEMA_VALUE, FIELD(lock), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{"constraints", SCHEMA_VALUES, FIELD(constraints), PYTHON, 0, NAMES_OPTIONS, NULL},
+	{"beside", SCHEMA_VALUES, FIELD(beside), PYTHON, 0, NAMES_NONE, NULL},
 	{"before", SCHEMA_VALUE, FIELD(before), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{"sdist", SCHEMA_VALUE, FIELD(sdist), PYTHON, 0, NAMES_OPTIONS, NULL},
 	{"prereleases", SCHEMA_VALUE, FIELD(prereleases), PYTHON, 0, NAMES_OPTIONS, NULL},
@@ -158,6 +161,13 @@ static int parse_source(const struct node_member *member, struct recipe_source *
 	return schema_read(&schema_source, &subject, member->value, source, err);
 }
 
+static struct recipe_source *new_source(struct recipe *recipe)
+{
+	recipe->sources = array_grow(recipe->sources, recipe->source_count, &recipe->source_alloc,
+				     sizeof(*recipe->sources));
+	return &recipe->sources[recipe->source_count++];
+}
+
 int parse_sources(const struct node *node, const struct schema_subject *subject, void *object,
 		  struct varve_error *err)
 {
@@ -165,10 +175,24 @@ int parse_sources(const struct node *node, const struct schema_subject *subject,
 	int r = schema_want(node, NODE_MAP, "\"sources\"", err);
 
 	(void)subject;
-	for (size_t i = 0; r == 0 && i < node->count; i++) {
-		recipe->sources = array_grow(recipe->sources, recipe->source_count,
-					     &recipe->source_alloc, sizeof(*recipe->sources));
-		r = parse_source(&node->members[i], &recipe->sources[recipe->source_count++], err);
-	}
+	for (size_t i = 0; r == 0 && i < node->count; i++)
+		r = parse_source(&node->members[i], new_source(recipe), err);
 	return r;
+}
+
+void parse_parents(struct recipe *recipe)
+{
+	for (size_t i = 0; i < recipe->stage_count; i++) {
+		const struct recipe_value *from = &recipe->stages[i].from;
+
+		if (!from->text || !recipe_is_image(from->text) ||
+		    recipe_find_source(recipe, from->text))
+			continue;
+		*new_source(recipe) = (struct recipe_source){
+			.name = {xstrdup(from->text), from->at},
+			.kind = SOURCE_IMAGE,
+			.at = from->at,
+			.reference = {xstrdup(from->text), from->at},
+		};
+	}
 }

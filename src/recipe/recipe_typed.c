@@ -65,3 +65,39 @@ int recipe_integer(const struct recipe_value *at, const char *text, int64_t mini
 	*ret = number;
 	return 0;
 }
+
+int recipe_jobs(const struct recipe_value *at, const char *text, int64_t *ret,
+		struct varve_error *err)
+{
+	int64_t number = 0;
+
+	if (str_equal(text, RECIPE_JOBS_AUTO)) {
+		*ret = 0;
+		return 0;
+	}
+	if (recipe_integer(at, text, 1, RECIPE_JOBS_MAXIMUM, &number, NULL) < 0)
+		return recipe_error(
+			&at->at, err,
+			"\"%s\" is neither a whole number from 1 to %d nor " RECIPE_JOBS_AUTO, text,
+			RECIPE_JOBS_MAXIMUM);
+	*ret = number;
+	return 0;
+}
+
+int recipe_size(const struct recipe_value *at, const char *text, uint64_t *ret,
+		struct varve_error *err)
+{
+	static const char units[] = "KMGT";
+	size_t digits = strspn(text, "0123456789");
+	CLEANUP(free_ptr) char *number = xstrndup(text, digits);
+	const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+	unsigned shift = unit ? 10 * ((unsigned)(unit - units) + 1) : 0;
+	unsigned long long value;
+
+	if ((text[digits] && (!unit || text[digits + 1])) ||
+	    !str_to_u64(number, UINT64_MAX >> shift, &value) || value == 0)
+		return recipe_error(&at->at, err,
+				    "\"%s\" is no size: a number of bytes, as 512M or 7G", text);
+	*ret = (uint64_t)value << shift;
+	return 0;
+}

@@ -109,6 +109,8 @@ int walk_values(const struct recipe *recipe, walk_visit visit, void *cookie,
 	const struct walk walk = {visit, cookie, err};
 	int r = walk_object(&walk, &schema_recipe, recipe);
 
+	for (size_t i = 0; r == 0 && i < recipe->requirement_count; i++)
+		r = walk_object(&walk, &schema_requirement, &recipe->requirements[i]);
 	for (size_t i = 0; r == 0 && i < recipe->source_count; i++)
 		r = walk_source(&walk, &recipe->sources[i]);
 	for (size_t i = 0; r == 0 && i < recipe->stage_count; i++)

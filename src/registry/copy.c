@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "registry/base_image.h"
+#include "registry/copy_referrers.h"
 #include "registry/copy_source.h"
 #include "registry/place_copy.h"
 #include "registry/push.h"
@@ -18,6 +20,7 @@ struct run {
 	struct place landing; /* where downloads go */
 	struct image_layout layout; /* of the only target, where it is one */
 	struct copy_source source;
+	struct base_image base; /* what an image of the store stands on, where layers are missing */
 	struct registry *target; /* that is being pushed to */
 	struct copy_result result;
 };
@@ -25,9 +28,54 @@ struct run {
 static void run_release(struct run *run)
 {
 	copy_source_release(&run->source);
+	base_image_release(&run->base);
 	registry_close(run->target);
 	place_release(&run->landing);
 	image_layout_close(&run->layout);
+}
+
+/* --- what refers to it ---------------------------------------------------------------------------
+ */
+
+static bool is_layout(const struct endpoint *end)
+{
+	return end->kind == ENDPOINT_FILES && end->target.transport == IMAGE_OCI;
+}
+
+static int copy_referrers(struct run *run, const struct referrers_end *to, struct varve_error *err)
+{
+	struct place store;
+	struct referrers_copy copy = {.from = {.registry = run->source.registry,
+					       .layout = &run->source.layout,
+					       .place = &run->source.place},
+				      .to = *to,
+				      .artifact_type = run->copy->artifact_type,
+				      .sessions = run->copy->uploads};
+	int r;
+
+	if (!run->copy->referrers)
+		return 0;
+	place_of_store(&store, run->copy->store, run->copy->uploads);
+	if (copy.from.registry && to->registry)
+		copy.from.place = &store;
+	r = referrers_copy_run(&copy, &run->source.root, &run->source.place, err);
+	place_release(&store);
+	run->result.referrers += copy.copied;
+	return r;
+}
+
+static int check_referrers(const struct run *run, struct varve_error *err)
+{
+	bool can = run->from->kind == ENDPOINT_REGISTRY || is_layout(run->from);
+
+	for (size_t i = 0; i < run->count; i++)
+		can = can && (run->to[i].kind == ENDPOINT_REGISTRY || is_layout(&run->to[i]));
+	if (can || !run->copy->referrers)
+		return 0;
+	return varve_error_set(
+		err, -VARVE_E_USAGE,
+		"--referrers: only between docker:// and oci: places, others have no "
+		"room for them");
 }
 
 /* --- to registries -------------------------------------------------------------------------------
@@ -35,12 +83,19 @@ static void run_release(struct run *run)
 
 static void find_mounts(void *cookie, const struct varve_descriptor *blob, struct strv *ret)
 {
-	struct run *run = cookie;
-	const struct registry *from = run->source.registry;
+	const struct run *run = cookie;
+	const struct copy_source *source = run->base.is_open ? &run->base.source : &run->source;
+	const struct endpoint *end = run->base.is_open ? &run->base.from : run->from;
+	const struct registry *from = source->registry;
+	const struct reference *named = &end->reference;
 
 	if (from && str_equal(registry_origin(from), registry_origin(run->target)) &&
 	    !str_equal(registry_repository(from), registry_repository(run->target)))
 		strv_add(ret, registry_repository(from));
+	/* Read from a mirror, the image may still lie where its name says. */
+	else if (from && str_equal(reference_api_host(named), registry_host(run->target)) &&
+		 !str_equal(named->repository, registry_repository(run->target)))
+		strv_add(ret, named->repository);
 	seen_elsewhere(run->copy->store, &blob->digest, run->target, ret);
 }
 
@@ -49,11 +104,10 @@ static int fetch_layer(void *cookie, const struct varve_descriptor *blob,
 		       struct http_client *client, struct varve_error *err)
 {
 	struct run *run = cookie;
-	_Atomic uint64_t unused = 0;
-	int r;
 
-	r = pull_blob(run->source.registry, client, &run->source.place, blob, &unused, err);
-	return r == -VARVE_E_DIGEST ? -VARVE_E_NETWORK : r;
+	if (run->base.is_open)
+		return base_image_layer(&run->base, run->copy, blob, client, err);
+	return copy_source_layer(&run->source, run->copy, run->from, blob, client, err);
 }
 
 static bool same_repository(const struct endpoint *a, const struct endpoint *b)
@@ -105,9 +159,10 @@ static int push_to(struct run *run, size_t first, struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv tags = STRV_INIT;
 	const struct reference *reference = &run->to[first].reference;
-	struct push push = {.from = &run->source.place,
+	struct push push = {.from = run->base.is_open ? &run->base.source.place
+						      : &run->source.place,
 			    .sessions = run->copy->uploads,
-			    .fetch = run->source.lazy ? fetch_layer : NULL,
+			    .fetch = run->source.lazy || run->base.is_open ? fetch_layer : NULL,
 			    .mounts = find_mounts,
 			    .cookie = run};
 	struct push_result pushed = {0};
@@ -119,6 +174,8 @@ static int push_to(struct run *run, size_t first, struct varve_error *err)
 	push.registry = run->target;
 	if (r == 0)
 		r = push_run(&push, &run->source.root, &tags, &pushed, err);
+	if (r == 0)
+		r = copy_referrers(run, &(struct referrers_end){.registry = run->target}, err);
 	if (r == 0) {
 		note_pushed(run);
 		run->result.moved += pushed.sent;
@@ -133,11 +190,6 @@ static int push_to(struct run *run, size_t first, struct varve_error *err)
 
 /* --- to files and the store ----------------------------------------------------------------------
  */
-
-static bool is_layout(const struct endpoint *to)
-{
-	return to->kind == ENDPOINT_FILES && to->target.transport == IMAGE_OCI;
-}
 
 /* The name that the image has where it goes to, when the target gives none. Caller frees. */
 static char *own_name(const struct run *run)
@@ -167,8 +219,13 @@ static int to_layout(struct run *run, const struct endpoint *to, struct varve_er
 		return r;
 	place_init(&place, layout->blobs, layout->fd, NULL);
 	r = place_copy_graph(&run->source.place, &place, &run->source.root, err);
+	if (r == 0)
+		r = image_layout_enter(layout, name, &run->source.root, err);
+	if (r == 0)
+		r = copy_referrers(run, &(struct referrers_end){.layout = layout, .place = &place},
+				   err);
 	place_release(&place);
-	return r < 0 ? r : image_layout_enter(layout, name, &run->source.root, err);
+	return r;
 }
 
 static int into_store(struct run *run, struct varve_error *err)
@@ -252,6 +309,19 @@ static int open_landing(struct run *run, struct varve_error *err)
 	return r;
 }
 
+/* Layers of an image of the store may have stayed where the one below it came from. A registry that
+ * has them, too, need not be sent them; all other places get them. */
+static int find_base(struct run *run, struct varve_error *err)
+{
+	const struct varve_descriptor *root = &run->source.root;
+
+	if (run->from->kind != ENDPOINT_STORE)
+		return 0;
+	if (all_registries(run) && !manifest_type_is_index(root->media_type))
+		return base_image_open(run->copy, root, &run->base, err);
+	return copy_complete(run->copy, root, err);
+}
+
 int copy_run(const struct copy *copy, const struct endpoint *from, const struct endpoint *to,
 	     size_t count, struct copy_result *ret, struct varve_error *err)
 {
@@ -261,12 +331,17 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 			  .to = to,
 			  .count = count,
 			  .source = {.layout = IMAGE_LAYOUT_INIT},
+			  .base = BASE_IMAGE_INIT,
 			  .layout = IMAGE_LAYOUT_INIT};
-	int r = open_landing(&run, err);
+	int r = check_referrers(&run, err);
 
+	if (r == 0)
+		r = open_landing(&run, err);
 	if (r == 0)
 		r = copy_source_open(copy, from, &run.landing, all_registries(&run), &run.source,
 				     err);
+	if (r == 0)
+		r = find_base(&run, err);
 	if (r < 0)
 		return r;
 	if (from->kind == ENDPOINT_REGISTRY && !all_registries(&run)) {
@@ -279,6 +354,8 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 	run.result.root = run.source.root;
 	if (r == 0)
 		*ret = run.result;
+	else if ((r == -VARVE_E_DIGEST || r == -VARVE_E_NOT_FOUND) && is_layout(from))
+		varve_error_prefix(err, "oci:%.300s", from->target.path);
 	return r;
 }
 
@@ -294,5 +371,29 @@ int copy_look(const struct copy *copy, const struct endpoint *from, struct varve
 	place_release(&landing);
 	if (r == 0)
 		*ret = source.root;
+	return r;
+}
+
+int copy_list_referrers(const struct copy *copy, const struct endpoint *from,
+			struct varve_descriptor *ret_subject, json_t **ret_index,
+			struct varve_error *err)
+{
+	CLEANUP(copy_source_release) struct copy_source source = {.layout = IMAGE_LAYOUT_INIT};
+	struct referrers_end end = {.layout = &source.layout, .place = &source.place};
+	struct place landing;
+	int r;
+
+	if (from->kind != ENDPOINT_REGISTRY && !is_layout(from))
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "--referrers: of docker:// and oci: images only");
+	place_of_store(&landing, copy->store, copy->uploads);
+	r = copy_source_open(copy, from, &landing, true, &source, err);
+	place_release(&landing);
+	end.registry = source.registry;
+	if (r == 0)
+		r = referrers_end_list(&end, &source.root.digest, copy->artifact_type, ret_index,
+				       err);
+	if (r == 0)
+		*ret_subject = source.root;
 	return r;
 }

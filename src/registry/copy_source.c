@@ -10,6 +10,8 @@
 void copy_source_release(struct copy_source *source)
 {
 	registry_close(source->registry);
+	registry_close(source->upstream);
+	(void)pthread_mutex_destroy(&source->mutex);
 	image_layout_close(&source->layout);
 	place_release(&source->place);
 }
@@ -32,21 +34,12 @@ static int open_registry(const struct copy *copy, const struct endpoint *from,
 {
 	struct pull pull = {
 		.into = &ret->place, .platform = copy->platform, .manifests_only = lazy};
-	char target[REFERENCE_TARGET];
 	int r;
 
 	place_init(&ret->place, landing->blobs, landing->partials, landing->store);
-	r = registry_open(copy->settings, &from->reference, false, &ret->registry, err);
+	r = pull_from(copy->settings, &from->reference, &pull, &ret->registry, &ret->pulled, err);
 	if (r < 0)
-		return r;
-	pull.registry = ret->registry;
-	r = pull_run(&pull, reference_target(&from->reference, target), &ret->pulled, err);
-	/* What the registry has not, or has wrongly, is no matter of this host. */
-	if (r == -VARVE_E_NOT_FOUND || r == -VARVE_E_DIGEST || r == -VARVE_E_FORMAT ||
-	    r == -VARVE_E_LIMIT)
-		return -VARVE_E_NETWORK;
-	if (r < 0)
-		return r;
+		return registry_blame(r);
 	ret->root = ret->pulled.root;
 	ret->lazy = lazy;
 	note_seen(copy, ret);
@@ -98,6 +91,7 @@ int copy_source_open(const struct copy *copy, const struct endpoint *from, struc
 	int r;
 
 	*ret = (struct copy_source){.layout = IMAGE_LAYOUT_INIT};
+	(void)pthread_mutex_init(&ret->mutex, NULL);
 	if (from->kind == ENDPOINT_REGISTRY)
 		return open_registry(copy, from, landing, lazy, ret, err);
 	if (from->kind == ENDPOINT_STORE)
@@ -107,4 +101,31 @@ int copy_source_open(const struct copy *copy, const struct endpoint *from, struc
 	else
 		r = open_import(copy, from, ret, err);
 	return r < 0 ? r : choose(copy, ret, err);
+}
+
+static int open_upstream(struct copy_source *source, const struct copy *copy,
+			 const struct endpoint *from, struct varve_error *err)
+{
+	int r = 0;
+
+	(void)pthread_mutex_lock(&source->mutex);
+	if (!source->upstream)
+		r = pull_open_upstream(copy->settings, &from->reference, &source->upstream, err);
+	(void)pthread_mutex_unlock(&source->mutex);
+	return r;
+}
+
+int copy_source_layer(struct copy_source *source, const struct copy *copy,
+		      const struct endpoint *from, const struct varve_descriptor *blob,
+		      struct http_client *client, struct varve_error *err)
+{
+	_Atomic uint64_t unused = 0;
+	struct varve_error why;
+	int r = pull_blob(source->registry, client, &source->place, blob, &unused, err);
+
+	if (r == 0 || registry_blame(r) != -VARVE_E_NETWORK ||
+	    !registry_is_mirror(source->registry) || open_upstream(source, copy, from, &why) < 0)
+		return registry_blame(r);
+	return registry_blame(
+		pull_blob(source->upstream, client, &source->place, blob, &unused, err));
 }

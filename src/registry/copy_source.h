@@ -11,6 +11,8 @@ struct copy_source {
 	struct place place; /* where its blobs are */
 	struct varve_descriptor root;
 	struct registry *registry; /* where it came from; NULL: no registry */
+	struct registry *upstream; /* where a mirror lacks a layer; NULL: was not needed yet */
+	pthread_mutex_t mutex; /* of upstream */
 	struct image_layout layout; /* opened for it */
 	bool lazy; /* layers are still at the registry */
 	struct pull_result pulled;
@@ -19,6 +21,11 @@ struct copy_source {
 /* landing: where downloads go. lazy: layers of a registry's image stay there. */
 int copy_source_open(const struct copy *copy, const struct endpoint *from, struct place *landing,
 		     bool lazy, struct copy_source *ret, struct varve_error *err);
+/* In any thread: a layer that was left at the registry; where a mirror lacks it, or has it wrongly,
+ * from the registry itself. */
+int copy_source_layer(struct copy_source *source, const struct copy *copy,
+		      const struct endpoint *from, const struct varve_descriptor *blob,
+		      struct http_client *client, struct varve_error *err);
 void copy_source_release(struct copy_source *source);
 
 #endif

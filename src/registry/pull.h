@@ -24,6 +24,17 @@ struct pull_result {
 int pull_run(const struct pull *pull, const char *target, struct pull_result *ret,
 	     struct varve_error *err);
 
+/* The same for a name: mirrors of this machine in turn, then the registry itself, each by its own
+ * credentials; what did not serve is told as a notice. Fills in the pull's registry; the one that
+ * served is the caller's, to be closed. */
+int pull_from(const struct registry_settings *settings, const struct reference *from,
+	      struct pull *pull, struct registry **ret_registry, struct pull_result *ret,
+	      struct varve_error *err);
+
+/* The registry itself, when a mirror served and then lacks something. */
+int pull_open_upstream(const struct registry_settings *settings, const struct reference *from,
+		       struct registry **ret, struct varve_error *err);
+
 /* One blob, in any thread; done counts bytes. Nothing where it is there. */
 int pull_blob(struct registry *registry, struct http_client *client, struct place *into,
 	      const struct varve_descriptor *blob, _Atomic uint64_t *done, struct varve_error *err);

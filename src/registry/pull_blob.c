@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/digest.h"
 #include "base/fd.h"
+#include "base/hash_beside.h"
 #include "base/log.h"
 #include "registry/pull.h"
 
@@ -34,12 +34,13 @@ struct landing {
 	_Atomic uint64_t *done;
 	int fd; /* partials/NAME, locked */
 	char name[80];
-	struct hasher *hasher;
+	struct hash_beside *hasher;
 	uint64_t offset; /* bytes that are written and hashed */
 	uint64_t skip; /* bytes of this answer that we have already */
 	unsigned whole_answers; /* to requests for a part */
 	unsigned failures; /* in a row */
 	uint64_t best; /* offset at the last failure */
+	int64_t moved_at; /* ms: the last byte came then, or the first request began */
 	int64_t failing_since; /* ms: nothing has come since then */
 	bool synced; /* will be, at the end */
 	bool pieced; /* the file holds bytes of an earlier process */
@@ -48,8 +49,8 @@ struct landing {
 
 static void landing_release(struct landing *l)
 {
+	hash_beside_freep(&l->hasher);
 	fd_close(&l->fd);
-	hasher_freep(&l->hasher);
 }
 
 /* --- the partial file ----------------------------------------------------------------------------
@@ -95,7 +96,7 @@ static int restart(struct landing *l)
 {
 	struct varve_digest unused;
 
-	hasher_final(l->hasher, &unused);
+	hash_beside_final(l->hasher, &unused);
 	l->offset = 0;
 	l->pieced = false;
 	return ftruncate(l->fd, 0) < 0 ? -errno : 0;
@@ -116,7 +117,7 @@ static int take_over(struct landing *l)
 		n = pread(l->fd, data, sizeof(data), (off_t)l->offset);
 		if (n <= 0)
 			return restart(l);
-		hasher_update(l->hasher, data, (size_t)n);
+		hash_beside_update(l->hasher, data, (size_t)n);
 		l->offset += (uint64_t)n;
 	}
 	l->pieced = l->offset > 0;
@@ -177,12 +178,18 @@ static int take(void *cookie, const void *data, size_t len)
 	r = fd_write_all(l->fd, bytes, len);
 	if (r < 0)
 		return varve_error_set(&l->error, r, "write the download");
-	hasher_update(l->hasher, bytes, len);
+	hash_beside_update(l->hasher, bytes, len);
 	l->offset += len;
+	l->moved_at = registry_now();
 	if (l->synced && l->offset / WRITEBACK_EVERY != before)
 		(void)sync_file_range(l->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	atomic_store(l->done, l->offset);
 	return 0;
+}
+
+static int64_t deadline(const struct landing *l)
+{
+	return l->failing_since + (int64_t)registry_stall_seconds(l->registry) * 1000;
 }
 
 static int request(struct landing *l, struct http_client *client, struct http_answer *answer,
@@ -200,6 +207,10 @@ static int request(struct landing *l, struct http_client *client, struct http_an
 
 	path = xasprintf("blobs/%s", varve_digest_text(&l->blob->digest, digest));
 	call.path = path;
+	if (l->moved_at == 0)
+		l->moved_at = registry_now();
+	if (l->failures > 0)
+		call.deadline = deadline(l);
 	if (l->offset > 0)
 		strv_addf(&headers, "Range: bytes=%" PRIu64 "-", l->offset);
 	l->error = (struct varve_error){0};
@@ -220,7 +231,7 @@ static bool again(struct landing *l, int64_t retry_after)
 
 	if (l->offset >= l->best + PROGRESS || l->failures == 0) {
 		l->failures = 0;
-		l->failing_since = now;
+		l->failing_since = l->moved_at;
 	}
 	l->best = l->offset > l->best ? l->offset : l->best;
 	if (++l->failures > FAILURES ||
@@ -269,7 +280,7 @@ static int check(struct landing *l, struct varve_error *err)
 	struct varve_digest actual;
 	bool pieced = l->pieced;
 
-	hasher_final(l->hasher, &actual);
+	hash_beside_final(l->hasher, &actual);
 	if (varve_digest_equal(&actual, &l->blob->digest))
 		return 0;
 	if (restart(l) == 0 && pieced)
@@ -310,8 +321,9 @@ int pull_blob(struct registry *registry, struct http_client *client, struct plac
 
 	(void)snprintf(l.name, sizeof(l.name), "%sfetch-%s", into->store ? "" : ".varve-",
 		       varve_digest_hex(&blob->digest, hex));
-	l.hasher = hasher_new();
 	r = open_partial(&l, into);
+	l.hasher = hash_beside_new(blob->size);
+	hash_beside_file(l.hasher, l.fd);
 	if (r == 0)
 		r = take_over(&l);
 	if (r < 0)
@@ -323,7 +335,8 @@ int pull_blob(struct registry *registry, struct http_client *client, struct plac
 		r = place_land(into, l.fd, l.name, &blob->digest, err);
 	if (r >= 0)
 		atomic_store(done, blob->size);
-	else
-		varve_error_prefix(err, "blob %s", varve_digest_text(&blob->digest, digest));
+	else if (err && !str_starts(err->text, registry_name(registry)))
+		varve_error_prefix(err, "%s: blob %s", registry_name(registry),
+				   varve_digest_text(&blob->digest, digest));
 	return r < 0 ? r : 0;
 }

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "registry/graph.h"
 #include "registry/place_copy.h"
+#include "registry/referrers.h"
 #include "registry/remote_manifest.h"
 #include "registry/transfer.h"
 
@@ -105,12 +106,21 @@ static int send_blobs(struct run *run, struct push_result *ret, struct varve_err
 /* --- manifests -----------------------------------------------------------------------------------
  */
 
+/* One that refers to another is noted where the registry does not do so itself. */
+static int put(struct run *run, const char *target, const struct manifest *m,
+	       struct varve_error *err)
+{
+	bool noted = false;
+	int r = remote_manifest_put(run->push->registry, run->client, target, m, &noted, err);
+
+	return r < 0 || noted ? r : referrers_note(run->push->registry, run->client, m, err);
+}
+
 static int put_by_digest(struct run *run, const struct manifest *m, struct varve_error *err)
 {
 	char digest[VARVE_DIGEST_TEXT];
 
-	return remote_manifest_put(run->push->registry, run->client,
-				   varve_digest_text(&m->self.digest, digest), m, NULL, err);
+	return put(run, varve_digest_text(&m->self.digest, digest), m, err);
 }
 
 static int put_root(struct run *run, const struct strv *tags, struct varve_error *err)
@@ -121,8 +131,7 @@ static int put_root(struct run *run, const struct strv *tags, struct varve_error
 	if (tags->count == 0)
 		return put_by_digest(run, root, err);
 	for (size_t i = 0; i < tags->count && r == 0; i++)
-		r = remote_manifest_put(run->push->registry, run->client, tags->items[i], root,
-					NULL, err);
+		r = put(run, tags->items[i], root, err);
 	return r;
 }
 
@@ -133,6 +142,15 @@ static int put_all(struct run *run, const struct strv *tags, struct varve_error 
 	for (size_t i = 0; i + 1 < run->graph.manifest_count && r == 0; i++)
 		r = put_by_digest(run, &run->graph.manifests[i], err);
 	return r < 0 ? r : put_root(run, tags, err);
+}
+
+/* A client that put it may have been stopped before it was noted. */
+static bool refers(const struct run *run)
+{
+	const struct manifest *root = &run->graph.manifests[run->graph.manifest_count - 1];
+	struct varve_descriptor unused;
+
+	return referrers_subject(root, &unused, NULL) != 0;
 }
 
 /* A registry that has the root by its digest has what it names, or says so when it is tagged. */
@@ -148,7 +166,7 @@ static int push_all(struct run *run, const struct varve_descriptor *root, const 
 		return r;
 	if (r == 1) {
 		*ret = (struct push_result){.there = run->graph.blob_count};
-		r = tags->count > 0 ? put_root(run, tags, err) : 0;
+		r = tags->count > 0 || refers(run) ? put_root(run, tags, err) : 0;
 		if (r != -VARVE_E_NOT_FOUND)
 			return r;
 	}

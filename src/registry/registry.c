@@ -16,7 +16,7 @@
 #include "registry/registry_state.h"
 #include "registry/registry_trust.h"
 
-enum { STALL_SECONDS = 60, NAP_MS = 20, PING_SECONDS = 10 };
+enum { STALL_SECONDS = 60, MIRROR_SECONDS = 10, NAP_MS = 20, PING_SECONDS = 10 };
 
 int64_t registry_now(void)
 {
@@ -51,10 +51,14 @@ const char *registry_origin(const struct registry *registry)
 	return registry->origin;
 }
 
+bool registry_is_mirror(const struct registry *registry)
+{
+	return registry->is_mirror;
+}
+
 unsigned registry_stall_seconds(const struct registry *registry)
 {
-	return registry->settings->stall_seconds ? registry->settings->stall_seconds
-						 : STALL_SECONDS;
+	return registry->stall_seconds;
 }
 
 bool registry_is_own(const struct registry *registry, const char *url)
@@ -126,13 +130,13 @@ static int find_scheme(struct registry *registry, struct varve_error *err)
 	CLEANUP(free_ptr) char *host = http_url_host(registry->host);
 	CLEANUP(http_client_freep) struct http_client *client = NULL;
 	CLEANUP(http_answer_release) struct http_answer answer = {0};
-	const struct registry_settings *s = registry->settings;
 	bool loopback = http_host_is_loopback(host);
 	const char *first = loopback ? "http" : "https", *second = loopback ? "https" : "http";
 	int refused = 0, r;
 
-	set_origin(registry, s->plain_http ? "http" : "https");
-	if (s->plain_http || (!loopback && !s->insecure) || registry->trust.certificate)
+	set_origin(registry, registry->plain_http ? "http" : "https");
+	if (registry->plain_http || (!loopback && !registry->insecure) ||
+	    registry->trust.certificate)
 		return 0;
 	r = http_client_new(&client, err);
 	if (r < 0)
@@ -149,6 +153,9 @@ static int find_scheme(struct registry *registry, struct varve_error *err)
 		}
 		refused += r < 0 && answer.refused;
 	}
+	if (answer.unproven)
+		return registry_trust_unproven(registry->cert_dir, registry->host, &registry->trust,
+					       err);
 	if (refused == 2 || answer.untrusted) {
 		varve_error_prefix(err, "%s", registry->name);
 		return r;
@@ -159,14 +166,44 @@ static int find_scheme(struct registry *registry, struct varve_error *err)
 	return 0;
 }
 
+static void take_settings(struct registry *registry, const struct registry_settings *settings,
+			  const struct registry_way *way)
+{
+	unsigned stall = settings->stall_seconds ? settings->stall_seconds : STALL_SECONDS;
+
+	registry->settings = settings;
+	registry->insecure = way->insecure;
+	registry->is_mirror = way->is_mirror;
+	registry->stall_seconds = stall;
+	if (way->is_mirror) {
+		registry->stall_seconds = stall < MIRROR_SECONDS ? stall : MIRROR_SECONDS;
+		return;
+	}
+	registry->insecure |= settings->insecure;
+	registry->plain_http = settings->plain_http;
+	registry->cert_dir = settings->cert_dir;
+}
+
 int registry_open(const struct registry_settings *settings, const struct reference *reference,
 		  bool push, struct registry **ret, struct varve_error *err)
 {
+	const struct registry_rule *rule = registry_rules_find(settings->rules, reference);
+	const struct registry_way way = {.reference = *reference,
+					 .insecure = rule && rule->insecure};
+	int r = registry_rules_check(rule, reference, err);
+
+	return r < 0 ? r : registry_open_way(settings, &way, push, ret, err);
+}
+
+int registry_open_way(const struct registry_settings *settings, const struct registry_way *way,
+		      bool push, struct registry **ret, struct varve_error *err)
+{
 	CLEANUP(registry_closep) struct registry *registry = xcalloc(1, sizeof(*registry));
+	const struct reference *reference = &way->reference;
 	int r;
 
 	(void)pthread_mutex_init(&registry->mutex, NULL);
-	registry->settings = settings;
+	take_settings(registry, settings, way);
 	registry->push = push;
 	registry->host = xstrdup(reference_api_host(reference));
 	registry->repository = xstrdup(reference->repository);
@@ -174,8 +211,8 @@ int registry_open(const struct registry_settings *settings, const struct referen
 				   reference->repository);
 	r = find_credentials(registry, reference, err);
 	if (r == 0)
-		r = registry_trust_find(settings->cert_dir, registry->host, &registry->trust, err);
-	registry->trust.insecure = settings->insecure;
+		r = registry_trust_find(registry->cert_dir, registry->host, &registry->trust, err);
+	registry->trust.insecure = registry->insecure;
 	if (r == 0)
 		r = find_scheme(registry, err);
 	if (r < 0)
@@ -185,6 +222,7 @@ int registry_open(const struct registry_settings *settings, const struct referen
 					.credentials = &registry->credentials,
 					.trusted_realms = settings->trusted_realms,
 					.trust = &registry->trust,
+					.reach = &registry->reach,
 					.stall_seconds = registry_stall_seconds(registry)});
 	*ret = steal_ptr(&registry);
 	return 0;

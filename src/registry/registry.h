@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <varve/error.h>
 #include "net/http_exchange.h"
-#include "registry/reference.h"
+#include "registry/registry_rules.h"
 
 struct registry;
 
@@ -21,6 +21,7 @@ struct registry_settings {
 	const char *authfile; /* the only file with credentials that is looked at */
 	const char *user, *secret; /* instead of any file's */
 	const char *cert_dir; /* *.crt: authorities; *.cert with *.key: our certificate */
+	const struct registry_rules *rules; /* of this machine; may be NULL */
 	const struct strv *trusted_realms; /* token servers of another domain that may be used */
 	bool plain_http; /* http without trying https */
 	bool insecure; /* certificates are not checked, and http will do */
@@ -35,10 +36,16 @@ struct registry_settings {
 	void *cookie;
 };
 
-/* push: uploads are wanted, not only reading. Finds credentials and certificates, and asks a
- * loopback registry whether it speaks http or https; others speak https unless told otherwise. */
+/* push: uploads are wanted, not only reading. Where the settings block it: -VARVE_E_HOST. Finds
+ * credentials and certificates, and asks a loopback registry whether it speaks http or https;
+ * others speak https unless told otherwise. */
 int registry_open(const struct registry_settings *settings, const struct reference *reference,
 		  bool push, struct registry **ret, struct varve_error *err);
+/* The same for a mirror, or where else an image is read from. --cert-dir, --plain-http and the like
+ * are meant for the registry that the user named, a mirror gets none of them; and less patience,
+ * since there is another place to ask. */
+int registry_open_way(const struct registry_settings *settings, const struct registry_way *way,
+		      bool push, struct registry **ret, struct varve_error *err);
 void registry_close(struct registry *registry);
 void registry_closep(struct registry **registry);
 
@@ -48,8 +55,10 @@ struct registry_call {
 	const char *path; /* below /v2/REPOSITORY/: "manifests/latest"; or an absolute URL */
 	const struct strv *headers; /* may be NULL */
 	const char *mount_from; /* a repository that must be readable, too; may be NULL */
-	/* The body, see struct http_request; begin and take of the answer. */
+	/* The body, see struct http_request; again: it will be asked for from its beginning once
+	 * more; NULL: it cannot be. begin and take of the answer. */
 	ssize_t (*give)(void *cookie, void *data, size_t len);
+	int (*again)(void *cookie);
 	int (*take)(void *cookie, const void *data, size_t len);
 	int (*begin)(void *cookie, long status, const struct strv *headers);
 	void *cookie;
@@ -65,7 +74,8 @@ struct registry_call {
 
 /* 0 with an answer of any status but: 401 and 403 with our credentials refused (an error that says
  * what to do), transient failures that lasted, more redirections than anybody needs. Redirections
- * of GET and HEAD are followed, without what was meant for the registry alone. */
+ * are followed (of what is no GET or HEAD 307 and 308, and with a body that can be given again),
+ * without what was meant for the registry alone; the answer's url is where that led. */
 int registry_call(struct registry *registry, struct http_client *client,
 		  const struct registry_call *call, struct http_answer *ret,
 		  struct varve_error *err);
@@ -75,6 +85,9 @@ int registry_call(struct registry *registry, struct http_client *client,
 int registry_complain(const struct registry *registry, const struct http_answer *answer,
 		      struct varve_error *err, const char *what, ...)
 	__attribute__((format(printf, 4, 5)));
+/* What a registry has not, or has wrongly, is no matter of this host: codes for that become
+ * -VARVE_E_NETWORK, others stay. Pure. */
+int registry_blame(int code);
 /* True when one of the error document's codes is this. Pure. */
 bool registry_said(const struct http_answer *answer, const char *code);
 
@@ -83,6 +96,7 @@ const char *registry_name(const struct registry *registry); /* HOST/REPOSITORY, 
 const char *registry_repository(const struct registry *registry);
 const char *registry_host(const struct registry *registry);
 const char *registry_origin(const struct registry *registry); /* scheme://host[:port] */
+bool registry_is_mirror(const struct registry *registry);
 bool registry_is_own(const struct registry *registry, const char *url); /* of the same origin */
 unsigned registry_stall_seconds(const struct registry *registry);
 int64_t registry_now(void); /* ms, monotonic */

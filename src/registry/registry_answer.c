@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "registry/registry_state.h"
+#include "registry/registry_trust.h"
 
 enum {
 	SHOWN = 300, /* characters of a server's text */
@@ -98,13 +99,38 @@ static void blank_secrets(struct buf *text, const struct credentials *c)
 	blank(text, c->registry_token);
 }
 
-static void add_hint(const struct http_answer *answer, struct varve_error *err)
+/* nginx takes the connection, and says it in a page. */
+static bool wants_certificate(const struct http_answer *answer)
 {
-	if (answer->status == 413)
+	return (answer->status == 400 || answer->status == 403) && answer->text.len > 0 &&
+	       memmem(answer->text.data, answer->text.len, "SSL certificate",
+		      strlen("SSL certificate"));
+}
+
+static void add_hint(const struct registry *registry, const struct http_answer *answer,
+		     struct varve_error *err)
+{
+	if (wants_certificate(answer)) {
+		CLEANUP(free_ptr)
+		char *place = registry_trust_place(registry->cert_dir, registry->host);
+
+		varve_error_hint(err,
+				 "it wants a certificate from its clients: put NAME.cert and "
+				 "NAME.key (PEM) into %s",
+				 place);
+	} else if (answer->status == 413)
 		varve_error_hint(err, "a proxy before the registry limits request bodies; "
 				      "--chunk-size sends smaller pieces");
 	else if (answer->retry_after > 0)
 		varve_error_hint(err, "it asks to wait %lld s", (long long)answer->retry_after);
+}
+
+int registry_blame(int code)
+{
+	return code == -VARVE_E_NOT_FOUND || code == -VARVE_E_DIGEST || code == -VARVE_E_FORMAT ||
+			       code == -VARVE_E_LIMIT
+		       ? -VARVE_E_NETWORK
+		       : code;
 }
 
 int registry_complain(const struct registry *registry, const struct http_answer *answer,
@@ -122,6 +148,6 @@ int registry_complain(const struct registry *registry, const struct http_answer 
 	varve_error_set(err, -VARVE_E_NETWORK, "%s: %s: HTTP status %ld%s%s%s",
 			registry_name(registry), buf_text(&text), answer->status,
 			reason.len ? " (" : "", buf_text(&reason), reason.len ? ")" : "");
-	add_hint(answer, err);
+	add_hint(registry, answer, err);
 	return -VARVE_E_NETWORK;
 }

@@ -2,6 +2,7 @@
  * One request until it has an answer that means something to the caller. */
 #include <ctype.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "net/http_url.h"
 #include "registry/registry_state.h"
+#include "registry/registry_trust.h"
 
 enum {
 	REDIRECTS = 10,
@@ -83,12 +85,23 @@ static int make_headers(struct attempt *a, struct varve_error *err)
 	return auth_authorize(a->registry->auth, a->client, &a->scopes, &a->headers, err);
 }
 
+/* Two silent connections in a row are within the limit; what began late in it ends with it. */
+static unsigned silence_limit(const struct attempt *a)
+{
+	unsigned half = (registry_stall_seconds(a->registry) + 1) / 2;
+	int64_t left = (a->deadline - registry_now() + 999) / 1000;
+
+	if (!a->call->deadline && a->failures == 0)
+		return half;
+	return left < 1 ? 1 : left < half ? (unsigned)left : half;
+}
+
 static int request(struct attempt *a, struct http_answer *answer, struct varve_error *err)
 {
 	const struct registry_call *call = a->call;
-	/* Two silent connections in a row are within the limit. */
-	unsigned stall = (registry_stall_seconds(a->registry) + 1) / 2;
 	bool own = registry_is_own(a->registry, a->url);
+	bool named = own || auth_realm_is_named(a->url, a->registry->settings->trusted_realms);
+	const enum http_reach from = atomic_load(&a->registry->reach);
 	struct http_request request = {.method = call->method,
 				       .url = a->url,
 				       .headers = &a->headers,
@@ -99,8 +112,9 @@ static int request(struct attempt *a, struct http_answer *answer, struct varve_e
 				       .cookie = call->text ? a : call->cookie,
 				       .size = call->size,
 				       .limit = call->limit,
-				       .stall_seconds = stall,
+				       .stall_seconds = silence_limit(a),
 				       .fresh = call->fresh,
+				       .sent_by = named ? NULL : &from,
 				       .stop = &a->registry->abandoned};
 
 	a->text_at = 0;
@@ -284,22 +298,39 @@ static int connection_failed(struct attempt *a, const struct http_answer *answer
 		return 1;
 	if (registry_stopped(a->registry))
 		return varve_error_set(err, -VARVE_E_CANCELLED, "stopped");
+	if (answer->unproven && registry_is_own(a->registry, a->url))
+		return registry_trust_unproven(a->registry->cert_dir, a->registry->host,
+					       &a->registry->trust, err);
 	if (code == -VARVE_E_NETWORK)
 		varve_error_prefix(err, "%s", a->registry->name);
 	return code;
 }
 
+/* 307 and 308 keep method and body. */
+static bool may_follow(const struct attempt *a, const struct http_answer *answer)
+{
+	const char *method = a->call->method;
+
+	if (str_equal(method, "GET") || str_equal(method, "HEAD"))
+		return true;
+	if (answer->status != 307 && answer->status != 308)
+		return false;
+	return !a->call->give || answer->given == 0 ||
+	       (a->call->again && a->call->again(a->call->cookie) == 0);
+}
+
 /* 1: again; 0: the answer is the caller's; negative: failed. */
 static int judge(struct attempt *a, const struct http_answer *answer, struct varve_error *err)
 {
-	bool reading = str_equal(a->call->method, "GET") || str_equal(a->call->method, "HEAD");
 	long status = answer->status;
 
 	(void)note_reached(a->registry, true);
+	if (answer->reach != HTTP_REACH_UNKNOWN && registry_is_own(a->registry, a->url))
+		atomic_store(&a->registry->reach, answer->reach);
 	keep_warnings(a->registry, answer);
 	if (status == 401 && registry_is_own(a->registry, a->url))
 		return renew(a, answer, err);
-	if (status / 100 == 3 && reading && answer->redirect)
+	if (status / 100 == 3 && answer->redirect && may_follow(a, answer))
 		return redirected(a, answer, err);
 	if (is_transient(status))
 		return server_failed(a, answer, err);
@@ -329,5 +360,6 @@ int registry_call(struct registry *registry, struct http_client *client,
 		r = request(&a, ret, err);
 		r = r < 0 ? connection_failed(&a, ret, r, err) : judge(&a, ret, err);
 	}
+	ret->url = steal_ptr(&a.url);
 	return r;
 }

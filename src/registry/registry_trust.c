@@ -102,3 +102,48 @@ int registry_trust_find(const char *cert_dir, const char *host, struct http_trus
 				       cert_dir);
 	return 0;
 }
+
+/* Where one is there already, another would hide it. */
+static const char *best_place(const struct strv *dirs)
+{
+	for (size_t i = 0; i < dirs->count; i++) {
+		if (access(dirs->items[i], F_OK) == 0)
+			return dirs->items[i];
+	}
+	return dirs->items[0];
+}
+
+char *registry_trust_place(const char *cert_dir, const char *host)
+{
+	CLEANUP(strv_release) struct strv dirs = STRV_INIT;
+
+	if (cert_dir)
+		return xstrdup(cert_dir);
+	places(host, &dirs);
+	return xstrdup(best_place(&dirs));
+}
+
+int registry_trust_unproven(const char *cert_dir, const char *host, const struct http_trust *trust,
+			    struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *alert = xstrdup(err ? err->text : "");
+	CLEANUP(free_ptr) char *place = registry_trust_place(cert_dir, host);
+
+	if (trust->certificate)
+		return varve_error_set(err, -VARVE_E_NETWORK,
+				       "%s: the server does not take the certificate %s (%.200s)",
+				       host, trust->certificate, alert);
+	/* Before TLS 1.3 servers say no more than this. */
+	if (strcasestr(alert, "handshake failure"))
+		varve_error_set(err, -VARVE_E_NETWORK,
+				"%s: the server ends the TLS handshake, as one does that wants a "
+				"certificate from its clients (%.200s)",
+				host, alert);
+	else
+		varve_error_set(err, -VARVE_E_NETWORK,
+				"%s: the server wants a certificate from its clients (TLS), and "
+				"there is none",
+				host);
+	varve_error_hint(err, "put NAME.cert and NAME.key (PEM) into %s", place);
+	return -VARVE_E_NETWORK;
+}

@@ -10,5 +10,11 @@
  * /etc/containers/certs.d, /etc/docker/certs.d, the first that has one for the host. */
 int registry_trust_find(const char *cert_dir, const char *host, struct http_trust *ret,
 			struct varve_error *err);
+/* Where a certificate for the host belongs: the directory that is there, or the first of the
+ * places. Caller frees. */
+char *registry_trust_place(const char *cert_dir, const char *host);
+/* The host's TLS did not take us: says so, and where a certificate belongs. -VARVE_E_NETWORK. */
+int registry_trust_unproven(const char *cert_dir, const char *host, const struct http_trust *trust,
+			    struct varve_error *err);
 
 #endif

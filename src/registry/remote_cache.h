@@ -6,6 +6,9 @@
  *its layer's blob, or the empty descriptor where the step changed nothing annotation
  *org.opencontainers.image.created: the day of its last use by a writer
  *
+ * Beside them lie short texts: tag and annotation dev.varve.fact are the name, the annotation
+ * dev.varve.text the text, and there is no content.
+ *
  * Nothing of it is believed: the record's input has to hash to the key, its layer has to be the one
  * of the manifest, the blob's bytes have to be what both digests (of the blob and of the tar) say.
  * Who may write to the repository could still share a wrong layer under a right key: as with any
@@ -19,6 +22,7 @@
 #include "store/store.h"
 
 #define REMOTE_CACHE_TYPE "application/vnd.varve.step.v1+json"
+#define REMOTE_CACHE_FACT "application/vnd.varve.fact.v1+json"
 
 struct remote_cache {
 	struct registry *registry;
@@ -42,6 +46,12 @@ int remote_cache_get(struct remote_cache *cache, const struct varve_digest *key,
 /* The store's record of this key. 1: it was sent; 0: it was there. */
 int remote_cache_put(struct remote_cache *cache, const struct varve_digest *key,
 		     struct varve_error *err);
+
+/* The same for a short text by its name, "destination-HEX" (build/destination.h). */
+int remote_cache_get_fact(struct remote_cache *cache, const char *name, struct buf *ret,
+			  struct varve_error *err);
+int remote_cache_put_fact(struct remote_cache *cache, const char *name, const char *text,
+			  struct varve_error *err);
 
 struct remote_cache_pruned {
 	size_t records, kept;

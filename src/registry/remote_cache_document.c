@@ -7,6 +7,9 @@
 #include "base/descriptor.h"
 
 #define TAG_PREFIX "step-"
+#define FACT_PREFIX "destination-"
+#define FACT_NAME "dev.varve.fact"
+#define FACT_TEXT "dev.varve.text"
 #define CREATED "org.opencontainers.image.created"
 
 enum { DAY_SECONDS = 86400 };
@@ -21,27 +24,73 @@ const char *remote_cache_tag(const struct varve_digest *key, char buffer[REMOTE_
 
 bool remote_cache_is_tag(const char *tag)
 {
+	const char *prefix = str_starts(tag, FACT_PREFIX) ? FACT_PREFIX : TAG_PREFIX;
 	struct varve_digest unused;
 
-	return str_starts(tag, TAG_PREFIX) &&
-	       varve_digest_parse_hex(tag + strlen(TAG_PREFIX), &unused) == 0;
+	return str_starts(tag, prefix) &&
+	       varve_digest_parse_hex(tag + strlen(prefix), &unused) == 0;
+}
+
+/* A manifest of one layer, without its annotations. */
+static json_t *new_manifest(const char *type, const struct varve_descriptor *config,
+			    const struct varve_descriptor *layer)
+{
+	json_t *manifest = json_object(), *layers = json_array();
+
+	json_append(layers, descriptor_to_json(layer));
+	json_set(manifest, "schemaVersion", json_integer(2));
+	json_set(manifest, "mediaType", json_text(VARVE_MEDIA_MANIFEST));
+	json_set(manifest, "artifactType", json_text(type));
+	json_set(manifest, "config", descriptor_to_json(config));
+	json_set(manifest, "layers", layers);
+	return manifest;
+}
+
+static json_t *new_annotations(time_t when)
+{
+	json_t *annotations = json_object();
+	char created[IMAGE_TIME];
+
+	json_set(annotations, CREATED,
+		 json_text(image_time((int64_t)when / DAY_SECONDS * DAY_SECONDS, created)));
+	return annotations;
+}
+
+json_t *remote_cache_fact(const struct varve_descriptor *empty, const char *name, const char *text,
+			  time_t when)
+{
+	json_t *manifest = new_manifest(REMOTE_CACHE_FACT, empty, empty);
+	json_t *annotations = new_annotations(when);
+
+	json_set(annotations, FACT_NAME, json_text(name));
+	json_set(annotations, FACT_TEXT, json_text(text));
+	json_set(manifest, "annotations", annotations);
+	return manifest;
+}
+
+static bool is_fact(const struct manifest *manifest)
+{
+	return !manifest->is_index &&
+	       str_equal(json_optional_string(manifest->document, "artifactType", ""),
+			 REMOTE_CACHE_FACT);
+}
+
+const char *remote_cache_read_fact(const struct manifest *manifest, const char *name)
+{
+	const json_t *annotations = json_object_get(manifest->document, "annotations");
+
+	if (!is_fact(manifest) ||
+	    !str_equal(json_optional_string(annotations, FACT_NAME, ""), name))
+		return NULL;
+	return json_optional_string(annotations, FACT_TEXT, NULL);
 }
 
 json_t *remote_cache_manifest(const struct varve_descriptor *config,
 			      const struct varve_descriptor *layer, time_t when)
 {
-	json_t *manifest = json_object(), *layers = json_array(), *annotations = json_object();
-	char created[IMAGE_TIME];
+	json_t *manifest = new_manifest(REMOTE_CACHE_TYPE, config, layer);
 
-	json_append(layers, descriptor_to_json(layer));
-	json_set(annotations, CREATED,
-		 json_text(image_time((int64_t)when / DAY_SECONDS * DAY_SECONDS, created)));
-	json_set(manifest, "schemaVersion", json_integer(2));
-	json_set(manifest, "mediaType", json_text(VARVE_MEDIA_MANIFEST));
-	json_set(manifest, "artifactType", json_text(REMOTE_CACHE_TYPE));
-	json_set(manifest, "config", descriptor_to_json(config));
-	json_set(manifest, "layers", layers);
-	json_set(manifest, "annotations", annotations);
+	json_set(manifest, "annotations", new_annotations(when));
 	return manifest;
 }
 
@@ -81,7 +130,7 @@ long remote_cache_age(const struct manifest *manifest, time_t now)
 	const char *created = json_optional_string(annotations, CREATED, "");
 	struct tm day = {0};
 
-	if (!is_record(manifest) || !strptime(created, "%Y-%m-%dT", &day))
+	if ((!is_record(manifest) && !is_fact(manifest)) || !strptime(created, "%Y-%m-%dT", &day))
 		return -1;
 	return (long)((now - timegm(&day)) / DAY_SECONDS);
 }

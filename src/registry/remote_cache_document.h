@@ -12,7 +12,12 @@ enum { REMOTE_CACHE_TAG = 80 };
 
 /* "step-HEX"; returns the buffer. */
 const char *remote_cache_tag(const struct varve_digest *key, char buffer[REMOTE_CACHE_TAG]);
-bool remote_cache_is_tag(const char *tag);
+bool remote_cache_is_tag(const char *tag); /* of a record or a text */
+/* An artifact that holds a text; empty: descriptor of an empty document. */
+json_t *remote_cache_fact(const struct varve_descriptor *empty, const char *name, const char *text,
+			  time_t when);
+/* Its text; NULL: it is none of this name. Borrowed. */
+const char *remote_cache_read_fact(const struct manifest *manifest, const char *name);
 /* when: of its last use; only the day counts. */
 json_t *remote_cache_manifest(const struct varve_descriptor *config,
 			      const struct varve_descriptor *layer, time_t when);

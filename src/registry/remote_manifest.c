@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/remote_manifest.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,15 @@ static int parse(const struct registry *registry, struct http_answer *answer, co
 int remote_manifest_get(struct registry *registry, struct http_client *client, const char *target,
 			struct manifest *ret, struct varve_error *err)
 {
+	CLEANUP(free_ptr) char *version = NULL;
+
+	return remote_manifest_get_version(registry, client, target, ret, &version, err);
+}
+
+int remote_manifest_get_version(struct registry *registry, struct http_client *client,
+				const char *target, struct manifest *ret, char **ret_version,
+				struct varve_error *err)
+{
 	CLEANUP(http_answer_release) struct http_answer answer = {0};
 	CLEANUP(strv_release) struct strv headers = STRV_INIT;
 	CLEANUP(free_ptr) char *path = xasprintf("manifests/%s", target);
@@ -83,7 +93,10 @@ int remote_manifest_get(struct registry *registry, struct http_client *client, c
 		return not_there(registry, &answer, target, err);
 	if (answer.status != 200)
 		return registry_complain(registry, &answer, err, "get manifest %s", target);
-	return parse(registry, &answer, target, ret, err);
+	r = parse(registry, &answer, target, ret, err);
+	if (r == 0 && http_header(&answer.headers, "ETag"))
+		*ret_version = xstrdup(http_header(&answer.headers, "ETag"));
+	return r;
 }
 
 int remote_manifest_look(struct registry *registry, struct http_client *client, const char *target,
@@ -123,9 +136,18 @@ static bool misses_blob(const struct http_answer *answer)
 int remote_manifest_put(struct registry *registry, struct http_client *client, const char *target,
 			const struct manifest *manifest, bool *ret_subject, struct varve_error *err)
 {
+	const struct remote_version any = {.target = target};
+
+	return remote_manifest_put_over(registry, client, &any, manifest, ret_subject, err);
+}
+
+int remote_manifest_put_over(struct registry *registry, struct http_client *client,
+			     const struct remote_version *over, const struct manifest *manifest,
+			     bool *ret_subject, struct varve_error *err)
+{
 	CLEANUP(http_answer_release) struct http_answer answer = {0};
 	CLEANUP(strv_release) struct strv headers = STRV_INIT;
-	CLEANUP(free_ptr) char *path = xasprintf("manifests/%s", target);
+	CLEANUP(free_ptr) char *path = xasprintf("manifests/%s", over->target);
 	const struct registry_call call = {.method = "PUT",
 					   .path = path,
 					   .headers = &headers,
@@ -138,11 +160,15 @@ int remote_manifest_put(struct registry *registry, struct http_client *client, c
 				       "%s: a manifest of %zu bytes is more than registries take",
 				       registry_name(registry), manifest->bytes.len);
 	strv_addf(&headers, "Content-Type: %s", manifest->self.media_type);
+	if (over->version)
+		strv_addf(&headers, "If-Match: %s", over->version);
 	r = registry_call(registry, client, &call, &answer, err);
 	if (r < 0)
 		return r;
+	if (over->version && answer.status == 412)
+		return -ESTALE;
 	if (answer.status / 100 != 2) {
-		r = registry_complain(registry, &answer, err, "put manifest %s", target);
+		r = registry_complain(registry, &answer, err, "put manifest %s", over->target);
 		return misses_blob(&answer) ? -VARVE_E_NOT_FOUND : r;
 	}
 	if (ret_subject)

@@ -65,5 +65,8 @@ int remote_tags(struct registry *registry, struct http_client *client, struct st
 		path = remote_next_page(registry, &answer);
 	}
 	strv_sort(ret);
+	if (r == 0 && path)
+		r = varve_error_set(err, -VARVE_E_LIMIT, "%s: more than %d pages of tags",
+				    registry_name(registry), (int)PAGES);
 	return r;
 }

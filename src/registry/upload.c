@@ -123,7 +123,7 @@ static int open_body(struct job *job, struct varve_error *err)
 
 		if (r < 0)
 			return r;
-		job->body.fd = fd;
+		upload_body_file(&job->body, fd);
 	}
 	job->sent = true;
 	return upload_body_seek(&job->body, job->plan.offset, upload_body(&job->plan), err);
@@ -153,6 +153,7 @@ static int call(struct job *job, struct http_answer *answer, struct varve_error 
 	body_headers(job, &headers);
 	if (has_body(job)) {
 		call.give = upload_body_give;
+		call.again = upload_body_again;
 		call.cookie = &job->body;
 		call.size = upload_body(&job->plan);
 		r = open_body(job, err);
@@ -177,7 +178,8 @@ static int64_t range_end(const struct http_answer *answer)
 static char *location_of(const struct job *job, const struct http_answer *answer)
 {
 	const char *location = http_header(&answer->headers, "Location");
-	const char *origin = registry_origin(job->registry);
+	CLEANUP(free_ptr) char *asked = answer->url ? http_url_origin(answer->url) : NULL;
+	const char *origin = asked ? asked : registry_origin(job->registry);
 
 	if (!location || !*location)
 		return NULL;

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <unistd.h>
-#include "base/digest.h"
 #include "base/fd.h"
+#include "base/hash_beside.h"
 
 enum { READ_SIZE = 64 << 10 };
 
@@ -13,13 +13,13 @@ void upload_body_init(struct upload_body *body, const struct varve_descriptor *b
 		      _Atomic uint64_t *done)
 {
 	*body = (struct upload_body){.blob = blob, .fd = -1, .done = done};
-	body->hasher = hasher_new();
+	body->hasher = hash_beside_new(blob->size);
 }
 
 void upload_body_release(struct upload_body *body)
 {
+	hash_beside_freep(&body->hasher);
 	fd_close(&body->fd);
-	hasher_freep(&body->hasher);
 }
 
 static ssize_t read_at(struct upload_body *body, void *data, size_t len, uint64_t offset)
@@ -41,8 +41,14 @@ static void start_again(struct upload_body *body)
 {
 	struct varve_digest unused;
 
-	hasher_final(body->hasher, &unused);
+	hash_beside_final(body->hasher, &unused);
 	body->hashed = 0;
+}
+
+void upload_body_file(struct upload_body *body, int take_fd)
+{
+	body->fd = take_fd;
+	hash_beside_file(body->hasher, take_fd);
 }
 
 int upload_body_seek(struct upload_body *body, uint64_t offset, uint64_t len,
@@ -59,10 +65,10 @@ int upload_body_seek(struct upload_body *body, uint64_t offset, uint64_t len,
 
 		if (n < 0)
 			return upload_body_complain(body, err);
-		hasher_update(body->hasher, data, (size_t)n);
+		hash_beside_update(body->hasher, data, (size_t)n);
 		body->hashed += (uint64_t)n;
 	}
-	body->at = offset;
+	body->begin = body->at = offset;
 	body->end = offset + len;
 	atomic_store(body->done, offset);
 	return 0;
@@ -79,11 +85,11 @@ ssize_t upload_body_give(void *cookie, void *data, size_t len)
 	n = read_at(body, data, left < len ? (size_t)left : len, body->at);
 	if (n < 0)
 		return n;
-	hasher_update(body->hasher, data, (size_t)n);
+	hash_beside_update(body->hasher, data, (size_t)n);
 	body->at += (uint64_t)n;
 	body->hashed += (uint64_t)n;
 	if (body->hashed == body->blob->size) {
-		hasher_final(body->hasher, &body->actual);
+		hash_beside_final(body->hasher, &body->actual);
 		body->hashed = 0;
 		body->wrong = !varve_digest_equal(&body->actual, &body->blob->digest);
 		if (body->wrong)
@@ -91,6 +97,13 @@ ssize_t upload_body_give(void *cookie, void *data, size_t len)
 	}
 	atomic_store(body->done, body->at);
 	return n;
+}
+
+int upload_body_again(void *cookie)
+{
+	struct upload_body *body = cookie;
+
+	return upload_body_seek(body, body->begin, body->end - body->begin, NULL);
 }
 
 int upload_body_complain(const struct upload_body *body, struct varve_error *err)

@@ -11,14 +11,14 @@
 #include <varve/descriptor.h>
 #include <varve/error.h>
 
-struct hasher;
+struct hash_beside;
 
 struct upload_body {
 	const struct varve_descriptor *blob; /* borrowed */
 	int fd; /* owned; -1: not open yet */
-	struct hasher *hasher;
+	struct hash_beside *hasher;
 	uint64_t hashed; /* bytes from the start that are in it */
-	uint64_t at, end; /* of the body under way */
+	uint64_t begin, at, end; /* of the body under way */
 	_Atomic uint64_t *done; /* borrowed */
 	struct varve_digest actual; /* where wrong */
 	bool wrong; /* the file is not the blob, or cannot be read */
@@ -27,11 +27,15 @@ struct upload_body {
 
 void upload_body_init(struct upload_body *body, const struct varve_descriptor *blob,
 		      _Atomic uint64_t *done);
+/* The blob's file, opened. */
+void upload_body_file(struct upload_body *body, int take_fd);
 /* The next body begins at offset; what lies before it is hashed where it was not. */
 int upload_body_seek(struct upload_body *body, uint64_t offset, uint64_t len,
 		     struct varve_error *err);
 /* For struct registry_call; cookie: the body. */
 ssize_t upload_body_give(void *cookie, void *data, size_t len);
+/* For struct registry_call: the same body once more. */
+int upload_body_again(void *cookie);
 /* The error of a body that is wrong. */
 int upload_body_complain(const struct upload_body *body, struct varve_error *err);
 void upload_body_release(struct upload_body *body);

@@ -69,6 +69,7 @@ static void session_begins(struct upload *u, const struct upload_reply *reply)
 	u->offset = 0;
 	u->used = false;
 	u->distrusted = false;
+	u->sent = 0;
 	if (u->chunk > 0 && reply->chunk_minimum > u->chunk)
 		u->chunk = reply->chunk_minimum < CHUNK_LIMIT ? reply->chunk_minimum : CHUNK_LIMIT;
 	body(u);
@@ -99,6 +100,17 @@ static void lose_session(struct upload *u)
 		u->fresh = true;
 	}
 	u->next = u->lost > UPLOAD_LOST_LIMIT ? UPLOAD_FAILED : UPLOAD_OPEN;
+}
+
+/* A session ends also where the blob is taken: by a process that was killed when all its bytes were
+ * on their way. */
+static void lose_unless_taken(struct upload *u)
+{
+	lose_session(u);
+	if (u->next != UPLOAD_OPEN)
+		return;
+	u->next = UPLOAD_CONFIRM;
+	u->wait_ms = ASK_MS;
 }
 
 static void ask(struct upload *u)
@@ -157,7 +169,7 @@ static void after_ask(struct upload *u, const struct upload_reply *reply)
 	uint64_t there = reply->range_end > 0 ? (uint64_t)reply->range_end + 1 : 0;
 
 	if (!is_taken(reply->status) || there > u->size || (there == 0 && u->used)) {
-		lose_session(u);
+		lose_unless_taken(u);
 		return;
 	}
 	relocate(u, reply->location);
@@ -201,7 +213,7 @@ static void body_failed(struct upload *u, const struct upload_reply *reply, bool
 		if (!whole)
 			lose_session(u);
 	} else if (reply->status == 400 && u->mismatches++ == 0) {
-		lose_session(u);
+		lose_unless_taken(u);
 	} else {
 		u->next = UPLOAD_FAILED;
 	}
@@ -216,9 +228,45 @@ static void after_send(struct upload *u, const struct upload_reply *reply)
 	else if (reply->status == 202)
 		u->next = UPLOAD_CONFIRM;
 	else if (reply->status == 416)
-		lose_session(u);
+		lose_unless_taken(u);
 	else
 		body_failed(u, reply, whole);
+}
+
+/* What is reported is believed, for what is lost then is a piece; the other way round it is the
+ * whole session. */
+static void chunk_taken(struct upload *u, uint64_t there, uint64_t want)
+{
+	u->sent = 0;
+	/* A report that does not move is known of ECR, and not true. */
+	u->distrusted |= there <= u->offset;
+	if (u->distrusted || there >= want) {
+		reached(u, want);
+	} else {
+		u->sent = want;
+		if (there < u->offset + STEP)
+			back_off(u);
+		reached(u, there);
+	}
+	if (u->next != UPLOAD_FAILED)
+		body(u);
+}
+
+static void chunk_refused(struct upload *u)
+{
+	if (u->sent > u->offset) {
+		u->distrusted = true;
+		reached(u, u->sent);
+		u->sent = 0;
+		body(u);
+	} else if (!u->distrusted) {
+		u->distrusted = true;
+		u->used = true;
+		ask(u);
+	} else {
+		lose_session(u);
+		u->chunk = 0;
+	}
 }
 
 static void after_chunk(struct upload *u, const struct upload_reply *reply)
@@ -228,24 +276,9 @@ static void after_chunk(struct upload *u, const struct upload_reply *reply)
 
 	if (is_taken(reply->status)) {
 		relocate(u, reply->location);
-		/* A report that does not move is known of ECR, and not true. */
-		u->distrusted |= there <= u->offset;
-		if (there > u->offset && there < want) {
-			u->used = true;
-			ask(u);
-			return;
-		}
-		reached(u, want);
-		body(u);
+		chunk_taken(u, there, want);
 	} else if (reply->status == 416) {
-		if (!u->distrusted) {
-			u->distrusted = true;
-			u->used = true;
-			ask(u);
-			return;
-		}
-		lose_session(u);
-		u->chunk = 0;
+		chunk_refused(u);
 	} else {
 		body_failed(u, reply, false);
 	}
@@ -256,7 +289,7 @@ static void after_close(struct upload *u, const struct upload_reply *reply)
 	if (is_taken(reply->status) && reply->status != 202)
 		u->next = UPLOAD_DONE;
 	else if (reply->status == 416)
-		lose_session(u);
+		lose_unless_taken(u);
 	else
 		body_failed(u, reply, true);
 }

@@ -5,9 +5,12 @@
  *	LOOK -> done | MOUNT* -> done | OPEN -> SEND -> done		(one streamed PUT)
  *	                              | OPEN -> CHUNK* -> CLOSE -> done	(PATCH, in order)
  *	a saved session: LOOK -> ASK -> SEND | CHUNK
- *	a broken body:   ASK (until two reports agree) -> SEND | CHUNK, or OPEN where the session is
- *	                 gone; CONFIRM first where all bytes had gone out, since often only the
- *	                 reply is lost
+ *	a 202 that reports less than was sent: from there on, and where that is refused (416) it was
+ *			 the report that is wrong, and what was sent counts
+ *	a session gone:  CONFIRM, since who wrote to it may have been killed, but his last bytes
+ *not: then the registry finishes it while we ask; else OPEN a broken body:   ASK (until two reports
+ *agree) -> SEND | CHUNK, or OPEN where the session is gone; CONFIRM first where all bytes had gone
+ *out, since often only the reply is lost
  *
  * One streamed body is what most registries take, and distribution keeps what it has got of it when
  * it breaks. Two sessions lost in a row: pieces, each over a connection of its own, as then none
@@ -49,7 +52,9 @@ struct upload {
 	size_t mounts; /* candidates that were not tried yet */
 	bool used; /* the session was given bytes, by us or before */
 	bool fresh; /* a connection of its own for each body */
-	bool distrusted; /* the session's reports were seen not to move */
+	uint64_t sent; /* what was taken by its status, though the report said less; 0: none is
+			* open */
+	bool distrusted; /* the session's reports were seen not to be true */
 	bool mounted; /* done without a byte sent */
 	uint64_t asked; /* offset of the last report while asking */
 	unsigned agreed; /* reports in a row that said the same */

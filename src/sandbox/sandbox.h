@@ -91,6 +91,7 @@ struct sandbox_bind {
 	const char *source; /* path outside */
 	const char *target; /* absolute path inside */
 	bool writable;
+	bool device; /* a device node of the host, to be used as one */
 };
 
 /* All of what bwrap is told. */

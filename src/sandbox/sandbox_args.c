@@ -58,7 +58,9 @@ static void add_binds(const struct sandbox_spec *spec, struct strv *argv)
 	for (i = 0; i < spec->bind_count; i++) {
 		const struct sandbox_bind *bind = &spec->binds[i];
 
-		add_all(argv, (const char *const[]){bind->writable ? "--bind" : "--ro-bind",
+		const char *option = bind->writable ? "--bind" : "--ro-bind";
+
+		add_all(argv, (const char *const[]){bind->device ? "--dev-bind" : option,
 						    bind->source, bind->target, NULL});
 	}
 }

@@ -260,7 +260,7 @@ static size_t add_host_files(const struct sandbox_spec *spec, struct sandbox_bin
 		if (source && target) {
 			strv_take(names, source);
 			strv_take(names, target);
-			binds[count++] = (struct sandbox_bind){source, target, false};
+			binds[count++] = (struct sandbox_bind){.source = source, .target = target};
 			continue;
 		}
 		free(source);

@@ -49,6 +49,20 @@ static void solve_release(struct solve *s)
 /* --- the pool ----------------------------------------------------------------------------------
  */
 
+static void forget_relations(Pool *pool)
+{
+	static const Id relations[] = {SOLVABLE_REQUIRES, SOLVABLE_CONFLICTS, SOLVABLE_OBSOLETES,
+				       SOLVABLE_RECOMMENDS};
+	size_t i;
+	Id p;
+
+	FOR_POOL_SOLVABLES(p)
+	{
+		for (i = 0; i < ARRAY_SIZE(relations); i++)
+			solvable_unset(pool_id2solvable(pool, p), relations[i]);
+	}
+}
+
 static int fill_pool(struct solve *s, struct varve_error *err)
 {
 	const struct deb_question *q = s->question;
@@ -76,6 +90,8 @@ static int fill_pool(struct solve *s, struct varve_error *err)
 	r = deb_pins_apply(s->pool, q->pins, err);
 	if (r < 0)
 		return r;
+	if (q->alone)
+		forget_relations(s->pool);
 	pool_createwhatprovides(s->pool);
 	return 0;
 }

@@ -28,6 +28,7 @@ struct deb_question {
 		*pins; /* "NAME=VERSION", "NAME/SUITE" (or mirror) with * and ?; NULL: none */
 	bool bootstrap; /* nothing is below: essential packages are wanted too */
 	bool recommends;
+	bool alone; /* the wanted packages, whatever they need or conflict with */
 };
 
 /* Adds the packages to install to ret, in order of installation: what a package needs comes before

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "net/http.h"
+#include "source/source_image.h"
 #include "source/source_kind.h"
 #include "store/store.h"
 
@@ -190,8 +191,9 @@ static int fetch_whole(struct source_context *context, const struct lock_source 
 
 	if (!missing)
 		return 0;
-	/* An image lies on this machine. */
-	if (context->offline && fetch_of(source) != source_image_fetch)
+	/* An image may lie on this machine. */
+	if (context->offline &&
+	    (fetch_of(source) != source_image_fetch || source_image_is_remote(source)))
 		return varve_error_set(err, -VARVE_E_LOCK,
 				       "%s %s is not in the store, and --offline forbids to fetch "
 				       "it",
@@ -256,6 +258,14 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 	for (i = 0; i < count && r >= 0; i++)
 		r = keep_artifacts(context, sources[i], err);
 	return r < 0 ? r : fetched;
+}
+
+int source_image_look(struct source_context *context, const struct lock_source *source,
+		      struct varve_error *err)
+{
+	int r = source_image_fetch_config(context, source, err);
+
+	return r < 0 ? r : keep_artifacts(context, source, err);
 }
 
 /* "debian:pool/x.deb" -> "x.deb", "pypi:x.whl" -> "x.whl" */

@@ -11,6 +11,7 @@
  *	"architecture":"amd64", "snapshot":"", "keyring":"", "recommends":false, "packages":[...],
  *	"bootstrap":true (nothing is below: essential packages are added),
  *	"installed":[{"name":SOURCE,"spec":DIGEST}] (image and debian sources below, bottom first);
+ *	"dependencies":false where only the packages themselves are wanted (python: likewise);
  *	only where there are any: "pins":["NAME=VERSION","NAME/SUITE"],
  *	"repositories":[{"mirror":..,"suite":..,"components":[..],"keyring":..}],
  *	"keyring-digest":DIGEST beside each keyring that lies beside the recipe
@@ -18,14 +19,15 @@
  *	python: "python":"3.11", "platform":"linux/amd64", "glibc":"2.28", "requirements":[...],
  *	"constraints":[...], "before":"" or date, "sdist":bool, "prereleases":bool,
  *	"lock":"" or path beside the recipe, "lock-digest":DIGEST (with lock),
- *	"index":[names of indexes looked at before "pypi", the main one]
+ *	"index":[names of indexes looked at before "pypi", the main one];
+ *	only where there are any: "beside":[{"name":SOURCE,"spec":DIGEST}] (installed in one place)
  *
  *	url: "href":..., "sha256":"" or hex, "filename":..., "unpack":bool, "strip":n
  *
  *	git: "url":..., "ref":"", "track":bool, "submodules":bool, "subdirectory":"",
  *"exclude":[...]
  *
- *	image: "reference":"oci:DIR:NAME", "platform":"linux/amd64"
+ *	image: "reference":"oci:DIR:NAME" or "docker://HOST/NAME:TAG", "platform":"linux/amd64"
  *
  *	local: "path":..., "ignore":"": never in the lock; its digest is taken at each build
  */
@@ -41,11 +43,25 @@
 #include "lock/lock.h"
 
 struct http;
+struct varve_descriptor;
+
+/* Images of registries, for image sources: given by who knows how to talk to registries. reference:
+ * "docker://HOST/NAME[:TAG][@DIGEST]". */
+struct source_registries {
+	void *cookie;
+	/* Brings the manifest and the config of the image for this platform into the store. */
+	int (*look)(void *cookie, const char *reference, const char *platform,
+		    struct varve_descriptor *ret, struct varve_error *err);
+	/* Brings blobs of the repository into the store, those that are not there. */
+	int (*fetch)(void *cookie, const char *reference, const struct varve_descriptor *blobs,
+		     size_t count, struct varve_error *err);
+};
 
 /* Settings of the machine and the surroundings of a recipe; borrowed by all calls. */
 struct source_context {
 	struct varve_store *store;
 	struct http *http; /* made on first use where NULL */
+	const struct source_registries *registries; /* NULL: none can be reached */
 	const struct strv
 		*mirrors; /* "debian=URL" in order of rising weight: config, environment, options */
 	const char *directory; /* of the recipe: relative paths start here */
@@ -79,6 +95,15 @@ int source_fetch(struct source_context *context, const struct lock_source *const
 int source_is_current(struct source_context *context, const struct lock_source *source, bool *ret,
 		      struct varve_error *err);
 bool source_is_fetched(const struct source_context *context, const struct lock_source *source);
+/* Of a registry's image, brings manifest and config: enough to make images on it. Its layers are
+ * fetched when somebody looks at them. Of other images, nothing. */
+int source_image_look(struct source_context *context, const struct lock_source *source,
+		      struct varve_error *err);
+/* True when that much of it is here. */
+bool source_image_is_known(const struct source_context *context, const struct lock_source *source);
+/* "HOST/NAME[:TAG]" and the manifest's digest of a registry's image; NULL for others. Owned by the
+ * caller. */
+char *source_image_home(const struct lock_source *source, struct varve_digest *ret_manifest);
 
 /* The file name of an artifact, from its place. Borrowed. */
 const char *source_file_name(const struct lock_artifact *artifact);

@@ -300,8 +300,10 @@ static int solve(struct debian *d, struct varve_error *err)
 		.installed = buf_text(&installed),
 		.packages = &wanted,
 		.pins = &pins,
-		.bootstrap = json_is_true(json_object_get(d->ret->spec, "bootstrap")),
+		.bootstrap = json_is_true(json_object_get(d->ret->spec, "bootstrap")) &&
+			     !json_is_false(json_object_get(d->ret->spec, "dependencies")),
 		.recommends = json_is_true(json_object_get(d->ret->spec, "recommends")),
+		.alone = json_is_false(json_object_get(d->ret->spec, "dependencies")),
 	};
 	return deb_solve(&question, d->ret, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image sources: an image of this machine, as the base of stages.
+ * image sources: an image of this machine or of a registry, as the base of stages.
  *
  * Artifacts: "manifest.json", "config.json", then "layer-N" from the bottom, each with
  * {"diff-id":DIGEST,"media-type":TEXT} among its further members. Facts: {"config":{...} (what
@@ -161,43 +161,50 @@ static int read_layout(const struct source_context *context, const struct image_
 	return source_image_from_oci(&layout, context->store, &choice, ret, err);
 }
 
-static int import(const struct source_context *context, struct lock_source *ret,
-		  struct varve_error *err)
+static int import(const struct source_context *context, const char *reference, const char *platform,
+		  struct image *ret, struct varve_error *err)
 {
 	CLEANUP(image_target_release) struct image_target target = {0};
-	CLEANUP(image_release) struct image image = {0};
-	const char *reference = json_optional_string(ret->spec, "reference", "");
-	const char *platform = json_optional_string(ret->spec, "platform", "");
 	int r = image_target_parse(reference, &target, err);
 
-	if (r == 0)
-		r = read_layout(context, &target, platform, &image, err);
-	if (r == 0)
-		r = check_platform(&image, platform, err);
-	if (r == 0)
-		r = fill(ret, &image, err);
-	if (r < 0)
-		varve_error_prefix(err, "image %s", reference);
-	return r;
+	return r < 0 ? r : read_layout(context, &target, platform, ret, err);
+}
+
+static const char *reference_of(const struct lock_source *source)
+{
+	return json_optional_string(source->spec, "reference", "");
 }
 
 int source_image_resolve(struct source_context *context, const struct lock *lock,
 			 struct lock_source *ret, struct varve_error *err)
 {
+	CLEANUP(image_release) struct image image = {0};
+	const char *platform = json_optional_string(ret->spec, "platform", "");
+	int r;
+
 	(void)lock;
-	return import(context, ret, err);
+	if (source_image_is_remote(ret))
+		r = source_image_from_registry(context, reference_of(ret), platform, &image, err);
+	else
+		r = import(context, reference_of(ret), platform, &image, err);
+	if (r == 0)
+		r = check_platform(&image, platform, err);
+	if (r == 0)
+		r = fill(ret, &image, err);
+	if (r < 0)
+		varve_error_prefix(err, "image %s", reference_of(ret));
+	return r;
 }
 
 /* --- what the lock says ------------------------------------------------------------------------
  */
 
-int source_image_fetch(struct source_context *context, const struct lock_source *source,
-		       struct varve_error *err)
+/* That the artifacts are those of the image: the lock may have been edited. */
+static int compare(const struct lock_source *source, const struct image *image,
+		   struct varve_error *err)
 {
-	struct lock_source again = {.name = xstrdup(source->name),
-				    .spec = json_incref(source->spec),
-				    .facts = json_object()};
-	int r = import(context, &again, err);
+	struct lock_source again = {.facts = json_object()};
+	int r = fill(&again, image, err);
 	size_t i;
 
 	for (i = 0; r == 0 && i < source->count && i < again.count; i++)
@@ -205,12 +212,56 @@ int source_image_fetch(struct source_context *context, const struct lock_source 
 			break;
 	if (r == 0 && (i < source->count || source->count != again.count)) {
 		r = varve_error_set(err, -VARVE_E_DIGEST,
-				    "image %s is no longer the one that the lock names",
-				    json_optional_string(source->spec, "reference", ""));
+				    "it is no longer the one that the lock names");
 		varve_error_hint(err, "varve lock --upgrade %s takes what is there now",
 				 source->name);
 	}
 	lock_source_release(&again);
+	return r;
+}
+
+static int fetch(struct source_context *context, const struct lock_source *source,
+		 struct varve_error *err)
+{
+	CLEANUP(image_release) struct image image = {0};
+	bool remote = source_image_is_remote(source);
+	int r;
+
+	if (remote)
+		r = source_image_open_locked(context, source, &image, err);
+	else
+		r = import(context, reference_of(source),
+			   json_optional_string(source->spec, "platform", ""), &image, err);
+	if (r == 0)
+		r = compare(source, &image, err);
+	if (r == 0 && remote)
+		r = source_image_fetch_layers(context, source, &image, err);
+	return r;
+}
+
+int source_image_fetch(struct source_context *context, const struct lock_source *source,
+		       struct varve_error *err)
+{
+	int r = fetch(context, source, err);
+
+	if (r < 0)
+		varve_error_prefix(err, "image %s", reference_of(source));
+	return r;
+}
+
+int source_image_fetch_config(struct source_context *context, const struct lock_source *source,
+			      struct varve_error *err)
+{
+	CLEANUP(image_release) struct image image = {0};
+	int r;
+
+	if (!source_image_is_remote(source) || source_image_is_known(context, source))
+		return 0;
+	r = source_image_open_locked(context, source, &image, err);
+	if (r == 0)
+		r = compare(source, &image, err);
+	if (r < 0)
+		varve_error_prefix(err, "image %s", reference_of(source));
 	return r;
 }
 

@@ -6,6 +6,7 @@
 
 #include "image/image.h"
 #include "source/layout.h"
+#include "source/source.h"
 
 /* Which image of a layout. */
 struct image_choice {
@@ -22,6 +23,19 @@ int source_image_from_oci(const struct layout *layout, struct varve_store *store
 int source_image_from_docker(const struct layout *layout, struct varve_store *store,
 			     const struct image_choice *choice, struct image *ret,
 			     struct varve_error *err);
+
+/* --- of registries (source_image_registry.c) --- */
+bool source_image_is_remote(const struct lock_source *source);
+/* Manifest and config of what the reference names are in the store then; layers are not. */
+int source_image_from_registry(const struct source_context *context, const char *reference,
+			       const char *platform, struct image *ret, struct varve_error *err);
+/* Exactly the image that the lock names: from the store, else from its registry. */
+int source_image_open_locked(const struct source_context *context, const struct lock_source *source,
+			     struct image *ret, struct varve_error *err);
+/* Its layers, those that are missing. */
+int source_image_fetch_layers(const struct source_context *context,
+			      const struct lock_source *source, const struct image *image,
+			      struct varve_error *err);
 
 /* The type of a layer as OCI names it; NULL: it is none that we can read. Pure. */
 const char *source_image_layer_type(const char *media_type);

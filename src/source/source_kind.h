@@ -27,6 +27,9 @@ int source_image_resolve(struct source_context *context, const struct lock *lock
 /* Brings a locked image's blobs into the store, and checks that they are the lock's. */
 int source_image_fetch(struct source_context *context, const struct lock_source *source,
 		       struct varve_error *err);
+/* Of a registry's image only manifest and config; nothing of others. */
+int source_image_fetch_config(struct source_context *context, const struct lock_source *source,
+			      struct varve_error *err);
 /* Appends the stanzas of installed packages from the image's /var/lib/dpkg/status; nothing where it
  * has none. The image's layers are in the store. */
 int source_image_status(struct source_context *context, const struct lock_source *source,

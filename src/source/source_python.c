@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/tempfile.h"
+#include "source/python_beside.h"
 #include "source/python_choice.h"
 #include "source/python_index.h"
 #include "source/python_uv.h"
@@ -29,6 +30,7 @@ struct python {
 	struct store_job job; /* where uv's input lies */
 	struct buf lock; /* text of the recipe's lock file; "" without one */
 	char *program; /* uv, for this host */
+	struct python_pins beside; /* what is there already, by sources installed in one place */
 	struct python_pins pins;
 	json_t *yanked; /* what was chosen though its publisher withdrew it */
 };
@@ -40,6 +42,7 @@ static void python_release(struct python *p)
 		(void)store_job_remove(p->context->store, &p->job);
 	buf_release(&p->lock);
 	free(p->program);
+	python_pins_release(&p->beside);
 	python_pins_release(&p->pins);
 	json_decref(p->yanked);
 }
@@ -138,17 +141,33 @@ static int write_input(struct python *p, const char *name, const char *text,
 	return tempfile_write(p->job.dirfd, name, text, strlen(text), false, err);
 }
 
-static int write_list(struct python *p, const char *name, const char *member,
-		      struct varve_error *err)
+static void add_lines(const struct python *p, const char *member, struct buf *text)
 {
-	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	CLEANUP(strv_release) struct strv list = STRV_INIT;
 	size_t i;
 
 	list_of(p, member, &list);
 	for (i = 0; i < list.count; i++)
-		buf_addf(&text, "%s\n", list.items[i]);
-	return write_input(p, name, buf_text(&text), err);
+		buf_addf(text, "%s\n", list.items[i]);
+}
+
+static int write_requirements(struct python *p, struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+	add_lines(p, "requirements", &text);
+	return write_input(p, "requirements.txt", buf_text(&text), err);
+}
+
+static int write_constraints(struct python *p, struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	size_t i;
+
+	add_lines(p, "constraints", &text);
+	for (i = 0; i < p->beside.count; i++)
+		buf_addf(&text, "%s==%s\n", p->beside.items[i].project, p->beside.items[i].version);
+	return write_input(p, "constraints.txt", buf_text(&text), err);
 }
 
 /* "x86_64-manylinux_2_28"; machines that uv has no such names for get its general one. */
@@ -172,12 +191,28 @@ static char *path_in_job(const struct python *p, const char *name)
 	return path_join(p->job.path, name);
 }
 
+/* A day alone means its start, in UTC: uv would take its end, in the caller's zone. What is there
+ * already is there whenever it was published. */
+static void add_before(const struct python *p, struct strv *argv)
+{
+	const char *before = text_of(p, "before");
+	size_t i;
+
+	if (*before == '\0')
+		return;
+	strv_add(argv, "--exclude-newer");
+	strv_addf(argv, "%s%s", before, strchr(before, 'T') ? "" : "T00:00:00Z");
+	for (i = 0; i < p->beside.count; i++) {
+		strv_add(argv, "--exclude-newer-package");
+		strv_addf(argv, "%s=false", p->beside.items[i].project);
+	}
+}
+
 static void compile_arguments(const struct python *p, struct strv *argv)
 {
 	static const char *const wheels[] = {"--only-binary", ":all:", NULL};
 	static const char *const sdists[] = {"--no-binary", ":all:", "--no-deps", NULL};
 	const char *const *extra = p->sdist ? sdists : wheels;
-	const char *before = text_of(p, "before");
 
 	strv_add(argv, "pip");
 	strv_add(argv, "compile");
@@ -188,15 +223,13 @@ static void compile_arguments(const struct python *p, struct strv *argv)
 	add_target(p, argv);
 	for (; *extra; extra++)
 		strv_add(argv, *extra);
+	if (json_is_false(json_object_get(p->ret->spec, "dependencies")) && !p->sdist)
+		strv_add(argv, "--no-deps");
 	if (flag_of(p, "prereleases")) {
 		strv_add(argv, "--prerelease");
 		strv_add(argv, "allow");
 	}
-	/* A day alone means its start, in UTC: uv would take its end, in the caller's zone. */
-	if (*before) {
-		strv_add(argv, "--exclude-newer");
-		strv_addf(argv, "%s%s", before, strchr(before, 'T') ? "" : "T00:00:00Z");
-	}
+	add_before(p, argv);
 	strv_add(argv, "--constraints");
 	strv_take(argv, path_in_job(p, "constraints.txt"));
 	strv_take(argv, path_in_job(p, "requirements.txt"));
@@ -241,12 +274,12 @@ static int ask_uv(struct python *p, struct varve_error *err)
 	bool toml = str_ends(text_of(p, "lock"), ".toml");
 	int r;
 
-	r = write_list(p, "constraints.txt", "constraints", err);
+	r = write_constraints(p, err);
 	if (r == 0 && p->lock.len > 0)
 		r = write_input(p, toml ? "pylock.toml" : "requirements.txt", buf_text(&p->lock),
 				err);
 	else if (r == 0)
-		r = write_list(p, "requirements.txt", "requirements", err);
+		r = write_requirements(p, err);
 	if (r < 0)
 		return r;
 	(toml ? convert_arguments : compile_arguments)(p, &argv);
@@ -255,8 +288,10 @@ static int ask_uv(struct python *p, struct varve_error *err)
 		r = uv_failed(p, &output, err);
 	if (r < 0)
 		return r;
-	return toml ? python_pins_parse_dry_run(buf_text(&output.messages), &p->pins, err)
-		    : python_pins_parse(buf_text(&output.out), &p->pins, err);
+	r = toml ? python_pins_parse_dry_run(buf_text(&output.messages), &p->pins, err)
+		 : python_pins_parse(buf_text(&output.out), &p->pins, err);
+	python_beside_remove(&p->beside, &p->pins);
+	return r;
 }
 
 /* --- files -------------------------------------------------------------------------------------
@@ -322,9 +357,10 @@ int source_python_resolve(struct source_context *context, const struct lock *loc
 	struct python p = {.context = context, .ret = ret, .job = STORE_JOB_INIT};
 	int r;
 
-	(void)lock;
 	p.yanked = json_array();
 	r = read_target(&p, err);
+	if (r == 0)
+		r = python_beside_read(ret->spec, lock, &p.beside, err);
 	if (r == 0)
 		r = read_lock_file(&p, err);
 	if (r == 0)

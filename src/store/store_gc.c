@@ -162,7 +162,11 @@ static void visit_failed(struct gc *gc, const char *dir, const char *name)
 
 static void visit_cache(struct gc *gc, const char *dir, const char *name)
 {
-	if (gc->options->caches)
+	static const char resume[] = ".resume-"; /* and the key of a step that is not done yet */
+	bool is_resume = str_starts(name, resume);
+
+	if (gc->options->caches ||
+	    (is_resume && (has_kept_record(gc, name + strlen(resume)) || is_older(gc, dir, name))))
 		(void)drop(gc, dir, name);
 }
 

@@ -137,6 +137,23 @@ def test_names_and_platforms(own_project):
     own_project.build(rc=1)
 
 
+def test_what_refers_to_an_image_is_no_second_one(own_project):
+    """As `varve copy --referrers` writes it: an index of the name sha256-HEX."""
+    make_base(own_project, "oci:base:one")
+    top = own_project.varve.path("base")
+    index = json.loads((top / "index.json").read_text())
+    listed = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
+    digest = f"sha256:{hashlib.sha256(listed).hexdigest()}"
+    (top / "blobs" / digest.replace(":", "/")).write_bytes(listed)
+    name = index["manifests"][0]["digest"].replace(":", "-")
+    index["manifests"].append({"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": len(listed),
+                               "annotations": {"org.opencontainers.image.ref.name": name}})
+    (top / "index.json").write_text(json.dumps(index))
+    own_project.varve.account.own(top)
+    on_base(own_project, "oci:base")
+    own_project.build()
+
+
 def test_an_index_of_platforms(own_project):
     make_base(own_project, "oci:base")
     layout = own_project.varve.path("base")

@@ -320,6 +320,39 @@ def test_a_lock_file_that_is_missing(python):
     assert "pylock.toml" in python("lock", rc=2).stderr
 
 
+# --- two sources in one place --------------------------------------------------------------------
+
+def beside(python, requirements=("late",), **source):
+    """A recipe whose second source is installed where the first one is."""
+    steps = [{"step": name, "install": name, "into": "/opt/venv"} for name in ("py", "more")]
+    python.recipe(["app", "dep<1.5"], steps=steps, sources={"more": {
+        "kind": "python", "python": PYTHON[1], "requirements": list(requirements), "beside": ["py"], **source}})
+
+
+def more(python):
+    entry = next(one for one in python.lock() if one["name"] == "more")
+    return {one["name"]: one["version"] for one in entry["artifacts"] if one.get("tool") != "only"}
+
+
+def test_wheels_beside_others_keep_to_their_versions(python):
+    """And leave them out, also those newer than the date that holds for the rest."""
+    python.index.add("late", "2.0", requires=["dep"], date="2024-03-01T00:00:00Z")
+    python.index.add("late", "3.0", requires=["dep"], date="2024-05-01T00:00:00Z")
+    python.index.file("dep-1.0-py3-none-any.whl")["upload-time"] = "2024-06-01T00:00:00Z"
+    beside(python, before="2024-04-01")
+    python.build()
+    assert more(python) == {"late": "2.0"}
+    inside = "/opt/venv/bin/python -c 'import dep, late, app; print(dep.version, late.version)'; ls /opt/venv/bin/app"
+    assert python.project.inside(inside).stdout == "1.0 2.0\n/opt/venv/bin/app\n"
+
+
+def test_wheels_that_do_not_fit_beside_others(python):
+    python.index.add("late", "2.0", requires=["dep>=1.5"])
+    beside(python)
+    result = python("lock", rc=2)
+    assert "source \"more\"" in result.stderr and "dep" in result.stderr
+
+
 # --- source distributions ------------------------------------------------------------------------
 
 def test_a_source_distribution_is_locked_and_mounted(python):

@@ -374,3 +374,18 @@ def test_a_media_type_nobody_knows_is_moved(bed):  # noqa: F811
     bed.varve.account.own(layout.path)
     bed.varve("copy", f"oci:{layout.path}:t", bed.target("art"))
     assert registry.content.repository("art").tags == {"1": digest} and CONFIG
+
+
+@pytest.mark.parametrize("damage, words", [("changed", "is damaged: its bytes are"), ("short", "is damaged: it has 1000 bytes"), ("gone", "is not here")])
+def test_a_source_that_is_damaged(bed, damage, words):  # noqa: F811
+    """Found before the registry has all of it; the message names the source."""
+    registry = bed.open()
+    bed.image([100000])
+    path = bed.layout.file(bed.blobs()[1])
+    data = bytearray(path.read_bytes())
+    data[5000] ^= 1
+    path.unlink() if damage == "gone" else path.write_bytes(data[:1000] if damage == "short" else data)
+    result = bed.push(rc=1)
+    assert words in result.stderr and f"oci:{bed.layout.path}: " in result.stderr, result
+    bed.assert_not_pushed()
+    assert bed.blobs()[1] not in registry.content.repository("app").blobs

@@ -60,6 +60,10 @@ START = [
                           body=b"<html>please log in</html>", times=None), error="200|location|log in"),
     Case("post-garbage", one("upload-post", "garbage", times=None), error="HTTP|reply|answer|response", within=100),
     Case("post-redirected", one("upload-post", "redirect", to="/v2/other/blobs/uploads/"), more=LAYER, error="any"),
+    *(Case(f"{operation}-redirected-{code}", one(operation, "redirect", to=None, code=code), options=options, more=0)
+      for code in (307, 308) for operation, options in (("upload-post", ()), ("upload-patch", CHUNKED), ("manifest-put", ()))),
+    Case("put-redirected", one("upload-put", "redirect", to=None, times=2), options=(), more=0),
+    Case("post-redirected-for-ever", one("upload-post", "redirect", to=None, times=None), error="redirections", more=0),
     Case("post-asks-for-patience", one("upload-post", "status", code=429, headers={"Retry-After": "2"}), more=0),
     Case("post-asks-for-an-hour", one("upload-post", "status", code=429, headers={"Retry-After": "3600"}, times=None),
          error="3600|hour|60 min|1 h", within=10, more=0),
@@ -98,12 +102,20 @@ CHUNKS = [
     Case("chunk-stored-wrong", one("upload-patch", "damage", at=CHUNK + 5, skip=1), more=LAYER + CHUNK),
     Case("chunk-silent-for-a-while", one("upload-patch", "silence", after=CHUNK // 2, skip=1, seconds=1.5), more=0),
     Case("chunk-silent-for-good", one("upload-patch", "stuck", after=CHUNK // 2, skip=1), options=CHUNKED + STALL),
+    # A 202 with a smaller Range: the rest goes once more, wherever in the layer that is.
+    *(Case(f"chunk-taken-in-part-{skip}", one("upload-patch", "partial", keep=CHUNK // 4, skip=skip), requests={"upload-post": 2})
+      for skip in (0, 3, 6)),
+    Case("each-chunk-taken-in-part", one("upload-patch", "partial", keep=CHUNK // 2, times=None), more=LAYER + CHUNK,
+         requests={"upload-post": 2}),
+    # The same said, but all is there.
+    *(Case(f"chunk-range-too-small-{skip}", one("upload-patch", "headers", headers={"Range": f"0-{skip * CHUNK + 99}"}, skip=skip),
+           requests={"upload-post": 2}) for skip in (0, 3, 6)),
     Case("slow-is-not-silent", one("upload-patch", "slow", rate=CHUNK, skip=1), options=CHUNKED + STALL, more=0),
 ]
 
 PROFILED = [Case(f"{profile}-chunk-reset", one("upload-patch", "reset", after=CHUNK // 2, skip=3 if more < LAYER + 1 else 0), profile,
                  more=more)
-            for profile, more in (("distribution", CHUNK), ("ecr", LAYER), ("zot-old", LAYER + CHUNK), ("silent-range", LAYER),
+            for profile, more in (("distribution", CHUNK), ("ecr", LAYER), ("zot-old", LAYER), ("silent-range", LAYER),
                                   ("no-status", LAYER), ("docker28", LAYER), ("crane", LAYER), ("ghcr", CHUNK),
                                   ("gitlab", CHUNK))] + [
             Case(f"{profile}-put-reset", one("upload-put", "reset", after=CHUNK), profile, options=(), more=LAYER)

@@ -45,6 +45,22 @@ def test_a_killed_push_goes_on(bed, profile, again):
     assert registry.journal.uploaded() <= bed.size + again, registry.journal
 
 
+@pytest.mark.parametrize("seconds", [0.2, 0.35, 0.5, 0.8])
+def test_a_push_killed_when_its_last_bytes_were_on_their_way(bed, seconds):
+    """The registry finishes the blob while the next process looks where it stands: nothing is sent again."""
+    registry = bed.open("distribution")
+    bed.image([LAYER])
+
+    def closing(entry):
+        return entry.operation == "upload-put" and entry.header("Content-Length") in (None, "0")
+    registry.fault("upload-put", "delay", seconds=seconds, where=closing)
+    child = bed.start_push("--parallel", "1", *CHUNKED, **QUIET)
+    kill_when(child, registry, lambda log: any(closing(entry) for entry in log.entries), 10)
+    bed.push("--parallel", "1", *CHUNKED)
+    bed.assert_pushed()
+    assert registry.journal.uploaded() <= bed.size, registry.journal
+
+
 def test_a_push_killed_at_many_points(bed):
     """Each time an image of its own; at random moments, from before the first byte to after the last."""
     registry = bed.open("distribution")
@@ -285,7 +301,9 @@ def through(bed, proxy):
     ("limit_data", {"bytes": 9 * MIB}), ("reset_peer", {"timeout": 40}),
     pytest.param("slicer", {"average_size": 1000, "size_variation": 500}, marks=pytest.mark.slow),
     pytest.param("slow_close", {"delay": 300}, marks=pytest.mark.slow),
-    pytest.param("latency", {"latency": 100, "jitter": 50}, marks=pytest.mark.slow)])
+    pytest.param("latency", {"latency": 100, "jitter": 50}, marks=pytest.mark.slow),
+    pytest.param("bandwidth", {"rate": 8000}, marks=pytest.mark.slow),
+    pytest.param("timeout", {"timeout": 700}, marks=pytest.mark.slow)])
 def test_distribution_behind_a_bad_network(bed, toxic, attributes):
     program("toxiproxy")
     server = bed.start(real.Distribution)
@@ -295,7 +313,7 @@ def test_distribution_behind_a_bad_network(bed, toxic, attributes):
     child = bed.varve.start("copy", bed.source, through(bed, proxy))
     with killed_at_exit(child):
         time.sleep(1.5)
-        if child.poll() is None and toxic == "reset_peer":
+        if child.poll() is None and toxic in ("reset_peer", "timeout"):
             proxy.remove(name)
         _, errors = child.communicate(timeout=90)
         assert child.returncode == 0, errors

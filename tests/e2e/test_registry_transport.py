@@ -2,12 +2,13 @@
 """The way to a registry: certificates, plain http, proxies, redirects, and what is said where there is no way."""
 import json
 import re
+import shutil
 import socket
 import ssl
 import time
 
 import pytest
-from registries import MIB, assert_clear, bed, certificates  # noqa: F401  fixtures
+from registries import MIB, Certificates, FaultRegistry, assert_clear, bed, certificates  # noqa: F401  fixtures
 
 LAYER = 100000
 
@@ -89,12 +90,57 @@ def test_a_certificate_of_another_name(bed, certificates):  # noqa: F811
     assert child.returncode == 4 and re.search("certificate|TLS|SSL|name", errors) and host in errors, errors
 
 
-@pytest.mark.xfail(reason="on loopback the alert of a TLS server that wants a certificate is taken for no TLS: the message does not say so")
 def test_a_certificate_of_the_client_is_asked_for(bed, certificates):  # noqa: F811
     registry = secure(bed, certificates, clients=True)
     result = bed.push("--cert-dir", str(cert_dir(bed, certificates)), "--stall-timeout", "3", rc=4)
     assert registry.journal.entries == []
-    assert_clear(result, "certificate|TLS|SSL|handshake")
+    assert_clear(result, "wants a certificate from its clients")
+    assert str(bed.varve.path("certs")) in result.stderr
+
+
+def test_where_a_certificate_of_the_client_belongs(bed, certificates):  # noqa: F811
+    """Without --cert-dir: the first place where the container tools look."""
+    registry = secure(bed, certificates, clients=True)
+    result = bed.push("--tls-verify", "false", "--stall-timeout", "3", rc=4)
+    assert f"{bed.varve.path('config')}/containers/certs.d/{registry.host}" in result.stderr, result
+
+
+def test_a_certificate_that_the_server_does_not_take(bed, certificates, tmp_path):  # noqa: F811
+    registry = secure(bed, certificates, clients=True)
+    other = Certificates(tmp_path / "other")
+    where = cert_dir(bed, certificates)
+    shutil.copy(other.client_certificate, where / "mine.cert")
+    shutil.copy(other.client_key, where / "mine.key")
+    (where / "mine.key").chmod(0o644)
+    bed.varve.account.own(where)
+    result = bed.push("--cert-dir", str(where), "--stall-timeout", "3", rc=4)
+    assert_clear(result, "does not take the certificate .*/mine.cert")
+    assert registry.journal.entries == []
+
+
+def test_a_certificate_of_the_client_before_tls_13(bed, certificates, monkeypatch):  # noqa: F811
+    """Servers say no more than "handshake failure" then."""
+    real_context = FaultRegistry.context
+
+    def older(self, role):
+        context = real_context(self, role)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        return context
+    monkeypatch.setattr(FaultRegistry, "context", older)
+    secure(bed, certificates, clients=True)
+    result = bed.push("--cert-dir", str(cert_dir(bed, certificates)), "--stall-timeout", "3", rc=4)
+    assert_clear(result, "wants a certificate from its clients")
+    assert str(bed.varve.path("certs")) in result.stderr
+    bed.push("--cert-dir", str(cert_dir(bed, certificates, "both", client=True)))
+
+
+def test_a_proxy_that_wants_a_certificate_of_the_client(bed, certificates):  # noqa: F811
+    """nginx says it in a page."""
+    registry = secure(bed, certificates)
+    page = b"<html><head><title>400 No required SSL certificate was sent</title></head></html>"
+    registry.fault("*", "status", code=400, headers={"Content-Type": "text/html"}, body=page, times=None)
+    result = bed.push("--tls-verify", "false", rc=4)
+    assert_clear(result, f"wants a certificate.* {bed.varve.path('config')}/containers/certs.d/{registry.host}")
 
 
 def test_a_certificate_of_the_client(bed, certificates):  # noqa: F811
@@ -191,6 +237,7 @@ def test_a_dead_port(bed):
         result = bed.varve("copy", bed.source, f"docker://{host}/app:1", rc=4, timeout=150)
     assert_clear(result, "refused|connect")
     assert host in result.stderr and time.monotonic() - started < 60
+    assert re.search(f"no connection to https?://{host}: Connection refused\nno program of this machine listens there", result.stderr), result
 
 
 def test_an_unknown_host(bed):
@@ -208,6 +255,16 @@ def test_a_tag_that_is_not_there(bed):
     result = bed.pull(reference="nope", rc=4)
     assert_clear(result, "nope")
     assert f"{registry.host}/app" in result.stderr and re.search("no |not |unknown", result.stderr)
+    assert "it has: 1\n" in result.stderr
+
+
+def test_a_tag_that_is_almost_there(bed):
+    registry = bed.open()
+    bed.image([1000])
+    bed.serve_image(tag="v1.20.3-slim")
+    assert_clear(bed.pull(reference="v1.20.3-slm", rc=4), 'did you mean "v1.20.3-slim"')
+    registry.fault("tags", "status", code=403, times=None)  # who may not list them gets the bare message
+    assert_clear(bed.pull(reference="v1.20.3-slm", rc=4), 'has no "v1.20.3-slm"$')
 
 
 def test_a_repository_that_is_not_there(bed):

@@ -26,6 +26,7 @@ PUBLIC = {"error": "base", "digest": "base", "descriptor": "base", "version": "b
 DOORS = [  # an outside header, and where it may be included
     (r"openssl/", r"src/base/digest\.c"),
     (r"curl/", r"src/net/(curl_door|http).*"),
+    (r"libpsl\.h", r"src/net/registrable\.c"),
     (r"archive(_entry)?\.h", r"src/(layer/.*|source/(deb_archive|python_wheel)\.c)"),
     (r"(zstd|zstd_errors|zlib)\.h", r"src/(layer/.*|source/deb_archive\.c)"),
     (r"solv/", r"src/source/.*"),

@@ -191,6 +191,8 @@ def store_body(handler, registry, upload):
         raise
     finally:
         handler.settle = None
+    if fault and fault.kind == "partial":
+        upload.cut(min(upload.size, start + fault.get("keep")))
     if fault and fault.kind == "damage":
         upload.damage(fault.get("at", start))
     return None
@@ -275,7 +277,12 @@ def manifest_get(handler, registry, counted=True):
     accepted = ",".join(entry.headers.get_all("Accept") or [])
     if profile.accept_needed and "oci" in kind and kind not in accepted:
         return error(404, "MANIFEST_UNKNOWN", "OCI manifest found, but accept header does not support OCI manifests")
-    return Reply(200, {"Content-Type": kind, "Docker-Content-Digest": digest}, data)
+    headers = {"Content-Type": kind, "Docker-Content-Digest": digest, "ETag": etag(digest) if profile.etag else None}
+    return Reply(200, headers, data)
+
+
+def etag(digest):
+    return f'"{digest}"'
 
 
 def manifest_put(handler, registry):
@@ -293,7 +300,12 @@ def manifest_put(handler, registry):
     if reply:
         return reply
     tags = entry.query.get("tag", []) if profile.several_tags else []
-    digest = registry.content.put_manifest(entry.repository, entry.reference, kind, data, tags)
+    with registry.content.lock:
+        held = registry.content.manifest(entry.repository, entry.reference)
+        wanted = entry.header("If-Match") if profile.etag else None
+        if wanted and (held is None or wanted != etag(held[0])):
+            return error(412, "PRECONDITION_FAILED", "it has changed")
+        digest = registry.content.put_manifest(entry.repository, entry.reference, kind, data, tags)
     subject = (json.loads(data).get("subject") or {}).get("digest") if profile.referrers else None
     return created(registry, f"/v2/{entry.repository}/manifests/{entry.reference}", digest,
                    **{"OCI-Subject": subject, "OCI-Tag": tags or None})
@@ -338,7 +350,7 @@ def referrers(handler, registry):
         return Reply(404, {"Content-Type": "text/plain"}, b"404 page not found\n")
     if not content.DIGEST.fullmatch(entry.reference):
         return error(400, "DIGEST_INVALID")
-    kind = entry.query.get("artifactType", [None])[0]
+    kind = entry.query.get("artifactType", [None])[0] if registry.referrers_filter else None
     found = registry.content.referrers(entry.repository, entry.reference, kind)
     headers, page = {"Content-Type": INDEX}, registry.referrers_page
     if kind:

@@ -15,7 +15,7 @@ stuck		as silence, until the client gives up			after
 status		this answer; early: before the body is read, committed:	code, headers, body, after, early, committed
 		after the request was carried out
 lost		the request is carried out, the reply is not sent	-
-redirect	to another place					to, code
+redirect	to another place, or (to=None) to the same once more	to, code
 forget		the upload is unknown from now on			-
 expire		all tokens end after that many bytes, answer 401	after
 headers		a reply with other headers (None: taken out)		headers
@@ -27,12 +27,13 @@ slow		bytes a second						rate
 delay		the reply comes later					seconds
 garbage		no HTTP							data
 late		RST; of what came, the last part is stored later	after, hold, seconds
+partial		202 though only so many bytes of the body are kept; Range says so	keep
 damage		what was received is stored with one other byte		at
 """
 import threading
 
 KINDS = ("reset cut silence stuck status lost redirect forget expire headers reply wrong short longer slow delay "
-         "garbage late damage").split()
+         "garbage late partial damage").split()
 
 
 class Fault:

@@ -30,6 +30,7 @@ class Profile:
     manifest_too_big: int = 413
     accept_needed: bool = False  # an OCI manifest is only given to who asks for its type
     referrers: bool = True
+    etag: bool = False  # of manifests; then If-Match is obeyed
     several_tags: bool = False  # PUT ?tag=a&tag=b, answered by OCI-Tag
     blobs_elsewhere: bool = False  # 307 to a host of its own
     elsewhere_ranges: bool = True  # that host knows Range
@@ -44,6 +45,7 @@ class Profile:
 
 PROFILES = {one.name: one for one in (
     Profile("strict", chunk_minimum=None, several_tags=True),
+    Profile("guarded", referrers=False, etag=True),
     Profile("chunky", chunk_minimum=1 << 20),
     Profile("distribution", signed_state="refuse", fresh_range="0-0", referrers=False, missing_blob_status=400, manifest_too_big=400),
     Profile("docker28", signed_state="dead", fresh_range="0-0", out_of_order="append", referrers=False, missing_blob_status=400, manifest_too_big=400, accept_needed=True,

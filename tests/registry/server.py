@@ -31,7 +31,7 @@ class FaultRegistry:
         self.tls, self.clients = tls, clients
         self.stopping = threading.Event()
         self.listeners, self.ports, self.lock = {}, {"registry": port}, threading.Lock()
-        self.gets, self.referrers_page = 0, None
+        self.gets, self.referrers_page, self.referrers_filter = 0, None, True
         self.start()
 
     def __enter__(self):
@@ -131,7 +131,7 @@ class FaultRegistry:
             handler.wfile.write(fault.get("data", b"\x00\x01 this is no HTTP\r\n\r\n"))
             handler.reset()
         if kind == "redirect":
-            return Reply(fault.get("code", 307), {"Location": fault.get("to")})
+            return Reply(fault.get("code", 307), {"Location": fault.get("to") or handler.path})
         if kind == "forget":
             upload = self.content.find_upload(handler.entry.repository, handler.entry.reference)
             if upload:

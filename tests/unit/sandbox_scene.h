@@ -40,8 +40,9 @@ static inline void add_host(struct sandbox_bind *binds, size_t *count)
 
 	for (i = 0; i < ARRAY_SIZE(dirs); i++)
 		if (access(dirs[i], F_OK) == 0)
-			binds[(*count)++] = (struct sandbox_bind){dirs[i], dirs[i], false};
-	binds[(*count)++] = (struct sandbox_bind){"/etc", "/copy/etc", false};
+			binds[(*count)++] =
+				(struct sandbox_bind){.source = dirs[i], .target = dirs[i]};
+	binds[(*count)++] = (struct sandbox_bind){.source = "/etc", .target = "/copy/etc"};
 }
 
 static inline int run_script(const struct scene *scene, const char *root, const char *tmp,

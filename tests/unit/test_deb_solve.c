@@ -385,6 +385,39 @@ static int solve(const struct solve_case *c, struct lock_source *ret, struct var
 	return deb_solve(&question, ret, err);
 }
 
+/* Packages to be taken apart: what they need, conflict with, or is essential does not come along.
+ */
+static void test_alone(void **state)
+{
+	CLEANUP(lock_source_release) struct lock_source source = {0};
+	CLEANUP(buf_release) struct buf archive = BUF_INIT;
+	CLEANUP(strv_release) struct strv wanted = STRV_INIT;
+	struct deb_packages packages = {.mirror = "here"};
+	struct deb_question question = {.architecture = "amd64",
+					.indexes = &packages,
+					.index_count = 1,
+					.installed = "",
+					.packages = &wanted,
+					.alone = true};
+	struct varve_error err = {0};
+
+	(void)state;
+	add_stanza(&archive, "a 1 Depends: b, nowhere; Conflicts: c");
+	add_stanza(&archive, "a 2 Depends: b, nowhere; Conflicts: c");
+	add_stanza(&archive, "b 1");
+	add_stanza(&archive, "c 1 Recommends: b");
+	add_stanza(&archive, "e 1 Essential: yes");
+	strv_add(&wanted, "a=1");
+	strv_add(&wanted, "c");
+	packages.text = buf_text(&archive);
+	packages.len = archive.len;
+	assert_int_equal(deb_solve(&question, &source, &err), 0);
+	assert_int_equal(source.count, 2);
+	assert_string_equal(source.artifacts[0].name, "a");
+	assert_string_equal(source.artifacts[0].version, "1");
+	assert_string_equal(source.artifacts[1].name, "c");
+}
+
 static const struct solve_case *find_case(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -454,6 +487,32 @@ static void test_bootstrap(void **state)
 	assert_null(strstr(got, "x=1"));
 }
 
+/* What it depends on is not even there, and it disturbs what is. */
+static void test_alone_in_conflict(void **state)
+{
+	struct deb_packages packages = {.mirror = "here"};
+	CLEANUP(buf_release) struct buf archive = BUF_INIT;
+	CLEANUP(strv_release) struct strv wanted = STRV_INIT;
+	struct deb_question question = {.architecture = "amd64",
+					.indexes = &packages,
+					.index_count = 1,
+					.installed = "",
+					.packages = &wanted,
+					.alone = true};
+	struct lock_source source = {0};
+
+	(void)state;
+	add_stanza(&archive, "a 1 Depends: nowhere");
+	add_stanza(&archive, "b 1 Conflicts: a");
+	packages.text = buf_text(&archive);
+	packages.len = archive.len;
+	strv_add(&wanted, "b");
+	strv_add(&wanted, "a");
+	assert_int_equal(deb_solve(&question, &source, NULL), 0);
+	assert_int_equal(source.count, 2);
+	lock_source_release(&source);
+}
+
 static void test_recommends(void **state)
 {
 	CLEANUP(free_ptr) char *got = answer("recommends wanted");
@@ -466,10 +525,9 @@ static void test_recommends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_cycle),
-		cmocka_unit_test(test_bootstrap),
-		cmocka_unit_test(test_recommends),
+		cmocka_unit_test(test_alone),      cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_cycle),      cmocka_unit_test(test_bootstrap),
+		cmocka_unit_test(test_recommends), cmocka_unit_test(test_alone_in_conflict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

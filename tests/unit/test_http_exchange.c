@@ -84,7 +84,7 @@ static void a_dead_port_is_refused(void **state)
 	assert_int_equal(http_client_new(&client, NULL), 0);
 	assert_int_equal(http_exchange(client, &request, &answer, &err), -VARVE_E_NETWORK);
 	assert_true(answer.refused);
-	assert_non_null(strstr(err.text, "127.0.0.1 port 1"));
+	assert_non_null(strstr(err.text, "127.0.0.1:1: Connection refused"));
 }
 
 static void only_http_is_spoken(void **state)
@@ -112,12 +112,72 @@ static void headers_are_found_whatever_their_case(void **state)
 	assert_null(http_header(&headers, "Locatio"));
 }
 
+/* --- addresses -----------------------------------------------------------------------------------
+ */
+
+static const struct {
+	const char *host;
+	enum http_reach reach;
+} reaches[] = {
+	{"8.8.8.8", HTTP_REACH_PUBLIC},
+	{"2606:4700::1111", HTTP_REACH_PUBLIC},
+	{"10.0.0.1", HTTP_REACH_PRIVATE},
+	{"172.16.0.1", HTTP_REACH_PRIVATE},
+	{"172.32.0.1", HTTP_REACH_PUBLIC},
+	{"192.168.1.1", HTTP_REACH_PRIVATE},
+	{"192.169.1.1", HTTP_REACH_PUBLIC},
+	{"100.64.0.1", HTTP_REACH_PRIVATE},
+	{"100.128.0.1", HTTP_REACH_PUBLIC},
+	{"fd00::1", HTTP_REACH_PRIVATE},
+	{"169.254.169.254", HTTP_REACH_LINK},
+	{"0.0.0.0", HTTP_REACH_LINK},
+	{"::", HTTP_REACH_LINK},
+	{"fe80::1", HTTP_REACH_LINK},
+	{"127.9.9.9", HTTP_REACH_LOOPBACK},
+	{"::1", HTTP_REACH_LOOPBACK},
+	{"::ffff:127.0.0.1", HTTP_REACH_LOOPBACK},
+	{"::ffff:10.0.0.1", HTTP_REACH_PRIVATE},
+	{"localhost", HTTP_REACH_LOOPBACK},
+	{"registry.localhost", HTTP_REACH_LOOPBACK},
+	{"registry.example", HTTP_REACH_UNKNOWN},
+	{"127.0.0.1.example", HTTP_REACH_UNKNOWN},
+};
+
+static void tells_networks_apart(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(reaches); i++) {
+		if (http_reach_of(reaches[i].host) != reaches[i].reach)
+			fail_msg("%s: %s", reaches[i].host,
+				 http_reach_text(http_reach_of(reaches[i].host)));
+	}
+}
+
+/* Rows: who names the address; columns: where it lies, both as in the enumeration. */
+static void leads_only_where_it_may(void **state)
+{
+	static const char *const may[] = {"yyynn", "yynnn", "yyynn", "yynyn", "yyyny"};
+
+	(void)state;
+	for (size_t from = 0; from < ARRAY_SIZE(may); from++) {
+		const char *c = may[from];
+
+		for (size_t to = 0; to <= HTTP_REACH_LOOPBACK; to++, c++) {
+			if (http_reach_may_lead((enum http_reach)from, (enum http_reach)to) !=
+			    (*c == 'y'))
+				fail_msg("%zu to %zu", from, to);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(a_dead_port_is_refused),
 		cmocka_unit_test(only_http_is_spoken),
+		cmocka_unit_test(tells_networks_apart),
+		cmocka_unit_test(leads_only_where_it_may),
 		cmocka_unit_test(headers_are_found_whatever_their_case),
 	};
 

@@ -122,6 +122,7 @@ static const struct {
 	{LOCK(SOURCE("a", "{}", "{}", "") ",\n{\"name\":\"b\"}"), "x:3:1: ", "\"spec\" is missing"},
 	{LOCK(SOURCE("a", "[]", "{}", "")), "x:2:1: ", "\"spec\" is not an object"},
 	{LOCK(SOURCE("a/b", "{}", "{}", "")), "x:2:1: ", "no name of a file"},
+	{LOCK(SOURCE("oci:a\\nb", "{}", "{}", "")), "x:2:1: ", "control character"},
 	{LOCK(SOURCE("a", "{}", "{},\"fact\":1", "")), "x:2:1: ", "did you mean \"facts\""},
 	{LOCK(SOURCE("a", "{}", "{}", "") "," SOURCE("a", "{}", "{}", "")),
 	 "x:3:1: ", "there twice"},

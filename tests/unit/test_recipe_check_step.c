@@ -15,7 +15,7 @@ static const struct text_case steps_cases[] = {
 	{RUN("network: host, jobs: 4, user: \"1000:1000\", workdir: /w"), ""},
 	{RUN("network: bridge"),
 	 "r.yaml:6:36: \"network\" is \"none\" or \"host\", not \"bridge\""},
-	{RUN("jobs: 0"), "r.yaml:6:33: \"0\" is not a whole number from 1 to 4096"},
+	{RUN("jobs: 0"), "r.yaml:6:33: \"0\" is neither a whole number from 1 to 4096 nor auto"},
 	{RUN("workdir: w"), "r.yaml:6:36: \"w\" cannot be a working directory\n"
 			    "it takes a path that starts with \"/\" and has no \"..\""},
 	{RUN("user: \"\""), "r.yaml:6:33: \"\" cannot be a user\nit takes one word without blanks"},

@@ -393,6 +393,49 @@ static void integers(void **state)
 	}
 }
 
+static void sizes_and_jobs(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t size; /* 0: an error */
+		int64_t jobs; /* -1: an error */
+	} cases[] = {
+		{"1", 1, 1},
+		{"4096", 4096, 4096},
+		{"4097", 4097, -1},
+		{"7G", UINT64_C(7) << 30, -1},
+		{"512M", UINT64_C(512) << 20, -1},
+		{"1K", 1024, -1},
+		{"2T", UINT64_C(2) << 40, -1},
+		{"16777216T", 0, -1},
+		{"16777215T", UINT64_C(16777215) << 40, -1},
+		{"auto", 0, 0},
+		{"0", 0, -1},
+		{"0G", 0, -1},
+		{"-1", 0, -1},
+		{"", 0, -1},
+		{"7GB", 0, -1},
+		{"G", 0, -1},
+		{"7 G", 0, -1},
+		{"1.5G", 0, -1},
+		{"18446744073709551616", 0, -1},
+	};
+	const struct recipe_value at = {NULL, {"f", 2, 3}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t size = 0;
+		int64_t jobs = -1;
+
+		assert_int_equal(recipe_size(&at, cases[i].text, &size, NULL),
+				 cases[i].size ? 0 : -VARVE_E_RECIPE);
+		assert_true(size == cases[i].size);
+		assert_int_equal(recipe_jobs(&at, cases[i].text, &jobs, NULL),
+				 cases[i].jobs >= 0 ? 0 : -VARVE_E_RECIPE);
+		assert_int_equal(jobs, cases[i].jobs);
+	}
+}
+
 static void booleans(void **state)
 {
 	static const struct {
@@ -453,7 +496,8 @@ int main(void)
 		cmocka_unit_test(expand_special), cmocka_unit_test(growth),
 		cmocka_unit_test(growth_of_all),  cmocka_unit_test(conditions),
 		cmocka_unit_test(integers),       cmocka_unit_test(booleans),
-		cmocka_unit_test(help),           cmocka_unit_test(unchecked),
+		cmocka_unit_test(sizes_and_jobs), cmocka_unit_test(help),
+		cmocka_unit_test(unchecked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

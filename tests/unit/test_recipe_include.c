@@ -71,7 +71,7 @@ static void include_errors(void **state)
 		 "a:1:8: version \"2\" of the language is not known; this varve reads 1"},
 		{"[a]", "sauces: {}\n", "",
 		 "a:1:1: unknown key \"sauces\" in the recipe; did you mean \"sources\"?\n"
-		 "keys of a recipe: varve, name, include, registry, options, variables, sources, "
+		 "keys of a recipe: varve, name, include, registry, options, variables, requires, sources, "
 		 "stages, images, checks"},
 		{"[c]", "", "", "r:3:11: include \"c\": no file c"},
 		{"[/a]", "", "", "r:3:11: \"/a\" is no file name relative to this file"},

@@ -18,7 +18,7 @@ static const struct text_case top_level_cases[] = {
 	{HEAD STAGES, "r.yaml:1:1: the recipe lacks \"images\""},
 	{HEAD "stage: {}\n" TAIL,
 	 "r.yaml:3:1: unknown key \"stage\" in the recipe; did you mean \"stages\"?\n"
-	 "keys of a recipe: varve, name, include, registry, options, variables, sources, "
+	 "keys of a recipe: varve, name, include, registry, options, variables, requires, sources, "
 	 "stages, images, checks"},
 	{HEAD "options: []\n" TAIL,
 	 "r.yaml:3:10: \"options\" must be a map, not a list; a map is written {name: value} "
@@ -44,11 +44,12 @@ static const struct text_case options_and_sources_cases[] = {
 	{OPTION("default: a, choises: [a]"),
 	 "r.yaml:4:19: unknown key \"choises\" in option \"o\"; did you mean \"choices\"?\n"
 	 "keys of an option: type, choices, default, required, minimum, maximum, keyed, help"},
-	{OPTION("default: 1, type: int"), "r.yaml:4:25: unknown type \"int\" of option \"o\"\n"
-					  "types of an option: string, integer, boolean, choice"},
+	{OPTION("default: 1, type: int"),
+	 "r.yaml:4:25: unknown type \"int\" of option \"o\"\n"
+	 "types of an option: string, integer, boolean, choice, jobs"},
 	{OPTION("default: 1, type: integr"),
 	 "r.yaml:4:25: unknown type \"integr\" of option \"o\"; did you mean \"integer\"?\n"
-	 "types of an option: string, integer, boolean, choice"},
+	 "types of an option: string, integer, boolean, choice, jobs"},
 	{OPTION("default: 1, type: integer, minimum: one"),
 	 "r.yaml:4:43: \"one\" is not a whole number"},
 	{OPTION("default: 1, minimum: 1"),
@@ -81,7 +82,7 @@ static const struct text_case options_and_sources_cases[] = {
 	{SOURCE("kind: debian, suite: b, pakages: [c]"),
 	 "r.yaml:4:31: unknown key \"pakages\" in source \"a\"; did you mean \"packages\"?\n"
 	 "keys of a debian source: kind, if, suite, snapshot, suites, components, packages, "
-	 "architecture, keyring, recommends, mirror, repositories, pins"},
+	 "architecture, keyring, recommends, dependencies, mirror, repositories, pins"},
 	{SOURCE("kind: local, path: b, href: c"),
 	 "r.yaml:4:29: \"href\" does not belong in source \"a\", a local source\n"
 	 "keys of a local source: kind, if, path, ignore"},
@@ -97,7 +98,7 @@ static const struct text_case options_and_sources_cases[] = {
 	 "keys of a git source: kind, if, url, ref, track, submodules, subdirectory, exclude"},
 	{SOURCE("kind: python, whatever: {a: b}"),
 	 "r.yaml:4:21: unknown key \"whatever\" in source \"a\"\n"
-	 "keys of a python source: kind, if, python, requirements, lock, constraints, before, "
+	 "keys of a python source: kind, if, dependencies, python, requirements, lock, constraints, beside, before, "
 	 "sdist, prereleases, index, glibc"},
 };
 
@@ -123,13 +124,13 @@ static const struct text_case stages_and_images_cases[] = {
 	{STEP("step: x, run: y, to: /z"),
 	 "r.yaml:6:27: \"to\" does not belong in step \"x\", a run step\n"
 	 "keys of a run step: step, run, if, environment, unkeyed-environment, workdir, user, "
-	 "shell, mounts, caches, secrets, network, jobs, ownership, scrub"},
+	 "shell, mounts, caches, resume, secrets, network, jobs, jobs-memory, ownership, scrub"},
 	{STEP("step: x, instal: y"),
 	 "r.yaml:6:19: unknown key \"instal\" in step \"x\"; did you mean \"install\"?\n"
-	 "keys of a step: step, install, copy, run, if, to, exclude, into, layout, "
+	 "keys of a step: step, install, copy, run, if, to, exclude, link, into, layout, "
 	 "bytecode, split, environment, "
-	 "unkeyed-environment, workdir, user, shell, mounts, caches, secrets, network, jobs, "
-	 "ownership, scrub"},
+	 "unkeyed-environment, workdir, user, shell, mounts, caches, resume, secrets, network, jobs, "
+	 "jobs-memory, ownership, scrub"},
 	{STEP("step: x, run: {a: b}"),
 	 "r.yaml:6:24: \"run\" of step \"x\" must be a single value, not a map"},
 	{STEP("step: x, run: [a, b]"), ""},

@@ -24,9 +24,11 @@
 #define RUN "--tmpfs /run"
 
 static const struct sandbox_bind two_binds[] = {
-	{"/host/src", "/src", false},
-	{"/host/cache", "/var/cache/x", true},
+	{.source = "/host/src", .target = "/src"},
+	{.source = "/host/cache", .target = "/var/cache/x", .writable = true},
 };
+static const struct sandbox_bind device_bind = {
+	.source = "/dev/zero", .target = "/dev/nvidia0", .device = true};
 static char *const some_environment[] = {(char[]){"A=1"}, (char[]){"EMPTY="}, (char[]){"B=x=y z"},
 					 NULL};
 static char *const some_groups[] = {(char[]){"5"}, (char[]){"27"}, NULL};
@@ -65,6 +67,11 @@ static const struct args_case {
 	 .want = UNSHARE " --unshare-net --new-session " CAPABILITIES " " FILES " " TMP " " RUN
 			 " --ro-bind /host/src /src --bind /host/cache /var/cache/x"
 			 " --clearenv --chdir / -- cmd -x"},
+	{.what = "a device stays one",
+	 .binds = &device_bind,
+	 .bind_count = 1,
+	 .want = UNSHARE " --unshare-net --new-session " CAPABILITIES " " FILES " " TMP " " RUN
+			 " --dev-bind /dev/zero /dev/nvidia0 --clearenv --chdir / -- cmd -x"},
 	{.what = "environment",
 	 .environment = some_environment,
 	 .want = UNSHARE " --unshare-net --new-session " CAPABILITIES " " FILES " " TMP " " RUN

@@ -134,7 +134,9 @@ static int run_script(const struct scene *scene, int *status, struct varve_error
 	CLEANUP(free_ptr) char *cache = xasprintf("%s/caches/c", top);
 	CLEANUP(free_ptr) char *secret = xasprintf("%s/secret", top);
 	const struct sandbox_bind binds[] = {
-		{cache, "/cache", true}, {secret, "/run/secrets/s", false}, {src, "/src", false}};
+		{.source = cache, .target = "/cache", .writable = true},
+		{.source = secret, .target = "/run/secrets/s"},
+		{.source = src, .target = "/src"}};
 	const struct sandbox_spec spec = {.root = root,
 					  .binds = binds,
 					  .bind_count = ARRAY_SIZE(binds),

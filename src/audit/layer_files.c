@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "audit/layer_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/digest.h"
+#include "base/path.h"
+#include "layer/layer_stream.h"
+#include "layer/layer_tar_read.h"
+
+enum { ENTRY_MAX = 8000000 };
+
+void layer_files_release(struct layer_files *files)
+{
+	for (size_t i = 0; i < files->count; i++) {
+		free(files->items[i].path);
+		free(files->items[i].link);
+	}
+	free(files->items);
+	*files = (struct layer_files){0};
+}
+
+static ssize_t read_stream(void *cookie, void *data, size_t len, struct varve_error *err)
+{
+	return layer_stream_read(cookie, data, len, err);
+}
+
+static void digest_xattrs(const struct layer_xattrs *xattrs, struct varve_digest *ret)
+{
+	CLEANUP(buf_release) struct buf all = BUF_INIT;
+
+	for (size_t i = 0; i < xattrs->count; i++) {
+		buf_addf(&all, "%s=%zu:", xattrs->items[i].name, xattrs->items[i].size);
+		buf_add(&all, xattrs->items[i].value, xattrs->items[i].size);
+	}
+	if (all.len)
+		digest_bytes(all.data, all.len, ret);
+}
+
+/* Two digests in one pass: of all bytes, and of those behind the head. */
+static int read_data(struct tar_reader *reader, struct layer_file *file, struct varve_error *err)
+{
+	CLEANUP(hasher_freep) struct hasher *content = hasher_new();
+	CLEANUP(hasher_freep) struct hasher *body = hasher_new();
+	bool has_head = false;
+	size_t have = 0;
+	const void *data;
+	ssize_t n;
+
+	file->text = true;
+	while ((n = tar_reader_data(reader, &data, err)) > 0) {
+		size_t len = (size_t)n, skip = LAYER_FILE_HEAD - have;
+
+		skip = skip < len ? skip : len;
+		memcpy(file->head + have, data, skip);
+		have += skip;
+		file->text = file->text && !memchr(data, 0, len);
+		hasher_update(content, data, len);
+		/* Only a .pyc is compared behind its header: hashing twice costs. */
+		has_head = has_head || str_ends(file->path, ".pyc");
+		if (has_head)
+			hasher_update(body, (const char *)data + skip, len - skip);
+	}
+	if (n < 0)
+		return (int)n;
+	hasher_final(content, &file->content);
+	if (has_head)
+		hasher_final(body, &file->body);
+	return 0;
+}
+
+static int add_item(struct layer_files *files, struct tar_reader *reader,
+		    const struct tar_item *item, struct varve_error *err)
+{
+	struct layer_file *file;
+	char *path = path_clean(item->path);
+
+	files->items = array_grow(files->items, files->count, &files->alloc, sizeof(*files->items));
+	file = &files->items[files->count];
+	*file = (struct layer_file){.path = path ? path : xstrdup(item->path),
+				    .link = xstrdup(item->link ? item->link : ""),
+				    .type = (char)item->type,
+				    .mode = item->mode & 07777,
+				    .uid = item->uid,
+				    .gid = item->gid,
+				    .size = item->size,
+				    .major = item->major,
+				    .minor = item->minor,
+				    .mtime = item->mtime.tv_sec,
+				    .nanoseconds = item->mtime.tv_nsec,
+				    .order = files->count};
+	files->count++;
+	if (item->xattrs)
+		digest_xattrs(item->xattrs, &file->xattrs);
+	return item->type == TAR_FILE ? read_data(reader, file, err) : 0;
+}
+
+static int by_path(const void *left, const void *right)
+{
+	const struct layer_file *a = left, *b = right;
+	int r = strcmp(a->path, b->path);
+
+	if (r != 0)
+		return r;
+	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+static int read_items(struct layer_files *files, struct tar_reader *reader, struct varve_error *err)
+{
+	struct tar_item item;
+	uint64_t size;
+	int r;
+
+	while ((r = tar_reader_next(reader, &item, err)) > 0) {
+		if (files->count == ENTRY_MAX)
+			return varve_error_set(err, -VARVE_E_LIMIT,
+					       "a layer of more than %d entries", ENTRY_MAX);
+		r = add_item(files, reader, &item, err);
+		if (r < 0)
+			return r;
+	}
+	if (r == 0)
+		r = tar_reader_finish(reader, &files->diff_id, &size, err);
+	if (r == 0 && files->count > 1)
+		qsort(files->items, files->count, sizeof(*files->items), by_path);
+	return r;
+}
+
+int layer_files_read(int fd, const struct varve_descriptor *blob, struct layer_files *ret,
+		     struct varve_error *err)
+{
+	CLEANUP(layer_files_release) struct layer_files files = {0};
+	CLEANUP(layer_stream_freep) struct layer_stream *stream = NULL;
+	CLEANUP(tar_reader_freep) struct tar_reader *reader = NULL;
+	int r = layer_stream_new(fd, blob, &stream, err);
+
+	if (r < 0)
+		return r;
+	reader = tar_reader_new(read_stream, stream);
+	r = layer_stream_finish(stream, read_items(&files, reader, err), err);
+	if (r < 0)
+		return r;
+	*ret = files;
+	files = (struct layer_files){0};
+	return 0;
+}

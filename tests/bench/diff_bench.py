@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""varve diff of two images of 1 GB in which one file differs: with and without the indexes of their layers."""
+import pathlib
+import shutil
+import subprocess
+
+from measuring import measure, row
+
+VARVE = pathlib.Path(__file__).resolve().parents[2] / "build-bench/src/cli/varve"
+RECIPE = """varve: 1
+name: diff
+options: {tag: {required: true, help: which of the two}}
+sources: {files: {kind: local, path: tree}}
+stages: {main: {steps: [{step: files, copy: files, to: /}]}}
+images: {main: {stage: main, name: "diff/main:${tag}"}}
+"""
+
+
+def bench_diff(work, runs, make_tree):
+    tree, store, recipe = work / "tree", work / "store", work / "diff.yaml"
+    tree.mkdir()
+    make_tree(tree, 5000, 1 << 30)
+    recipe.write_text(RECIPE)
+    for tag in ("a", "b"):
+        (tree / "changed").write_text(f"{tag}\n")
+        subprocess.run([VARVE, "build", recipe, "--tag", tag, "--store", store, "--progress", "quiet"],
+                       check=True, stdout=subprocess.DEVNULL)
+    compare = f"{VARVE} diff diff/main:a diff/main:b --store {store} || test $? = 5"
+    indexes = store / "facts/layer-files"
+    row("diff of two 1 GB images, one file", "no index", measure(f"rm -rf {indexes}; {compare}", runs))
+    row("diff of two 1 GB images, one file", "indexes there", measure(compare, runs))
+    shutil.rmtree(tree)
+    shutil.rmtree(store)

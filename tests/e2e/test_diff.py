@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""varve diff: differences planted by Python's tarfile are named with the class they were made as."""
+import gzip
+import io
+import shutil
+import tarfile
+
+import oci_make
+import pytest
+from oci_schema import CONFIG, LAYER, MANIFEST
+from registries import bed  # noqa: F401  fixture
+
+PYC = b"\x6f\x0d\x0d\x0a"
+BASE = {
+    "etc/": {"type": tarfile.DIRTYPE, "mode": 0o755},
+    "etc/app.json": {"data": b'{"a": 1}\n'},
+    "etc/motd": {"data": b"hello\n"},
+    "dev/null": {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 3},
+    "m.pyc": {"data": PYC + b"\0\0\0\0" + b"\1\2\3\4\5\6\7\0" + b"code"},
+    "usr/bin/x": {"data": b"\x7fELF\2\1\1" + b"\0" * 60, "mode": 0o755},
+    "usr/bin/y": {"type": tarfile.SYMTYPE, "linkname": "x"},
+    "usr/bin/z": {"type": tarfile.LNKTYPE, "linkname": "usr/bin/x"},
+    "usr/lib/x.a": {"data": b"!<arch>\n" + b"\0" * 60},
+    "var/db": {"data": b"SQLite format 3\0" + b"\0" * 60},
+    "var/lib/dpkg/status": {"data": b"Package: x\n"},
+    "var/random": {"data": b"\1\0\2" * 9},
+    "var/z.gz": {"data": gzip.compress(b"x", mtime=0)},
+}
+
+
+def tar_of(entries, order=None, form=tarfile.PAX_FORMAT):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
+        for name in order or sorted(entries):
+            info, fields = tarfile.TarInfo(name.rstrip("/")), dict(entries[name])
+            data = fields.pop("data", b"")
+            info.mtime, info.mode, info.size = 1000, 0o644, len(data)
+            for field, value in fields.items():
+                setattr(info, field, value)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def changed(name, **fields):
+    return tar_of({**BASE, name: {**BASE[name], **fields}})
+
+
+def without(name):
+    return tar_of({key: value for key, value in BASE.items() if key != name})
+
+
+def image(path, tars, config=None, compress=None, **members):
+    """oci:PATH:t over these tars; config: further members of the config."""
+    layout = oci_make.Layout(path)
+    layers = []
+    for tar in tars:
+        data, kind = (gzip.compress(tar, compress, mtime=0), "+gzip") if compress else (tar, "")
+        layers.append((layout.blob(data, LAYER + kind), oci_make.digest_of(tar)))
+    document = {"architecture": "amd64", "os": "linux", "created": "2026-01-01T00:00:00Z",
+                "config": {"Cmd": ["/x"], "Env": ["A=1"]}, "history": [{"created_by": "one"}],
+                "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in layers]}, **(config or {})}
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": layout.blob(oci_make.dump(document), CONFIG),
+                "layers": [layer for layer, _ in layers], **members}
+    layout.tag("t", layout.blob(oci_make.dump(manifest), MANIFEST))
+    return f"oci:{path}:t"
+
+
+def flipped(name, at):
+    data = bytearray(BASE[name]["data"])
+    data[at] ^= 1
+    return changed(name, data=bytes(data))
+
+
+# what was planted: (tar of the other image, {(path, field, class)}, kind)
+PLANTED = {
+    "text": (changed("etc/motd", data=b"hullo\n"), {("etc/motd", "content", "content")}, "text"),
+    "text, longer": (changed("etc/motd", data=b"hello, you\n"),
+                     {("etc/motd", "content", "content"), ("etc/motd", "size", "content")}, "text"),
+    "json": (changed("etc/app.json", data=b'{"a": 2}\n'), {("etc/app.json", "content", "content")}, "JSON text"),
+    "elf": (flipped("usr/bin/x", 20), {("usr/bin/x", "content", "content")}, "ELF program or library"),
+    "ar": (flipped("usr/lib/x.a", 20), {("usr/lib/x.a", "content", "content")}, "ar archive"),
+    "sqlite": (flipped("var/db", 20), {("var/db", "content", "content")}, "SQLite database"),
+    "dpkg": (changed("var/lib/dpkg/status", data=b"Package: y\n"), {("var/lib/dpkg/status", "content", "content")}, "dpkg status"),
+    "binary": (flipped("var/random", 3), {("var/random", "content", "content")}, "binary data"),
+    "gzip": (flipped("var/z.gz", 5), {("var/z.gz", "content", "content")}, "gzip data"),
+    "pyc code": (flipped("m.pyc", 17), {("m.pyc", "content", "content")}, "Python bytecode: the code"),
+    "pyc time": (flipped("m.pyc", 9), {("m.pyc", "content", "content")}, "Python bytecode: the source's time or size in the header"),
+    "pyc flags": (flipped("m.pyc", 4), {("m.pyc", "content", "content")}, "Python bytecode: how the header says to check the source"),
+    "pyc python": (flipped("m.pyc", 0), {("m.pyc", "content", "content")}, "Python bytecode: the version of Python in the header"),
+    "uid": (changed("etc/motd", uid=7), {("etc/motd", "uid", "owner")}, None),
+    "gid": (changed("etc/", gid=7), {("etc", "gid", "owner")}, None),
+    "mode": (changed("etc/motd", mode=0o600), {("etc/motd", "mode", "mode")}, None),
+    "setuid": (changed("usr/bin/x", mode=0o4755), {("usr/bin/x", "mode", "mode")}, None),
+    "mtime": (changed("etc/motd", mtime=1001), {("etc/motd", "mtime", "time")}, None),
+    "fraction": (changed("etc/motd", mtime=1000.5), {("etc/motd", "mtime", "time")}, None),
+    "symlink": (changed("usr/bin/y", linkname="/x"), {("usr/bin/y", "link", "link")}, None),
+    "hard link": (changed("usr/bin/z", linkname="var/db"), {("usr/bin/z", "link", "link")}, None),
+    "type": (changed("usr/bin/y", type=tarfile.LNKTYPE, linkname="usr/bin/x"), {("usr/bin/y", "type", "type")}, None),
+    "device": (changed("dev/null", devminor=5), {("dev/null", "minor", "device")}, None),
+    "xattr": (changed("etc/motd", pax_headers={"SCHILY.xattr.user.a": "b"}), {("etc/motd", "extended attributes", "attribute")}, None),
+    "added": (tar_of({**BASE, "new": {"data": b""}}), {("new", "entry", "entry")}, None),
+    "removed": (without("var/random"), {("var/random", "entry", "entry")}, None),
+    "whiteout": (tar_of({**BASE, "etc/.wh.old": {}}), {("etc/.wh.old", "entry", "whiteout")}, None),
+    "opaque": (tar_of({**BASE, "etc/.wh..wh..opq": {}}), {("etc/.wh..wh..opq", "entry", "whiteout")}, None),
+    "order": (tar_of(BASE, ["var/random", *sorted(set(BASE) - {"var/random"})]), {(None, "order of entries", "order")}, None),
+    "encoding": (tar_of(BASE, form=tarfile.GNU_FORMAT), {(None, "tar headers", "encoding")}, None),
+}
+NO_EFFECT = {"compression", "order", "encoding", "time", "history"}
+
+
+def found(result):
+    return {(one.get("path"), one["field"], one["class"]) for one in result["differences"]}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_difference_is_named(varve, name):
+    tar, expected, kind = PLANTED[name]
+    a, b = image(varve.path("a"), [tar_of(BASE)]), image(varve.path("b"), [tar])
+    for _ in range(2):  # the second time from the indexes in the store
+        result = varve("diff", "--json", a, b, rc=5).json()
+        assert found(result) == expected and not result["equal"], result
+        assert {one.get("kind") for one in result["differences"] if one["field"] == "content"} in ({kind}, set()), result
+    semantic = {one for one in expected if one[2] not in NO_EFFECT}
+    result = varve("diff", "--json", "--semantic", a, b, rc=5 if semantic else 0).json()
+    assert found(result) == semantic and result["leftOut"] == len(expected - semantic), result
+
+
+DOCUMENTS = {
+    "environment": ({"config": {"Cmd": ["/x"], "Env": ["A=2"]}}, "config.config.Env[0]", "config"),
+    "command": ({"config": {"Cmd": ["/x", "y"], "Env": ["A=1"]}}, "config.config.Cmd[1]", "config"),
+    "user": ({"config": {"Cmd": ["/x"], "Env": ["A=1"], "User": "7"}}, "config.config.User", "config"),
+    "created": ({"created": "2026-01-02T00:00:00Z"}, "config.created", "time"),
+    "history": ({"history": [{"created_by": "two"}]}, "config.history[0].created_by", "history"),
+    "architecture": ({"variant": "v2"}, "config.variant", "config"),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_config_field_is_named(varve, name):
+    config, field, kind = DOCUMENTS[name]
+    a, b = image(varve.path("a"), [tar_of(BASE)]), image(varve.path("b"), [tar_of(BASE)], config)
+    assert found(varve("diff", "--json", a, b, rc=5).json()) == {(None, field, kind)}
+    varve("diff", "--semantic", a, b, rc=0 if kind in NO_EFFECT else 5)
+
+
+def test_annotation_and_compression_have_no_effect(varve):
+    a = image(varve.path("a"), [tar_of(BASE)])
+    b = image(varve.path("b"), [tar_of(BASE)], compress=1, annotations={"x": "y"})
+    assert found(varve("diff", "--json", a, b, rc=5).json()) == {
+        (None, "blob", "compression"), (None, "manifest.annotations", "history")}
+    assert varve("diff", "--semantic", a, b).stdout == ""
+
+
+def test_layers_that_one_image_has_more_are_named(varve):
+    first, last, more = tar_of({"a": {}}), tar_of({"z": {}}), tar_of({"m": {}})
+    a, b = image(varve.path("a"), [first, last]), image(varve.path("b"), [first, more, last])
+    result = varve("diff", "--json", a, b, rc=5).json()["differences"]
+    assert [(one["class"], one["layer"], "a" in one, one["b"]) for one in result] == [("layer", 2, False, oci_make.digest_of(more))]
+    result = varve("diff", "--json", b, a, rc=5).json()["differences"]
+    assert [(one["class"], one["layer"], one["a"], "b" in one) for one in result] == [("layer", 2, oci_make.digest_of(more), False)]
+
+
+def test_equal_images_wherever_they_are(varve):
+    a = image(varve.path("a"), [tar_of(BASE)])
+    varve("copy", a, "store:x/y:1")
+    places = [f"oci-archive:{varve.path('a.tar')}:t", f"dir:{varve.path('d')}"]
+    for place in places:
+        varve("copy", a, place)
+    for place in ["x/y:1", "store:x/y:1", *places]:
+        assert varve("diff", a, place).stdout == ""
+    docker = f"docker-archive:{varve.path('docker.tar')}:x/y:1"
+    varve("copy", a, docker)
+    # Another program's manifest and media types, the same config and tars.
+    assert varve("diff", "--semantic", a, docker).stdout == ""
+
+
+def test_of_a_registry(bed):  # noqa: F811
+    bed.open()
+    a, b = image(bed.varve.path("a"), [tar_of(BASE)]), image(bed.varve.path("b"), [PLANTED["uid"][0]])
+    bed.varve("copy", a, bed.target())
+    assert bed.varve("diff", a, bed.target()).stdout == ""
+    assert found(bed.varve("diff", "--json", bed.target(), b, rc=5).json()) == {("etc/motd", "uid", "owner")}
+
+
+def test_text_is_one_line_each_and_steers_no_terminal(varve):
+    a = image(varve.path("a"), [tar_of({"x": {}})])
+    b = image(varve.path("b"), [tar_of({"x": {"mode": 0o600}, "\x1b[2Jy\n": {}})])
+    assert varve("diff", a, b, rc=5).stdout.splitlines() == [
+        r"layer 1: \x1b[2Jy\x0a: entry [entry] (absent) -> file", "layer 1: x: mode [mode] 0644 -> 0600"]
+
+
+def test_a_damaged_index_is_made_again(varve):
+    a, b = image(varve.path("a"), [tar_of(BASE)]), image(varve.path("b"), [PLANTED["uid"][0]])
+    first = varve("diff", a, b, rc=5).stdout
+    kept = sorted((varve.store / "facts/layer-files").iterdir())
+    assert len(kept) == 2
+    for length in (0, 5, 40, 200, 500):
+        for path in kept:
+            path.write_bytes(path.read_bytes()[:length])
+        assert varve("diff", a, b, rc=5).stdout == first
+    shutil.rmtree(varve.store / "facts/layer-files")
+    assert varve("diff", a, b, rc=5).stdout == first
+
+
+def test_wrong_bytes_are_no_comparison(varve):
+    a, b = image(varve.path("a"), [tar_of(BASE)]), image(varve.path("b"), [PLANTED["uid"][0]])
+    blob = varve.path("b", "blobs/sha256", oci_make.digest_of(PLANTED["uid"][0])[7:])
+    blob.write_bytes(blob.read_bytes().replace(b"hello", b"hallo"))
+    result = varve("diff", a, b, rc=1)
+    assert "layer 1" in result.stderr and result.stdout == ""
+
+
+def test_a_diff_id_that_is_not_true_is_refused(varve):
+    a = image(varve.path("a"), [tar_of(BASE)])
+    wrong = {"rootfs": {"type": "layers", "diff_ids": [oci_make.digest_of(b"another")]}}
+    b = image(varve.path("b"), [tar_of(BASE)], wrong)
+    assert "the config says" in varve("diff", a, b, rc=1).stderr
+    none = image(varve.path("c"), [tar_of(BASE)], {"rootfs": {"type": "layers", "diff_ids": []}})
+    assert "1 layers in the manifest, 0 diff ids" in varve("diff", a, none, rc=1).stderr
+
+
+def test_usage(varve):
+    varve("diff", "x/y:1", rc=2)
+    assert "x/absent" in varve("diff", "x/absent:1", "x/absent:1", rc=1).stderr
+    help_text = varve("diff", "--help").stdout
+    assert "--semantic" in help_text and "--json" in help_text
