@@ -12,9 +12,8 @@
 #include "base/digest.h"
 
 enum {
-	LARGE = 64 << 20, /* bytes of a file that is worth a thread */
 	READ_SIZE = 256 << 10,
-	BEHIND = 1 << 20, /* the thread is woken for so much */
+	BEHIND = 256 << 10, /* the thread is woken for so much */
 };
 
 struct hash_beside {
@@ -32,13 +31,13 @@ struct hash_beside {
 	bool ends;
 };
 
-struct hash_beside *hash_beside_new(uint64_t size)
+struct hash_beside *hash_beside_new(uint64_t size, uint64_t large)
 {
 	struct hash_beside *h = xcalloc(1, sizeof(*h));
 
 	h->hasher = hasher_new();
 	h->fd = -1;
-	h->is_large = size >= LARGE;
+	h->is_large = size >= large;
 	(void)pthread_mutex_init(&h->mutex, NULL);
 	(void)pthread_cond_init(&h->more, NULL);
 	(void)pthread_cond_init(&h->idle, NULL);

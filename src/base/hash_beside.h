@@ -12,8 +12,10 @@
 
 struct hash_beside;
 
-/* size: expected of the file, in bytes. */
-struct hash_beside *hash_beside_new(uint64_t size);
+/* size: expected of the file, in bytes. large: what is worth a thread; one for few files at a time
+ * is HASH_BESIDE_LARGE. */
+enum { HASH_BESIDE_LARGE = 64 << 20 };
+struct hash_beside *hash_beside_new(uint64_t size, uint64_t large);
 /* The file, before the first update; borrowed until hash_beside_free. */
 void hash_beside_file(struct hash_beside *h, int fd);
 /* The next len bytes of the file, which lie there and in data. */

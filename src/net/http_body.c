@@ -3,12 +3,21 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
+#include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/digest.h"
 #include "base/fd.h"
+#include "base/hash_beside.h"
 
-enum { READ_SIZE = 64 << 10 };
+enum {
+	READ_SIZE = 64 << 10,
+	HASHED_BESIDE = 512 << 10, /* bytes of a file whose hash is worth a thread */
+	PENDING = 128 << 10, /* bytes of one write: libcurl gives them in small pieces */
+	PENDING_MS = 100, /* and no older than that: a kill loses no more */
+};
 
 /* False where the file has fewer bytes than were promised. */
 static bool hash_existing(struct http_body *body, uint64_t size)
@@ -24,7 +33,7 @@ static bool hash_existing(struct http_body *body, uint64_t size)
 			continue;
 		if (n <= 0)
 			return false;
-		hasher_update(body->hasher, data, (size_t)n);
+		hash_beside_update(body->hasher, data, (size_t)n);
 		body->offset += (uint64_t)n;
 	}
 	return true;
@@ -32,7 +41,9 @@ static bool hash_existing(struct http_body *body, uint64_t size)
 
 int http_body_begin(struct http_body *body, struct http_transfer *transfer, struct varve_error *err)
 {
-	*body = (struct http_body){.transfer = transfer, .hasher = hasher_new()};
+	*body = (struct http_body){.transfer = transfer,
+				   .hasher = hash_beside_new(transfer->size, HASHED_BESIDE)};
+	hash_beside_file(body->hasher, transfer->fd);
 	if (!hash_existing(body, transfer->resume_from))
 		return http_body_restart(body, err);
 	body->best = body->offset;
@@ -59,27 +70,57 @@ static int check_room(const struct http_body *body, size_t len, struct varve_err
 	return 0;
 }
 
+static void came(struct http_body *body, size_t len)
+{
+	body->offset += len;
+	if (body->offset > body->best)
+		body->best = body->offset;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int flush(struct http_body *body, struct varve_error *err)
+{
+	int r = fd_write_all(body->transfer->fd, body->pending, body->pending_len);
+
+	if (r < 0)
+		return varve_error_set(err, r, "write the download");
+	hash_beside_update(body->hasher, body->pending, body->pending_len);
+	body->pending_len = 0;
+	body->flushed_at = now_ms();
+	return 0;
+}
+
 int http_body_take(struct http_body *body, const void *data, size_t len, struct varve_error *err)
 {
 	int r = check_room(body, len, err);
 
 	if (r < 0)
 		return r;
-	r = fd_write_all(body->transfer->fd, data, len);
+	if (body->pending_len + len > PENDING)
+		r = flush(body, err);
 	if (r < 0)
-		return varve_error_set(err, r, "write the download");
-	hasher_update(body->hasher, data, len);
-	body->offset += len;
-	if (body->offset > body->best)
-		body->best = body->offset;
-	return 0;
+		return r;
+	if (!body->pending)
+		body->pending = xmalloc(PENDING);
+	memcpy(body->pending + body->pending_len, data, len);
+	body->pending_len += len;
+	came(body, len);
+	return now_ms() - body->flushed_at >= PENDING_MS ? flush(body, err) : 0;
 }
 
 int http_body_restart(struct http_body *body, struct varve_error *err)
 {
 	struct varve_digest unused;
 
-	hasher_final(body->hasher, &unused);
+	hash_beside_final(body->hasher, &unused);
+	body->pending_len = 0;
 	body->offset = 0;
 	body->pieced = false;
 	if (ftruncate(body->transfer->fd, 0) < 0 || lseek(body->transfer->fd, 0, SEEK_SET) < 0)
@@ -92,10 +133,15 @@ int http_body_finish(struct http_body *body, struct varve_error *err)
 	struct http_transfer *t = body->transfer;
 	char want[VARVE_DIGEST_HEX], have[VARVE_DIGEST_HEX];
 	struct varve_digest got;
+	int r;
 
 	if (t->size > 0 && body->offset < t->size)
 		return -EAGAIN;
-	hasher_final(body->hasher, &got);
+	r = flush(body, err);
+	if (r < 0)
+		return r;
+	free_ptr(&body->pending);
+	hash_beside_final(body->hasher, &got);
 	if (t->want && !varve_digest_equal(t->want, &got))
 		return varve_error_set(
 			err, -VARVE_E_DIGEST, "the bytes are sha256:%s, expected was sha256:%s",
@@ -107,5 +153,9 @@ int http_body_finish(struct http_body *body, struct varve_error *err)
 
 void http_body_release(struct http_body *body)
 {
-	hasher_freep(&body->hasher);
+	/* What came is there for who goes on with it. */
+	if (body->pending_len > 0)
+		(void)flush(body, NULL);
+	free(body->pending);
+	hash_beside_freep(&body->hasher);
 }

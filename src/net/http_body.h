@@ -9,12 +9,15 @@
 #include <stdint.h>
 #include "net/http.h"
 
-struct hasher;
+struct hash_beside;
 
 struct http_body {
 	struct http_transfer *transfer;
-	struct hasher *hasher;
-	uint64_t offset; /* bytes that are written and hashed */
+	struct hash_beside *hasher;
+	uint64_t offset; /* bytes that came, the pending ones included */
+	unsigned char *pending; /* the last of them, not written and not hashed yet; owned */
+	size_t pending_len;
+	int64_t flushed_at; /* ms: when the pending ones were written last */
 	uint64_t best; /* the largest offset ever reached */
 	bool pieced; /* holds bytes from before the present connection */
 };

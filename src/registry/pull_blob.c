@@ -322,7 +322,7 @@ int pull_blob(struct registry *registry, struct http_client *client, struct plac
 	(void)snprintf(l.name, sizeof(l.name), "%sfetch-%s", into->store ? "" : ".varve-",
 		       varve_digest_hex(&blob->digest, hex));
 	r = open_partial(&l, into);
-	l.hasher = hash_beside_new(blob->size);
+	l.hasher = hash_beside_new(blob->size, HASH_BESIDE_LARGE);
 	hash_beside_file(l.hasher, l.fd);
 	if (r == 0)
 		r = take_over(&l);

@@ -13,7 +13,7 @@ void upload_body_init(struct upload_body *body, const struct varve_descriptor *b
 		      _Atomic uint64_t *done)
 {
 	*body = (struct upload_body){.blob = blob, .fd = -1, .done = done};
-	body->hasher = hash_beside_new(blob->size);
+	body->hasher = hash_beside_new(blob->size, HASH_BESIDE_LARGE);
 }
 
 void upload_body_release(struct upload_body *body)
