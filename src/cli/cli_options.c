@@ -411,7 +411,7 @@ static const struct cli_command verify_command = {
 	.minimum = 1,
 	.maximum = 1,
 	.run = cmd_verify,
-	.summary = "prove that an image is whole: digests, diff ids, history, names in layers",
+	.summary = "prove that an image is whole, down to the names in layers",
 	.detail = "IMAGE: as for varve diff. Exits 0 when all is in order, 5 when not.",
 	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
 			  cli_registry_options, cli_progress_options, cli_store_options)};
