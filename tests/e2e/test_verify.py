@@ -7,6 +7,7 @@ import tarfile
 import oci_make
 import pytest
 from oci_schema import CONFIG, LAYER, MANIFEST
+from support import NAME, project, run  # noqa: F401  fixtures
 
 
 def tar_of(*entries):
@@ -120,3 +121,10 @@ def test_changed_file_is_refused(varve, name):
 def test_entries_are_refused(varve, name):
     entries, reason = ENTRIES[name]
     refused(varve, Image(varve.path("i"), [tar_of(*entries)]).write(), reason)
+
+
+def test_built_image_passes(project):
+    project.recipe([run("a", "echo a >/a && ln /a /b"), run("nothing", "true"), run("rm", "rm /a")])
+    project.build()
+    result = project.varve("verify", "--json", NAME).json()
+    assert result["ok"], result
