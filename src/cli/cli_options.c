@@ -405,6 +405,16 @@ static const struct cli_command diff_command = {
 	.options = GROUPS(cli_diff_options, cli_json_options, cli_platform_options,
 			  cli_transfer_options, cli_registry_options, cli_progress_options,
 			  cli_store_options)};
+static const struct cli_command verify_command = {
+	.name = "verify",
+	.arguments = "IMAGE",
+	.minimum = 1,
+	.maximum = 1,
+	.run = cmd_verify,
+	.summary = "prove that an image is whole, down to the names in layers",
+	.detail = "IMAGE: as for varve diff. Exits 0 when all is in order, 5 when not.",
+	.options = GROUPS(cli_json_options, cli_platform_options, cli_transfer_options,
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command index_command = {
 	.name = "index",
 	.arguments = "NAME IMAGE...",
@@ -450,6 +460,7 @@ const struct cli_command *const cli_commands[] = {&build_command,
 						  &pull_command,
 						  &copy_command,
 						  &diff_command,
+						  &verify_command,
 						  &index_command,
 						  &login_command,
 						  &logout_command,

@@ -26,6 +26,7 @@ int cmd_push(struct cli *cli, struct varve_error *err);
 int cmd_pull(struct cli *cli, struct varve_error *err);
 int cmd_copy(struct cli *cli, struct varve_error *err);
 int cmd_diff(struct cli *cli, struct varve_error *err);
+int cmd_verify(struct cli *cli, struct varve_error *err);
 int cmd_index(struct cli *cli, struct varve_error *err);
 int cmd_login(struct cli *cli, struct varve_error *err);
 int cmd_logout(struct cli *cli, struct varve_error *err);
