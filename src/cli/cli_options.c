@@ -76,6 +76,9 @@ const struct cli_option cli_lock_options[] = {
 	{"all", 0, CLI_FLAG, AT(all), NULL,
 	 "resolve every source anew, for every combination of options"},
 	{"dry-run", 0, CLI_FLAG, AT(dry_run), NULL, "say what would change, write nothing"},
+	{"record", 0, CLI_TEXT, AT(record), "STEP",
+	 "run this step with network through a proxy, and propose sources for what it fetches"},
+	{"json", 0, CLI_FLAG, AT(json), NULL, "with --record: print the proposal as JSON"},
 	{0},
 };
 
@@ -504,6 +507,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "platform",
 					    "progress",
 					    "push",
+					    "record",
 					    "referrers",
 					    "registry",
 					    "remote",

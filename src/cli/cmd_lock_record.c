@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * varve lock --record STEP: one step with network through the recording proxy. Nothing of it is
+ * kept but the bytes that it fetched. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "build/enter.h"
+#include "build/step.h"
+#include "cli/cli_options.h"
+#include "cli/session.h"
+#include "record/record_propose.h"
+#include "source/python_index.h"
+
+#define BUNDLE "/run/varve-record.pem"
+
+enum { BUNDLE_LIMIT = 8 << 20 };
+static const char system_bundle[] = "etc/ssl/certs/ca-certificates.crt";
+
+static int write_file(const char *directory, const char *name, const struct buf *text,
+		      struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *path = path_join(directory, name);
+	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	int r = fd < 0 ? -1 : fd_write_all(fd, buf_text(text), text->len);
+
+	return r < 0 ? varve_error_set(err, -VARVE_E_HOST, "write %s", path) : 0;
+}
+
+/* The image's own authorities and the run's. */
+static int furnish(void *cookie, const char *root, const char *directory, struct varve_error *err)
+{
+	const struct record *record = cookie;
+	CLEANUP(free_ptr) char *path = path_join(root, system_bundle);
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(buf_release) struct buf names = BUF_INIT;
+	int r;
+
+	(void)fd_read_file(AT_FDCWD, path, BUNDLE_LIMIT, &text, NULL);
+	buf_addstr(&text, record->certificate);
+	buf_addstr(&names, "127.0.0.1 localhost\n");
+	r = write_file(directory, "record.pem", &text, err);
+	if (r == 0)
+		r = write_file(directory, "record.hosts", &names, err);
+	return r < 0 ? r : record_enter_network(record, err);
+}
+
+static int run_step(struct session *session, int step, struct record *record,
+		    struct varve_error *err)
+{
+	static const struct sandbox_bind binds[] = {
+		{.source = "record.pem", .target = BUNDLE},
+		{.source = "record.hosts", .target = "/etc/hosts"}};
+	const struct plan_step *plan = &session->plan->steps[step];
+	CLEANUP(strv_release) struct strv environment = STRV_INIT;
+	CLEANUP(free_ptr)
+	struct varve_layer *layers =
+		xcalloc(plan_chain_room(session->plan, plan->below), sizeof(*layers));
+	struct enter enter = {.layers = layers,
+			      .step = step,
+			      .environment = &environment,
+			      .argv = &plan->argv,
+			      .workdir = plan->workdir,
+			      .user = plan->user,
+			      .binds = binds,
+			      .bind_count = ARRAY_SIZE(binds),
+			      .furnish = furnish,
+			      .cookie = record,
+			      .own_network = true,
+			      .output = STDERR_FILENO};
+
+	strv_extend(&environment, &plan->environment);
+	strv_extend(&environment, &plan->unkeyed_environment);
+	record_environment(BUNDLE, &environment);
+	enter.layer_count = step_chain_layers(&session->build, plan->below, layers);
+	return enter_run(&session->build, &enter, &session->cli->status, err);
+}
+
+static int propose(struct session *session, struct record_log *log)
+{
+	CLEANUP(record_proposal_release) struct record_proposal proposal = {0};
+	CLEANUP(strv_release) struct strv settings = STRV_INIT;
+	CLEANUP(buf_release) struct buf out = BUF_INIT;
+	CLEANUP(free_ptr) char *index = NULL;
+	size_t i;
+
+	strv_extend(&settings, &session->mirrors);
+	if (python_index_url(&session->sources, PYTHON_MAIN_INDEX, &index, NULL) == 0)
+		strv_addf(&settings, PYTHON_MAIN_INDEX "=%s", index);
+	record_propose(log, &settings, &proposal);
+	if (session->cli->values.json) {
+		CLEANUP(json_decrefp) json_t *object = record_proposal_to_json(&proposal);
+
+		json_canonical(object, &out);
+		buf_addc(&out, '\n');
+	} else {
+		record_print(&proposal, &out);
+	}
+	fputs(buf_text(&out), stdout);
+	for (i = 0; i < proposal.notes.count; i++)
+		fprintf(stderr, "not recorded: %s\n", proposal.notes.items[i]);
+	return 0;
+}
+
+static int check_step(const struct session *session, int step, struct varve_error *err)
+{
+	const struct plan_step *plan = &session->plan->steps[step];
+	CLEANUP(free_ptr) char *name = plan_step_name(session->plan, step);
+
+	if (plan->action != ACTION_RUN)
+		return varve_error_set(err, -VARVE_E_USAGE, "--record %s: only a run step fetches",
+				       name);
+	if (plan->below == PLAN_NONE || session->build.known[plan->below].known)
+		return 0;
+	varve_error_set(err, -VARVE_E_NOT_FOUND,
+			"--record %s: what the step stands on is not built", name);
+	varve_error_hint(err, "varve build %s builds it, up to the step that fails",
+			 session->cli->recipe_path);
+	return -VARVE_E_NOT_FOUND;
+}
+
+int cmd_lock_record(struct cli *cli, struct varve_error *err)
+{
+	CLEANUP(session_release) struct session session = {0};
+	CLEANUP(record_release) struct record record = RECORD_INIT;
+	CLEANUP(record_log_release) struct record_log log = {0};
+	int step, r;
+
+	if (cli->values.offline || cli->values.all || cli->values.upgrade.count > 0)
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "--record goes with none of --offline, --all, --upgrade");
+	r = session_open(&session, cli, SESSION_PREVIEW, err);
+	if (r == 0)
+		r = session_need_host(&session, err);
+	if (r < 0)
+		return r;
+	step = plan_find_step(session.plan, cli->values.record, err);
+	r = step < 0 ? step : check_step(&session, step, err);
+	if (r == 0)
+		r = record_start(session.store, &record, err);
+	if (r == 0)
+		r = run_step(&session, step, &record, err);
+	if (r == 0)
+		r = record_finish(&record, &log, err);
+	if (r < 0)
+		return r;
+	if (cli->status != 0)
+		fprintf(stderr, "the step failed with status %d; this is what it fetched before\n",
+			cli->status);
+	cli->status = cli->status != 0;
+	return propose(&session, &log);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record/record_propose.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "net/http_url.h"
+#include "source/python_name.h"
+
+enum { NAME_LENGTH = 40 };
+
+void record_proposal_release(struct record_proposal *proposal)
+{
+	size_t i;
+
+	for (i = 0; i < proposal->count; i++) {
+		free(proposal->files[i].name);
+		free(proposal->files[i].filename);
+	}
+	free(proposal->files);
+	strv_release(&proposal->requirements);
+	strv_release(&proposal->notes);
+	*proposal = (struct record_proposal){0};
+}
+
+static int by_url(const void *a, const void *b)
+{
+	const struct record_exchange *x = a, *y = b;
+	int order = strcmp(x->url, y->url);
+
+	if (order == 0)
+		order = strcmp(x->method, y->method);
+	if (order == 0)
+		order = (x->status > y->status) - (x->status < y->status);
+	return order ? order : varve_digest_compare(&x->sha256, &y->sha256);
+}
+
+/* The last component of the path. Caller frees. */
+static char *file_name(const char *url)
+{
+	size_t len = strcspn(url, "?"), start = len;
+
+	while (start > 0 && url[start - 1] != '/')
+		start--;
+	return xstrndup(url + start, len - start);
+}
+
+/* The setting that the URL lies at, by its path or else by its host. NULL: at none. Caller frees.
+ */
+static char *symbolic(const char *url, const struct strv *settings)
+{
+	CLEANUP(free_ptr) char *origin = http_url_origin(url);
+	size_t i;
+
+	for (i = 0; i < settings->count; i++) {
+		const char *place = strchr(settings->items[i], '=');
+		CLEANUP(free_ptr) char *other = place ? http_url_origin(place + 1) : NULL;
+		CLEANUP(free_ptr) char *name = file_name(url);
+
+		if (other && *other && strcmp(other, origin) == 0)
+			return xasprintf("%.*s:%s", (int)(place - settings->items[i]),
+					 settings->items[i], name);
+	}
+	return NULL;
+}
+
+/* A query may hold a token: it is never shown. */
+static void note(struct record_proposal *ret, const struct record_exchange *exchange,
+		 const struct strv *settings, const char *why)
+{
+	CLEANUP(free_ptr) char *place = symbolic(exchange->url, settings);
+	CLEANUP(free_ptr)
+	char *shown = place ? xstrdup(place) : xstrndup(exchange->url, strcspn(exchange->url, "?"));
+	CLEANUP(free_ptr) char *line = xasprintf("%s %s: %s", exchange->method, shown, why);
+
+	if (!strv_contains(&ret->notes, line))
+		strv_add(&ret->notes, line);
+}
+
+static bool is_fetched(const struct record_exchange *exchange)
+{
+	return exchange->status == 200 && !exchange->why &&
+	       !varve_digest_is_none(&exchange->sha256);
+}
+
+static bool has_secret(const char *url)
+{
+	static const char *const words[] = {"token",  "sig",      "key",
+					    "secret", "password", "credential"};
+	const char *query = strchr(url, '?');
+	size_t i;
+
+	for (i = 0; query && i < ARRAY_SIZE(words); i++)
+		if (strcasestr(query, words[i]))
+			return true;
+	return false;
+}
+
+/* ".../simple/PROJECT/" or what says itself that it is a page of an index. */
+static bool is_page(const struct record_exchange *exchange, const char *project)
+{
+	CLEANUP(free_ptr) char *end = xasprintf("/%s/", project);
+
+	return exchange->status == 200 && str_ends(exchange->url, end) &&
+	       (strstr(exchange->url, "/simple/") ||
+		str_starts(exchange->type, "application/vnd.pypi.simple"));
+}
+
+/* A file of a project whose page was asked for. Caller frees. */
+static char *requirement(const struct record_log *log, const char *file)
+{
+	CLEANUP(free_ptr) char *project = NULL;
+	CLEANUP(free_ptr) char *version = NULL;
+	CLEANUP(free_ptr) char *normal = NULL;
+	size_t i;
+
+	if (!python_split(file, &project, &version))
+		return NULL;
+	normal = python_project(project);
+	for (i = 0; i < log->count; i++)
+		if (is_page(&log->items[i], normal))
+			return xasprintf("%s==%s", normal, version);
+	return NULL;
+}
+
+/* Pages of an index and metadata beside its files, which stand for nothing themselves. */
+static bool is_of_index(const struct record_exchange *exchange)
+{
+	return str_starts(exchange->type, "application/vnd.pypi.simple") ||
+	       strstr(exchange->url, "/simple/") || str_ends(exchange->url, ".whl.metadata");
+}
+
+static char *source_name(const struct record_proposal *have, const char *file)
+{
+	CLEANUP(buf_release) struct buf name = BUF_INIT;
+	unsigned number = 1;
+	size_t i;
+
+	for (; *file && name.len < NAME_LENGTH; file++) {
+		char c = (char)tolower((unsigned char)*file);
+		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+
+		if (plain || name.len > 0)
+			buf_addc(&name, plain ? c : '-');
+	}
+	if (name.len == 0)
+		buf_addstr(&name, "file");
+	for (i = 0; i < have->count; i++)
+		number += str_starts(have->files[i].name, buf_text(&name));
+	if (number > 1)
+		buf_addf(&name, "-%u", number);
+	return buf_steal(&name);
+}
+
+/* The first of the redirections that lead to it: what the script names. */
+static const char *first_url(const struct record_log *log, const char *url)
+{
+	unsigned hops;
+	size_t i;
+
+	for (hops = 0; hops < 10; hops++) {
+		for (i = 0; i < log->count; i++)
+			if (str_equal(log->items[i].location, url) && !log->items[i].why &&
+			    http_url_may_redirect(log->items[i].url, url))
+				break;
+		if (i == log->count)
+			break;
+		url = log->items[i].url;
+	}
+	return url;
+}
+
+static const struct record_exchange *find(const struct record_log *log, const char *url)
+{
+	size_t i;
+
+	for (i = 0; i < log->count; i++)
+		if (strcmp(log->items[i].url, url) == 0)
+			return &log->items[i];
+	return NULL;
+}
+
+static void propose_file(struct record_log *log, struct record_exchange *exchange,
+			 const struct strv *settings, struct record_proposal *ret)
+{
+	const char *href = first_url(log, exchange->url);
+	const struct record_exchange *first = find(log, href);
+	CLEANUP(free_ptr) char *place = symbolic(href, settings);
+	CLEANUP(free_ptr) char *file = file_name(exchange->url);
+	CLEANUP(free_ptr) char *wanted = requirement(log, file);
+	struct record_file *made;
+
+	if (wanted) {
+		if (!strv_contains(&ret->requirements, wanted))
+			strv_add(&ret->requirements, wanted);
+	} else if (is_of_index(exchange)) {
+		return;
+	} else if (str_ends(file, ".deb")) {
+		note(ret, first, settings, "a Debian package belongs into a debian source");
+	} else if (place) {
+		note(ret, first, settings,
+		     "it lies on this machine's own mirror: name its public URL");
+	} else if (has_secret(href)) {
+		note(ret, first, settings, "its query may hold a secret");
+	} else {
+		ret->files = array_grow(ret->files, ret->count, &ret->alloc, sizeof(*ret->files));
+		made = &ret->files[ret->count];
+		made->name = source_name(ret, *file ? file : "index");
+		made->filename = *file ? steal_ptr(&file) : xstrdup("index");
+		made->from = exchange;
+		ret->count++;
+		if (first != exchange) {
+			free(exchange->location); /* keeps what the source is to name */
+			exchange->location = xstrdup(href);
+		}
+	}
+}
+
+/* All that is known of one URL: items first..end of the sorted log. */
+static void propose_url(struct record_log *log, size_t first, size_t end,
+			const struct strv *settings, struct record_proposal *ret)
+{
+	struct record_exchange *good = NULL;
+	size_t i;
+
+	for (i = first; i < end; i++) {
+		struct record_exchange *exchange = &log->items[i];
+
+		if (!is_fetched(exchange))
+			continue;
+		if (good && !varve_digest_equal(&good->sha256, &exchange->sha256)) {
+			note(ret, exchange, settings, "each request gets another answer");
+			return;
+		}
+		good = exchange;
+	}
+	if (good) {
+		propose_file(log, good, settings, ret);
+		return;
+	}
+	for (i = first; i < end; i++) {
+		struct record_exchange *exchange = &log->items[i];
+		CLEANUP(free_ptr)
+		char *status = xasprintf("the server says %u", exchange->status);
+
+		if (exchange->why)
+			note(ret, exchange, settings, exchange->why);
+		else if (strcmp(exchange->method, "HEAD") == 0)
+			note(ret, exchange, settings, "only asked about, not fetched");
+		else if (!exchange->location || exchange->status >= 400)
+			note(ret, exchange, settings, status);
+	}
+}
+
+void record_propose(struct record_log *log, const struct strv *settings,
+		    struct record_proposal *ret)
+{
+	size_t first, end;
+
+	if (log->count > 0)
+		qsort(log->items, log->count, sizeof(*log->items), by_url);
+	for (first = 0; first < log->count; first = end) {
+		for (end = first + 1;
+		     end < log->count && strcmp(log->items[end].url, log->items[first].url) == 0;)
+			end++;
+		propose_url(log, first, end, settings, ret);
+	}
+	strv_sort(&ret->requirements);
+	strv_sort(&ret->notes);
+}
+
+static const char *href_of(const struct record_file *file)
+{
+	return file->from->location ? file->from->location : file->from->url;
+}
+
+json_t *record_proposal_to_json(const struct record_proposal *proposal)
+{
+	json_t *object = json_object(), *sources = json_object(), *mounts = json_object();
+	size_t i;
+
+	for (i = 0; i < proposal->count; i++) {
+		const struct record_file *file = &proposal->files[i];
+		CLEANUP(free_ptr) char *target = xasprintf("/run/sources/%s", file->name);
+		char hex[VARVE_DIGEST_HEX];
+		json_t *source = json_object();
+
+		json_set(source, "kind", json_text("url"));
+		json_set(source, "href", json_text(href_of(file)));
+		json_set(source, "filename", json_text(file->filename));
+		json_set(source, "sha256", json_text(varve_digest_hex(&file->from->sha256, hex)));
+		json_set(sources, file->name, source);
+		json_set(mounts, target, json_text(file->name));
+	}
+	if (proposal->requirements.count > 0) {
+		json_t *source = json_object();
+
+		json_set(source, "kind", json_text("python"));
+		json_set(source, "requirements", json_of_strv(&proposal->requirements));
+		json_set(sources, "python", source);
+		json_set(mounts, "/run/sources/python", json_text("python"));
+	}
+	json_set(object, "sources", sources);
+	json_set(object, "mounts", mounts);
+	json_set(object, "not-recorded", json_of_strv(&proposal->notes));
+	return object;
+}
+
+/* JSON is YAML: what needs quotes has them. */
+static void print_member(const json_t *object, const char *name, const char *comment,
+			 struct buf *out)
+{
+	const char *key;
+	json_t *value;
+
+	buf_addf(out, "%s:%s\n", name, comment);
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
+		buf_addf(out, "  %s: ", key);
+		json_canonical(value, out);
+		buf_addc(out, '\n');
+	}
+}
+
+void record_print(const struct record_proposal *proposal, struct buf *out)
+{
+	CLEANUP(json_decrefp) json_t *object = record_proposal_to_json(proposal);
+
+	print_member(json_object_get(object, "sources"), "sources", "", out);
+	print_member(json_object_get(object, "mounts"), "mounts",
+		     " # of the step: each is a directory that holds its files", out);
+}
