@@ -15,13 +15,21 @@
 #include "build/step.h"
 #include "cli/cli_options.h"
 #include "cli/session.h"
+#include "record/record_place.h"
 #include "record/record_propose.h"
 #include "source/python_index.h"
 
 #define BUNDLE "/run/varve-record.pem"
 
-enum { BUNDLE_LIMIT = 8 << 20 };
-static const char system_bundle[] = "etc/ssl/certs/ca-certificates.crt";
+enum { BINDS = 8 };
+
+/* What the step is furnished with. Used in its own process, where the file system is there. */
+struct furniture {
+	const struct record *record;
+	struct enter *enter;
+	struct strv places; /* bundles of the image */
+	struct sandbox_bind binds[BINDS];
+};
 
 static int write_file(const char *directory, const char *name, const struct buf *text,
 		      struct varve_error *err)
@@ -33,30 +41,63 @@ static int write_file(const char *directory, const char *name, const struct buf 
 	return r < 0 ? varve_error_set(err, -VARVE_E_HOST, "write %s", path) : 0;
 }
 
-/* The image's own authorities and the run's. */
+static void add_bind(struct furniture *furniture, const char *source, const char *target)
+{
+	if (furniture->enter->bind_count < BINDS && target)
+		furniture->binds[furniture->enter->bind_count++] =
+			(struct sandbox_bind){.source = source, .target = target};
+}
+
+/* The image's own authorities and the run's, under a name of ours and over the image's lists, for
+ * programs that ignore the variables. */
+static int furnish_authorities(struct furniture *furniture, int root, const char *directory,
+			       struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	size_t i;
+
+	record_bundles(root, &furniture->places, &text);
+	buf_addstr(&text, furniture->record->certificate);
+	add_bind(furniture, "record.pem", BUNDLE);
+	for (i = 0; i < furniture->places.count; i++)
+		add_bind(furniture, "record.pem", furniture->places.items[i]);
+	return write_file(directory, "record.pem", &text, err);
+}
+
+static int furnish_file(struct furniture *furniture, int root, const char *directory,
+			const char *name, const char *path, const char *content,
+			struct varve_error *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	char *place = record_place(root, path);
+
+	/* Lives as long as the process: the bind names it. */
+	add_bind(furniture, name, place);
+	buf_addstr(&text, content);
+	return write_file(directory, name, &text, err);
+}
+
 static int furnish(void *cookie, const char *root, const char *directory, struct varve_error *err)
 {
-	const struct record *record = cookie;
-	CLEANUP(free_ptr) char *path = path_join(root, system_bundle);
-	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	CLEANUP(buf_release) struct buf names = BUF_INIT;
-	int r;
+	struct furniture *furniture = cookie;
+	CLEANUP(fd_close) int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd < 0 ? varve_error_set(err, -VARVE_E_HOST, "open %s", root) : 0;
 
-	(void)fd_read_file(AT_FDCWD, path, BUNDLE_LIMIT, &text, NULL);
-	buf_addstr(&text, record->certificate);
-	buf_addstr(&names, "127.0.0.1 localhost\n");
-	r = write_file(directory, "record.pem", &text, err);
 	if (r == 0)
-		r = write_file(directory, "record.hosts", &names, err);
-	return r < 0 ? r : record_enter_network(record, err);
+		r = furnish_authorities(furniture, fd, directory, err);
+	if (r == 0)
+		r = furnish_file(furniture, fd, directory, "record.hosts", "etc/hosts",
+				 "127.0.0.1 localhost\n", err);
+	if (r == 0)
+		r = furnish_file(furniture, fd, directory, "record.resolv", "etc/resolv.conf",
+				 "nameserver 127.0.0.1\n", err);
+	return r < 0 ? r : record_enter_network(furniture->record, err);
 }
 
 static int run_step(struct session *session, int step, struct record *record,
 		    struct varve_error *err)
 {
-	static const struct sandbox_bind binds[] = {
-		{.source = "record.pem", .target = BUNDLE},
-		{.source = "record.hosts", .target = "/etc/hosts"}};
+	struct furniture furniture = {.record = record};
 	const struct plan_step *plan = &session->plan->steps[step];
 	CLEANUP(strv_release) struct strv environment = STRV_INIT;
 	CLEANUP(free_ptr)
@@ -68,13 +109,13 @@ static int run_step(struct session *session, int step, struct record *record,
 			      .argv = &plan->argv,
 			      .workdir = plan->workdir,
 			      .user = plan->user,
-			      .binds = binds,
-			      .bind_count = ARRAY_SIZE(binds),
+			      .binds = furniture.binds,
 			      .furnish = furnish,
-			      .cookie = record,
+			      .cookie = &furniture,
 			      .own_network = true,
 			      .output = STDERR_FILENO};
 
+	furniture.enter = &enter;
 	strv_extend(&environment, &plan->environment);
 	strv_extend(&environment, &plan->unkeyed_environment);
 	record_environment(BUNDLE, &environment);

@@ -5,8 +5,8 @@
  *	record_start (a process: record_proxy.c) -> record_furnish (in the step's process:
  *	record_network.c) -> the step runs -> record_finish -> struct record_log -> record_propose
  *
- * The proxy takes plain http, and https by an authority made for this run. Names are looked up for
- * nobody. */
+ * The proxy takes plain http, and https by an authority made for this run. To the step every name
+ *is the loopback, so that what knows no proxy comes to it as well (record_name.h). */
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
 
@@ -23,8 +23,10 @@ struct varve_store;
 
 /* One request and what came of it. Strings are owned. */
 struct record_exchange {
-	char *method; /* "GET"; "CONNECT" for a connection that came to no request */
-	char *url; /* absolute, without credentials and fragment; HOST:PORT of a CONNECT */
+	char *method; /* "GET"; "CONNECT" for a connection that came to no request, "LOOKUP" for a
+			name that was looked up */
+	char *url; /* absolute, without credentials and fragment; HOST:PORT of a CONNECT,
+		     a name */
 	unsigned status; /* of the answer; 0: none came */
 	char *location; /* where a redirection leads, absolute; NULL: it is none */
 	char *type; /* media type in lower case, without parameters; "" */
@@ -45,7 +47,7 @@ json_t *record_exchange_to_json(const struct record_exchange *exchange);
 int record_exchange_from_json(const json_t *object, struct record_exchange *ret);
 
 /* Ports on the step's loopback, in the order in which their sockets are handed over. */
-enum record_port { RECORD_PROXY, RECORD_HTTP, RECORD_HTTPS, RECORD_PORTS };
+enum record_port { RECORD_PROXY, RECORD_HTTP, RECORD_HTTPS, RECORD_NAMES, RECORD_PORTS };
 
 /* A recording under way. */
 struct record {

@@ -13,7 +13,13 @@
 #include "base/network.h"
 #include "record/record.h"
 
-static const uint16_t ports[] = {[RECORD_PROXY] = 3128, [RECORD_HTTP] = 80, [RECORD_HTTPS] = 443};
+static const struct {
+	uint16_t number;
+	int type;
+} ports[] = {[RECORD_PROXY] = {3128, SOCK_STREAM},
+	     [RECORD_HTTP] = {80, SOCK_STREAM},
+	     [RECORD_HTTPS] = {443, SOCK_STREAM},
+	     [RECORD_NAMES] = {53, SOCK_DGRAM}};
 
 static int raise_loopback(void)
 {
@@ -23,15 +29,15 @@ static int raise_loopback(void)
 	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
 }
 
-static int hand_over(const struct record *record, uint16_t port)
+static int hand_over(const struct record *record, uint16_t port, int type)
 {
-	CLEANUP(fd_close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CLEANUP(fd_close) int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 	const struct sockaddr_in address = {.sin_family = AF_INET,
 					    .sin_port = htons(port),
 					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(fd, SOMAXCONN) < 0)
+	    (type == SOCK_STREAM && listen(fd, SOMAXCONN) < 0))
 		return -errno;
 	return fd_send(record->control, fd);
 }
@@ -44,7 +50,7 @@ int record_enter_network(const struct record *record, struct varve_error *err)
 	if (r == 0)
 		r = raise_loopback();
 	for (i = 0; i < ARRAY_SIZE(ports) && r == 0; i++)
-		r = hand_over(record, ports[i]);
+		r = hand_over(record, ports[i].number, ports[i].type);
 	return r < 0 ? varve_error_set(err, r, "make a network for the recording") : 0;
 }
 

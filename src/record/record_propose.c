@@ -11,7 +11,7 @@
 #include "net/http_url.h"
 #include "source/python_name.h"
 
-enum { NAME_LENGTH = 40 };
+enum { NAME_LENGTH = 40, VALUE_LENGTH = 64 };
 
 void record_proposal_release(struct record_proposal *proposal)
 {
@@ -87,16 +87,40 @@ static bool is_fetched(const struct record_exchange *exchange)
 	       !varve_digest_is_none(&exchange->sha256);
 }
 
-static bool has_secret(const char *url)
+/* NAME=VALUE that says which file is meant and nothing of who asks. */
+static bool is_harmless(const char *parameter, size_t len)
 {
-	static const char *const words[] = {"token",  "sig",      "key",
-					    "secret", "password", "credential"};
-	const char *query = strchr(url, '?');
-	size_t i;
+	static const char *const names[] = {"arch",     "branch", "dl",     "download", "file",
+					    "filename", "format", "inline", "lang",     "os",
+					    "platform", "raw",    "ref",    "tag",      "type",
+					    "v",        "ver",    "version"};
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/";
+	size_t name = strcspn(parameter, "=&"), i;
 
-	for (i = 0; query && i < ARRAY_SIZE(words); i++)
-		if (strcasestr(query, words[i]))
+	if (len > VALUE_LENGTH || strspn(parameter + name, "=") > 1)
+		return false;
+	for (i = name + 1; i < len; i++)
+		if (!strchr(letters, parameter[i]))
+			return false;
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (strlen(names[i]) == name && strncmp(parameter, names[i], name) == 0)
 			return true;
+	return false;
+}
+
+/* A secret may have any name: only what is known to be none is shown. */
+static bool may_be_secret(const char *url)
+{
+	const char *at = strchr(url, '?');
+
+	while (at) {
+		size_t len = strcspn(++at, "&");
+
+		if (!is_harmless(at, len))
+			return true;
+		at = at[len] ? at + len : NULL;
+	}
 	return false;
 }
 
@@ -204,8 +228,8 @@ static void propose_file(struct record_log *log, struct record_exchange *exchang
 	} else if (place) {
 		note(ret, first, settings,
 		     "it lies on this machine's own mirror: name its public URL");
-	} else if (has_secret(href)) {
-		note(ret, first, settings, "its query may hold a secret");
+	} else if (may_be_secret(href)) {
+		note(ret, first, settings, "its address has a query, which may hold a secret");
 	} else {
 		ret->files = array_grow(ret->files, ret->count, &ret->alloc, sizeof(*ret->files));
 		made = &ret->files[ret->count];
@@ -218,6 +242,24 @@ static void propose_file(struct record_log *log, struct record_exchange *exchang
 			exchange->location = xstrdup(href);
 		}
 	}
+}
+
+/* A look-up that requests followed says nothing more than they do. */
+static bool is_explained(const struct record_log *log, const struct record_exchange *exchange)
+{
+	size_t i;
+
+	if (strcmp(exchange->method, "LOOKUP") != 0)
+		return false;
+	for (i = 0; i < log->count; i++) {
+		const struct record_exchange *other = &log->items[i];
+		CLEANUP(free_ptr)
+		char *host = strstr(other->url, "://") ? http_url_host(other->url) : NULL;
+
+		if (host && strcasecmp(host, exchange->url) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* All that is known of one URL: items first..end of the sorted log. */
@@ -242,7 +284,7 @@ static void propose_url(struct record_log *log, size_t first, size_t end,
 		propose_file(log, good, settings, ret);
 		return;
 	}
-	for (i = first; i < end; i++) {
+	for (i = first; i < end && !is_explained(log, &log->items[i]); i++) {
 		struct record_exchange *exchange = &log->items[i];
 		CLEANUP(free_ptr)
 		char *status = xasprintf("the server says %u", exchange->status);

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "record/record_name.h"
 #include "record/record_serve.h"
 
 enum { CHILDREN = 64, PACKET = 128 << 10, EXCHANGES = 20000, GRACE_TICKS = 50, TICK = 100 };
@@ -41,6 +42,36 @@ static void hear(struct proxy *proxy)
 		    json_parse(packet, (size_t)n, "exchange", &object, NULL) == 0)
 			json_append(proxy->exchanges, object);
 	}
+}
+
+/* A name that somebody asks for; whether more comes of it is seen at the end. */
+static void tell_name(struct proxy *proxy, const char *name)
+{
+	CLEANUP(record_exchange_release)
+	struct record_exchange exchange = {.method = xstrdup("LOOKUP"),
+					   .url = xstrdup(name),
+					   .why = xstrdup("nothing came to ports 80 and 443 of it, "
+							  "and no other is recorded")};
+
+	if (json_array_size(proxy->exchanges) < EXCHANGES)
+		json_append(proxy->exchanges, record_exchange_to_json(&exchange));
+}
+
+static void answer_name(struct proxy *proxy)
+{
+	int fd = proxy->ports[RECORD_NAMES];
+	uint8_t query[RECORD_NAME_PACKET], reply[RECORD_NAME_PACKET];
+	char name[RECORD_NAME_LIMIT + 1];
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof(from);
+	ssize_t n = recvfrom(fd, query, sizeof(query), MSG_DONTWAIT, (struct sockaddr *)&from,
+			     &from_len);
+	size_t len = n > 0 ? record_name_answer(query, (size_t)n, reply, name) : 0;
+
+	if (len == 0)
+		return;
+	tell_name(proxy, name);
+	(void)sendto(fd, reply, len, MSG_DONTWAIT, (struct sockaddr *)&from, from_len);
 }
 
 static void take_in(struct proxy *proxy, enum record_port port)
@@ -82,7 +113,9 @@ static bool turn(struct proxy *proxy)
 	reap(proxy);
 	hear(proxy);
 	for (i = 0; i < RECORD_PORTS; i++)
-		if (fds[i + 2].revents)
+		if (fds[i + 2].revents && i == RECORD_NAMES)
+			answer_name(proxy);
+		else if (fds[i + 2].revents)
 			take_in(proxy, (enum record_port)i);
 	if (!fds[0].revents)
 		return true;

@@ -134,7 +134,7 @@ def test_what_is_not_recorded_is_named(record, servers):
     for line in (f"POST {plain}/post: the request has a body", f"GET {plain}/other: each request gets another answer",
                  f"GET {plain}/short: the server fails", f"GET {plain}/part: only a part of the file was asked for",
                  "GET http://127.0.0.1:1/: the server fails", f"GET {plain}/private: it needs credentials",
-                 f"GET {plain}/t: its query may hold a secret", "CONNECT 127.0.0.1:22: "):
+                 f"GET {plain}/t: its address has a query, which may hold a secret", "CONNECT 127.0.0.1:22: "):
         assert line in notes, notes
     assert "c2VjcmV0" not in notes + said
 
