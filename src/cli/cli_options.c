@@ -78,6 +78,8 @@ const struct cli_option cli_lock_options[] = {
 	{"dry-run", 0, CLI_FLAG, AT(dry_run), NULL, "say what would change, write nothing"},
 	{"record", 0, CLI_TEXT, AT(record), "STEP",
 	 "run this step with network through a proxy, and propose sources for what it fetches"},
+	{"secret", 0, CLI_LIST, AT(secrets), "NAME=FILE",
+	 "with --record: a file that the step may read (repeatable)"},
 	{"json", 0, CLI_FLAG, AT(json), NULL, "with --record: print the proposal as JSON"},
 	{0},
 };

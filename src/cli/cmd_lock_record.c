@@ -64,17 +64,29 @@ static int furnish_authorities(struct furniture *furniture, int root, const char
 	return write_file(directory, "record.pem", &text, err);
 }
 
-static int furnish_file(struct furniture *furniture, int root, const char *directory,
-			const char *name, const char *path, const char *content,
-			struct varve_error *err)
-{
-	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	char *place = record_place(root, path);
+/* Names lead to the proxy and nowhere else. */
+static const struct name_file {
+	const char *name, *path, *content;
+} name_files[] = {
+	{"record.hosts", "etc/hosts", "127.0.0.1 localhost\n"},
+	{"record.resolv", "etc/resolv.conf", "nameserver 127.0.0.1\n"},
+};
 
-	/* Lives as long as the process: the bind names it. */
-	add_bind(furniture, name, place);
-	buf_addstr(&text, content);
-	return write_file(directory, name, &text, err);
+static int furnish_names(struct furniture *furniture, int root, const char *directory,
+			 struct varve_error *err)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < ARRAY_SIZE(name_files) && r == 0; i++) {
+		CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+		/* Lives as long as the process: the bind names it. */
+		add_bind(furniture, name_files[i].name, record_place(root, name_files[i].path));
+		buf_addstr(&text, name_files[i].content);
+		r = write_file(directory, name_files[i].name, &text, err);
+	}
+	return r;
 }
 
 static int furnish(void *cookie, const char *root, const char *directory, struct varve_error *err)
@@ -86,11 +98,7 @@ static int furnish(void *cookie, const char *root, const char *directory, struct
 	if (r == 0)
 		r = furnish_authorities(furniture, fd, directory, err);
 	if (r == 0)
-		r = furnish_file(furniture, fd, directory, "record.hosts", "etc/hosts",
-				 "127.0.0.1 localhost\n", err);
-	if (r == 0)
-		r = furnish_file(furniture, fd, directory, "record.resolv", "etc/resolv.conf",
-				 "nameserver 127.0.0.1\n", err);
+		r = furnish_names(furniture, fd, directory, err);
 	return r < 0 ? r : record_enter_network(furniture->record, err);
 }
 
@@ -149,21 +157,56 @@ static int propose(struct session *session, struct record_log *log)
 	return 0;
 }
 
+/* What the step stands on and mounts of other stages. */
+static int check_needs(const struct session *session, int step, const char *name,
+		       struct varve_error *err)
+{
+	const struct plan *plan = session->plan;
+	CLEANUP(free_ptr) int *needs = xcalloc(plan_needs_room(plan, step), sizeof(*needs));
+	size_t count = plan_needs(plan, step, needs, plan->step_count), i;
+
+	for (i = 0; i < count; i++) {
+		if (session->build.known[needs[i]].known)
+			continue;
+		varve_error_set(err, -VARVE_E_NOT_FOUND,
+				"--record %s: what the step stands on is not built", name);
+		varve_error_hint(err, "varve build %s builds it, up to the step that fails",
+				 session->cli->recipe_path);
+		return -VARVE_E_NOT_FOUND;
+	}
+	return 0;
+}
+
 static int check_step(const struct session *session, int step, struct varve_error *err)
 {
-	const struct plan_step *plan = &session->plan->steps[step];
 	CLEANUP(free_ptr) char *name = plan_step_name(session->plan, step);
 
-	if (plan->action != ACTION_RUN)
+	if (session->plan->steps[step].action != ACTION_RUN)
 		return varve_error_set(err, -VARVE_E_USAGE, "--record %s: only a run step fetches",
 				       name);
-	if (plan->below == PLAN_NONE || session->build.known[plan->below].known)
-		return 0;
-	varve_error_set(err, -VARVE_E_NOT_FOUND,
-			"--record %s: what the step stands on is not built", name);
-	varve_error_hint(err, "varve build %s builds it, up to the step that fails",
-			 session->cli->recipe_path);
-	return -VARVE_E_NOT_FOUND;
+	return check_needs(session, step, name, err);
+}
+
+/* The image below and the sources that are mounted: no build may have wanted them so far. */
+static int fetch_sources(struct session *session, int step, struct varve_error *err)
+{
+	const struct plan_step *plan = &session->plan->steps[step];
+	CLEANUP(free_ptr)
+	const struct lock_source **wanted = xcalloc(plan->mount_count + 1, sizeof(const void *));
+	int base = plan_base(session->plan, plan->below), r;
+	size_t count = 0, i;
+
+	if (base != PLAN_NONE)
+		wanted[count++] = session->plan->sources.items[base].locked;
+	for (i = 0; i < plan->mount_count; i++) {
+		const struct plan_mount *mount = &plan->mounts[i];
+
+		if (mount->content == PLAN_FROM_SOURCE &&
+		    session->plan->sources.items[mount->index].locked)
+			wanted[count++] = session->plan->sources.items[mount->index].locked;
+	}
+	r = count > 0 ? session_fetch(session, wanted, count, err) : 0;
+	return r < 0 ? r : 0;
 }
 
 int cmd_lock_record(struct cli *cli, struct varve_error *err)
@@ -183,6 +226,8 @@ int cmd_lock_record(struct cli *cli, struct varve_error *err)
 		return r;
 	step = plan_find_step(session.plan, cli->values.record, err);
 	r = step < 0 ? step : check_step(&session, step, err);
+	if (r == 0)
+		r = fetch_sources(&session, step, err);
 	if (r == 0)
 		r = record_start(session.store, &record, err);
 	if (r == 0)

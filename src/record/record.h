@@ -32,6 +32,7 @@ struct record_exchange {
 	char *type; /* media type in lower case, without parameters; "" */
 	uint64_t size; /* bytes of the body */
 	struct varve_digest sha256; /* of the body, which is in the store then; else none */
+	char *python; /* version of the Python that asked ("3.11"); NULL: it does not say */
 	char *why; /* why no source can stand for it; NULL: one may */
 };
 struct record_log {

@@ -8,6 +8,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
+enum { HOST_LIMIT = 300 };
+
 static const char token[] =
 	"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
@@ -160,6 +162,23 @@ const char *record_head_field(const struct record_head *head, const char *name)
 	return NULL;
 }
 
+char *record_head_python(const struct record_head *head)
+{
+	static const char *const before[] = {"\"python\":\"3.", "Python-urllib/3."};
+	const char *agent = record_head_field(head, "User-Agent");
+	size_t i;
+
+	for (i = 0; agent && i < ARRAY_SIZE(before); i++) {
+		const char *at = strstr(agent, before[i]);
+		const char *minor = at ? at + strlen(before[i]) : "";
+		size_t digits = strspn(minor, "0123456789");
+
+		if (digits > 0 && digits < 3)
+			return xasprintf("3.%.*s", (int)digits, minor);
+	}
+	return NULL;
+}
+
 bool record_field_is_hop(const char *name)
 {
 	static const char *const names[] = {
@@ -185,12 +204,28 @@ bool record_head_has_credentials(const struct record_head *head)
 	return false;
 }
 
+/* True for nothing, and for ":443". */
+static bool is_port(const char *text)
+{
+	unsigned long long port;
+
+	return !*text || (*text == ':' && str_to_u64(text + 1, UINT16_MAX, &port) && port > 0);
+}
+
 bool record_is_host(const char *text)
 {
 	static const char allowed[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]";
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+	size_t len;
 
-	return *text && strlen(text) < 300 && text[strspn(text, allowed)] == '\0';
+	if (strlen(text) >= HOST_LIMIT)
+		return false;
+	if (*text == '[') {
+		len = strspn(text + 1, "0123456789abcdefABCDEF:.");
+		return len > 0 && text[1 + len] == ']' && is_port(text + len + 2);
+	}
+	len = strspn(text, allowed);
+	return len > 0 && is_port(text + len);
 }
 
 /* "user:secret@host:1" -> "host:1" */

@@ -38,6 +38,9 @@ int record_head_parse(const char *text, size_t len, struct record_head *ret,
 		      struct varve_error *err);
 /* The first value of a field, or NULL. Borrowed. */
 const char *record_head_field(const struct record_head *head, const char *name);
+/* The version of the Python that asks ("3.11"), as pip, uv and urllib say it. NULL: nobody does.
+ * Caller frees. */
+char *record_head_python(const struct record_head *head);
 /* True for a field that is of this connection only, or that the proxy sets itself. */
 bool record_field_is_hop(const char *name);
 /* The absolute URL that is asked for, without credentials and fragment. scheme: of a target that is

@@ -11,6 +11,7 @@ void record_exchange_release(struct record_exchange *exchange)
 	free(exchange->url);
 	free(exchange->location);
 	free(exchange->type);
+	free(exchange->python);
 	free(exchange->why);
 	*exchange = (struct record_exchange){0};
 }
@@ -45,6 +46,8 @@ json_t *record_exchange_to_json(const struct record_exchange *exchange)
 		json_set(object, "location", json_text(exchange->location));
 	if (!varve_digest_is_none(&exchange->sha256))
 		json_set(object, "sha256", json_of_digest(&exchange->sha256));
+	if (exchange->python)
+		json_set(object, "python", json_text(exchange->python));
 	if (exchange->why)
 		json_set(object, "why", json_text(exchange->why));
 	return object;
@@ -74,6 +77,7 @@ int record_exchange_from_json(const json_t *object, struct record_exchange *ret)
 					.status = (unsigned)status,
 					.size = size,
 					.location = optional(object, "location"),
+					.python = optional(object, "python"),
 					.why = optional(object, "why")};
 	if (json_object_get(object, "sha256"))
 		(void)json_get_digest(object, "sha256", &ret->sha256, NULL);

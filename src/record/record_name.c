@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record/record_name.h"
 
-#include <ctype.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "record/record_head.h"
@@ -14,21 +12,24 @@ static unsigned number(const uint8_t *at)
 	return (unsigned)at[0] << 8 | at[1];
 }
 
+static char lower(uint8_t byte)
+{
+	return (char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
+}
+
 /* Returns where the name ends; 0: it is none. */
 static size_t read_name(const uint8_t *query, size_t len, char *ret)
 {
-	size_t at = HEADER, n = 0, i;
+	size_t at = HEADER, n = 0, label, i;
 
-	while (at < len && query[at] > 0) {
-		size_t label = query[at];
-
+	for (; at < len && query[at] > 0; at += 1 + label) {
+		label = query[at];
 		if (label > LABEL || at + 1 + label >= len || n + label + 1 > RECORD_NAME_LIMIT)
 			return 0;
 		if (n > 0)
 			ret[n++] = '.';
 		for (i = 1; i <= label; i++)
-			ret[n++] = (char)tolower(query[at + i]);
-		at += 1 + label;
+			ret[n++] = lower(query[at + i]);
 	}
 	ret[n] = '\0';
 	return at < len && strlen(ret) == n && record_is_host(ret) ? at + 1 : 0;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record/record_propose.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "net/http_url.h"
-#include "source/python_name.h"
+#include "record/record_python.h"
 
 enum { NAME_LENGTH = 40, VALUE_LENGTH = 64 };
 
@@ -23,6 +23,9 @@ void record_proposal_release(struct record_proposal *proposal)
 	}
 	free(proposal->files);
 	strv_release(&proposal->requirements);
+	strv_release(&proposal->sdists);
+	strv_release(&proposal->indexes);
+	free(proposal->python);
 	strv_release(&proposal->notes);
 	*proposal = (struct record_proposal){0};
 }
@@ -69,7 +72,7 @@ static char *symbolic(const char *url, const struct strv *settings)
 }
 
 /* A query may hold a token: it is never shown. */
-static void note(struct record_proposal *ret, const struct record_exchange *exchange,
+void record_note(struct record_proposal *ret, const struct record_exchange *exchange,
 		 const struct strv *settings, const char *why)
 {
 	CLEANUP(free_ptr) char *place = symbolic(exchange->url, settings);
@@ -124,38 +127,13 @@ static bool may_be_secret(const char *url)
 	return false;
 }
 
-/* ".../simple/PROJECT/" or what says itself that it is a page of an index. */
-static bool is_page(const struct record_exchange *exchange, const char *project)
+/* What stands for a character in the name of a source. */
+static char letter(char c)
 {
-	CLEANUP(free_ptr) char *end = xasprintf("/%s/", project);
+	static const char from[] = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	static const char to[] = "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz-";
 
-	return exchange->status == 200 && str_ends(exchange->url, end) &&
-	       (strstr(exchange->url, "/simple/") ||
-		str_starts(exchange->type, "application/vnd.pypi.simple"));
-}
-
-/* A file of a project whose page was asked for. Caller frees. */
-static char *requirement(const struct record_log *log, const char *file)
-{
-	CLEANUP(free_ptr) char *project = NULL;
-	CLEANUP(free_ptr) char *version = NULL;
-	CLEANUP(free_ptr) char *normal = NULL;
-	size_t i;
-
-	if (!python_split(file, &project, &version))
-		return NULL;
-	normal = python_project(project);
-	for (i = 0; i < log->count; i++)
-		if (is_page(&log->items[i], normal))
-			return xasprintf("%s==%s", normal, version);
-	return NULL;
-}
-
-/* Pages of an index and metadata beside its files, which stand for nothing themselves. */
-static bool is_of_index(const struct record_exchange *exchange)
-{
-	return str_starts(exchange->type, "application/vnd.pypi.simple") ||
-	       strstr(exchange->url, "/simple/") || str_ends(exchange->url, ".whl.metadata");
+	return to[strcspn(from, (const char[]){c, '\0'})];
 }
 
 static char *source_name(const struct record_proposal *have, const char *file)
@@ -164,13 +142,9 @@ static char *source_name(const struct record_proposal *have, const char *file)
 	unsigned number = 1;
 	size_t i;
 
-	for (; *file && name.len < NAME_LENGTH; file++) {
-		char c = (char)tolower((unsigned char)*file);
-		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-
-		if (plain || name.len > 0)
-			buf_addc(&name, plain ? c : '-');
-	}
+	for (; *file && name.len < NAME_LENGTH; file++)
+		if (name.len > 0 || letter(*file) != '-')
+			buf_addc(&name, letter(*file));
 	if (name.len == 0)
 		buf_addstr(&name, "file");
 	for (i = 0; i < have->count; i++)
@@ -215,26 +189,23 @@ static void propose_file(struct record_log *log, struct record_exchange *exchang
 	const struct record_exchange *first = find(log, href);
 	CLEANUP(free_ptr) char *place = symbolic(href, settings);
 	CLEANUP(free_ptr) char *file = file_name(exchange->url);
-	CLEANUP(free_ptr) char *wanted = requirement(log, file);
 	struct record_file *made;
 
-	if (wanted) {
-		if (!strv_contains(&ret->requirements, wanted))
-			strv_add(&ret->requirements, wanted);
-	} else if (is_of_index(exchange)) {
+	if (record_python(log, exchange, file, settings, ret))
 		return;
-	} else if (str_ends(file, ".deb")) {
-		note(ret, first, settings, "a Debian package belongs into a debian source");
+	if (str_ends(file, ".deb")) {
+		record_note(ret, first, settings, "a Debian package belongs into a debian source");
 	} else if (place) {
-		note(ret, first, settings,
-		     "it lies on this machine's own mirror: name its public URL");
+		record_note(ret, first, settings,
+			    "it lies on this machine's own mirror: name its public URL");
 	} else if (may_be_secret(href)) {
-		note(ret, first, settings, "its address has a query, which may hold a secret");
+		record_note(ret, first, settings,
+			    "its address has a query, which may hold a secret");
 	} else {
 		ret->files = array_grow(ret->files, ret->count, &ret->alloc, sizeof(*ret->files));
 		made = &ret->files[ret->count];
 		made->name = source_name(ret, *file ? file : "index");
-		made->filename = *file ? steal_ptr(&file) : xstrdup("index");
+		made->filename = path_is_clean(file) ? steal_ptr(&file) : xstrdup("index");
 		made->from = exchange;
 		ret->count++;
 		if (first != exchange) {
@@ -275,7 +246,7 @@ static void propose_url(struct record_log *log, size_t first, size_t end,
 		if (!is_fetched(exchange))
 			continue;
 		if (good && !varve_digest_equal(&good->sha256, &exchange->sha256)) {
-			note(ret, exchange, settings, "each request gets another answer");
+			record_note(ret, exchange, settings, "each request gets another answer");
 			return;
 		}
 		good = exchange;
@@ -290,11 +261,11 @@ static void propose_url(struct record_log *log, size_t first, size_t end,
 		char *status = xasprintf("the server says %u", exchange->status);
 
 		if (exchange->why)
-			note(ret, exchange, settings, exchange->why);
+			record_note(ret, exchange, settings, exchange->why);
 		else if (strcmp(exchange->method, "HEAD") == 0)
-			note(ret, exchange, settings, "only asked about, not fetched");
+			record_note(ret, exchange, settings, "only asked about, not fetched");
 		else if (!exchange->location || exchange->status >= 400)
-			note(ret, exchange, settings, status);
+			record_note(ret, exchange, settings, status);
 	}
 }
 
@@ -312,12 +283,35 @@ void record_propose(struct record_log *log, const struct strv *settings,
 		propose_url(log, first, end, settings, ret);
 	}
 	strv_sort(&ret->requirements);
+	strv_sort(&ret->sdists);
+	strv_sort(&ret->indexes);
 	strv_sort(&ret->notes);
 }
 
 static const char *href_of(const struct record_file *file)
 {
 	return file->from->location ? file->from->location : file->from->url;
+}
+
+static void add_python(const struct record_proposal *proposal, const struct strv *requirements,
+		       const char *name, json_t *sources, json_t *mounts)
+{
+	CLEANUP(free_ptr) char *target = xasprintf("/run/sources/%s", name);
+	json_t *source;
+
+	if (requirements->count == 0)
+		return;
+	source = json_object();
+	json_set(source, "kind", json_text("python"));
+	if (proposal->python)
+		json_set(source, "python", json_text(proposal->python));
+	json_set(source, "requirements", json_of_strv(requirements));
+	if (proposal->indexes.count > 0)
+		json_set(source, "index", json_of_strv(&proposal->indexes));
+	if (requirements == &proposal->sdists)
+		json_set(source, "sdist", json_true());
+	json_set(sources, name, source);
+	json_set(mounts, target, json_text(name));
 }
 
 json_t *record_proposal_to_json(const struct record_proposal *proposal)
@@ -338,14 +332,8 @@ json_t *record_proposal_to_json(const struct record_proposal *proposal)
 		json_set(sources, file->name, source);
 		json_set(mounts, target, json_text(file->name));
 	}
-	if (proposal->requirements.count > 0) {
-		json_t *source = json_object();
-
-		json_set(source, "kind", json_text("python"));
-		json_set(source, "requirements", json_of_strv(&proposal->requirements));
-		json_set(sources, "python", source);
-		json_set(mounts, "/run/sources/python", json_text("python"));
-	}
+	add_python(proposal, &proposal->requirements, "python", sources, mounts);
+	add_python(proposal, &proposal->sdists, "python-sdists", sources, mounts);
 	json_set(object, "sources", sources);
 	json_set(object, "mounts", mounts);
 	json_set(object, "not-recorded", json_of_strv(&proposal->notes));
@@ -372,6 +360,10 @@ void record_print(const struct record_proposal *proposal, struct buf *out)
 {
 	CLEANUP(json_decrefp) json_t *object = record_proposal_to_json(proposal);
 
+	if (!proposal->python && proposal->requirements.count + proposal->sdists.count > 0)
+		buf_addstr(out,
+			   "# python, the version that the packages are for, is not known: add "
+			   "it, as {python: \"3.11\"}\n");
 	print_member(json_object_get(object, "sources"), "sources", "", out);
 	print_member(json_object_get(object, "mounts"), "mounts",
 		     " # of the step: each is a directory that holds its files", out);

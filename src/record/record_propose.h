@@ -15,7 +15,11 @@ struct record_file {
 struct record_proposal {
 	struct record_file *files; /* by URL */
 	size_t count, alloc;
-	struct strv requirements; /* "NAME==VERSION", sorted */
+	struct strv requirements; /* "NAME==VERSION" of wheels, sorted */
+	struct strv sdists; /* the same of source distributions */
+	struct strv indexes; /* names of further indexes, sorted */
+	char *python; /* version that the wheels are for; NULL: unknown */
+	bool pythons; /* several were seen */
 	struct strv notes; /* what is not recorded, and why; sorted */
 };
 void record_proposal_release(struct record_proposal *proposal);
@@ -23,6 +27,9 @@ void record_proposal_release(struct record_proposal *proposal);
  * Sorts the log by URL. */
 void record_propose(struct record_log *log, const struct strv *settings,
 		    struct record_proposal *ret);
+/* Adds to notes why there is no source for the exchange. */
+void record_note(struct record_proposal *ret, const struct record_exchange *exchange,
+		 const struct strv *settings, const char *why);
 /* YAML for the recipe. */
 void record_print(const struct record_proposal *proposal, struct buf *out);
 json_t *record_proposal_to_json(const struct record_proposal *proposal);

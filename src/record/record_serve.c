@@ -101,6 +101,7 @@ static bool forward(struct visit *visit, const struct record_head *head, const c
 	const char *why = why_not(head), *failure;
 	bool go_on;
 
+	exchange.python = record_head_python(head);
 	exchange.why = why ? xstrdup(why) : NULL;
 	failure = record_head_field(head, "Upgrade") ? why : read_body(visit, head, &body);
 	if (failure) {

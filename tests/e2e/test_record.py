@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import pytest
+import wheels
 from support import libraries_of, project, run  # noqa: F401  fixture
 
 CURL = shutil.which("curl")
@@ -44,6 +45,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             self.wfile.write(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+        elif self.path == "/garbage":
+            self.wfile.write(b"\0\xff no http\r\n\r\n")
+            self.close_connection = True
+        elif self.path == "/headers":
+            self.send_response(200)
+            for number in range(90):
+                self.send_header(f"X-{number}", "x" * 1000)
+            self.end_headers()
+            self.close_connection = True
         else:
             self.answer(b"content of " + self.path.encode())
 
@@ -86,14 +96,85 @@ def record(project, servers):  # noqa: F811
     project.busybox(more=more)
     authority = project.varve.write("upstream.pem", servers[2])
 
-    def go(command, *arguments, rc=0):
-        project.recipe([run("get", command)])
+    def go(command, *arguments, rc=0, fields=None):
+        project.recipe([run("get", command, **(fields or {}))])
         project.build(rc=None)  # what the step stands on; the step itself has no network
         result = project.varve("lock", "r.yaml", "--record", "get", "--json", *arguments, rc=rc, timeout=60,
                                env={"SSL_CERT_FILE": authority, "http_proxy": "", "https_proxy": ""})
         assert not os.path.exists(project.varve.path("r.lock.json"))
         return json.loads(result.stdout), result.stderr
     return go
+
+
+BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+
+
+def test_a_tool_that_reads_the_image_s_own_list(record, servers, project):  # noqa: F811
+    secure = servers[1]
+    tool = f"env -i PATH=$PATH https_proxy=$https_proxy curl -fsS {secure}/a --cacert"
+    link = "/etc/ssl/cert.pem"
+    project.tree("root", {BUNDLE: "# the image's own\n", "etc/ssl/cert.pem": ("link", f"/{BUNDLE}")})
+    found, _ = record(f"{tool} /{BUNDLE} && {tool} {link} && grep -q own /{BUNDLE}")
+    assert [one["href"] for one in found["sources"].values()] == [f"{secure}/a"]
+
+
+def test_a_list_that_is_a_link_out_of_the_image(record, tmp_path, project):  # noqa: F811
+    outside = tmp_path / "outside.pem"
+    outside.write_text("text of the host\n")
+    tmp_path.chmod(0o755)
+    project.tree("root", {BUNDLE: ("link", str(outside)), "etc/hosts": ("link", str(outside))})
+    record("! grep 'text of the host' /run/varve-record.pem /etc/hosts && grep -q localhost /etc/hosts")
+    assert outside.read_text() == "text of the host\n"
+
+
+def test_programs_that_know_no_proxy(record, servers):
+    found, _ = record("unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY; set +e\n"
+                      "curl -sS http://a.invalid/x; curl -sS https://b.invalid/y\n"
+                      "curl -sS --connect-timeout 2 telnet://c.invalid:22; curl -sS http://a.invalid:81/; true")
+    notes = "\n".join(found["not-recorded"])
+    assert "GET http://a.invalid/x: the server fails: " in notes and "GET https://b.invalid/y: the server fails" in notes
+    assert "LOOKUP c.invalid: nothing came to ports 80 and 443" in notes and "LOOKUP a.invalid" not in notes
+
+
+def test_hostile_exchanges(record, servers):
+    plain = servers[0]
+    found, _ = record(
+        f"set +e; curl -sS {plain}/garbage; curl -sS {plain}/headers -o /dev/null\n"
+        f"curl -sS -H 'Connection: Upgrade' -H 'Upgrade: websocket' {plain}/socket\n"
+        f"dd if=/dev/zero bs=1M count=17 | curl -sS --data-binary @- {plain}/large\n"
+        "printf 'GET /\\0 HTTP/1.1\\r\\n\\r\\n' | nc 127.0.0.1 3128\n"
+        "printf 'CONNECT a:99999 HTTP/1.1\\r\\n\\r\\n' | nc 127.0.0.1 3128\n"
+        f"curl -fsS {plain}/alive")
+    notes = "\n".join(found["not-recorded"])
+    for line in (f"GET {plain}/garbage: the server fails", f"GET {plain}/headers: ",
+                 f"GET {plain}/socket: it wants another protocol", f"POST {plain}/large: a body of more than 16 MiB"):
+        assert line in notes, notes
+    assert [one["href"] for one in found["sources"].values()] == [f"{plain}/alive"]
+
+
+def test_secrets_and_what_is_mounted(record, servers, project):  # noqa: F811
+    secret = project.varve.write("secret", b"s3cret")
+    found, _ = record(f"grep -q s3cret /run/secrets/key && curl -fsS {servers[0]}/x >/dev/null",
+                      "--secret", f"key={secret}", fields={"secrets": ["key"]})
+    assert len(found["sources"]) == 1
+
+
+def test_an_index(record, servers, project, tmp_path):  # noqa: F811
+    (tmp_path / "index").mkdir()
+    uv = wheels.uv_wheel() or pytest.skip("pip cannot download uv here")
+    index = wheels.Index(tmp_path / "index", uv)
+    entry = index.add("some-app", "1.5")
+    file = entry["url"].replace("../../", "/")
+    agent = """-A 'pip/24 {"python":"3.11.2"}'"""
+    found, said = record(f"curl -fsS {agent} {index.url}/simple/some-app/ {index.url}{file} -o /dev/null",
+                         *index.mirror)
+    assert found["sources"] == {"python": {"kind": "python", "python": "3.11", "requirements": ["some-app==1.5"]}}
+    assert found["not-recorded"] == [] and index.url not in json.dumps(found) + said
+    project.recipe([run("get", "test -f /run/sources/python/some_app-1.5-py3-none-any.whl", mounts=found["mounts"])],
+                   sources=found["sources"])
+    assert "main/get" in project.varve("plan", "r.yaml", *index.mirror, timeout=60).stdout
+    assert "main/get" in project.build(*index.mirror).ran
+    index.close()
 
 
 def layer(project):  # noqa: F811
