@@ -83,6 +83,16 @@ static int make_view(struct visit *visit, struct step *step, struct varve_error 
 	return 0;
 }
 
+/* A source that is no absolute path lies in the work directory, where furnish has put it. */
+static void add_bind(const struct step *step, const struct sandbox_bind *bind, struct mounts *ret)
+{
+	CLEANUP(free_ptr)
+	char *source = *bind->source == '/' ? xstrdup(bind->source)
+					    : path_join(step->job.path, bind->source);
+
+	mounts_add(ret, source, bind->target, bind->writable);
+}
+
 static int add_binds(struct visit *visit, struct step *step, struct mounts *ret,
 		     struct varve_error *err)
 {
@@ -90,8 +100,7 @@ static int add_binds(struct visit *visit, struct step *step, struct mounts *ret,
 	size_t i;
 
 	for (i = 0; i < enter->bind_count; i++) {
-		mounts_add(ret, enter->binds[i].source, enter->binds[i].target,
-			   enter->binds[i].writable);
+		add_bind(step, &enter->binds[i], ret);
 		ret->binds[ret->count - 1].device = enter->binds[i].device;
 	}
 	return step->plan ? mounts_prepare(step, ret, err) : 0;
@@ -107,7 +116,9 @@ static int run_in_view(struct visit *visit, struct step *step, int *ret_status,
 	struct sandbox_spec spec;
 	int r;
 
-	r = add_binds(visit, step, &mounts, err);
+	r = enter->furnish ? enter->furnish(enter->cookie, step->root, step->job.path, err) : 0;
+	if (r == 0)
+		r = add_binds(visit, step, &mounts, err);
 	if (r == 0)
 		r = user_find(step->root, enter->user, &user, err);
 	if (r < 0)
@@ -120,6 +131,7 @@ static int run_in_view(struct visit *visit, struct step *step, int *ret_status,
 		.workdir = enter->workdir && *enter->workdir ? enter->workdir : "/",
 		.temporary = temporary,
 		.network = enter->network,
+		.own_network = enter->own_network,
 		.devices = step->devices,
 		.terminal = enter->terminal,
 		.uid = user.uid,

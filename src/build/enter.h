@@ -16,7 +16,13 @@ struct enter {
 	const struct strv *argv;
 	const struct sandbox_bind *binds; /* further ones */
 	size_t bind_count;
+	/* Called in the process that will run the command, when its file system is there (at root):
+	 * may enter a network of its own and make files in directory. NULL: nothing. */
+	int (*furnish)(void *cookie, const char *root, const char *directory,
+		       struct varve_error *err);
+	void *cookie;
 	bool network;
+	bool own_network; /* the network that furnish has entered, without the host's files */
 	bool terminal; /* stdin is passed on and the terminal kept */
 	int output; /* descriptor for stdout and stderr; -1: ours */
 };

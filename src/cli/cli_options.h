@@ -11,6 +11,7 @@ int cmd_build(struct cli *cli, struct varve_error *err);
 int cmd_plan(struct cli *cli, struct varve_error *err);
 int cmd_explain(struct cli *cli, struct varve_error *err);
 int cmd_lock(struct cli *cli, struct varve_error *err);
+int cmd_lock_record(struct cli *cli, struct varve_error *err);
 int cmd_fetch(struct cli *cli, struct varve_error *err);
 int cmd_bundle_create(struct cli *cli, struct varve_error *err);
 int cmd_bundle_inspect(struct cli *cli, struct varve_error *err);

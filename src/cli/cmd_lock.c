@@ -11,6 +11,8 @@ int cmd_lock(struct cli *cli, struct varve_error *err)
 	size_t i, artifacts = 0;
 	int r;
 
+	if (cli->values.record)
+		return cmd_lock_record(cli, err);
 	r = session_open(&session, cli, SESSION_REFRESH, err);
 	if (r < 0)
 		return r;

@@ -103,6 +103,8 @@ struct sandbox_spec {
 	const char *workdir; /* absolute, inside */
 	const char *temporary; /* directory on disk that becomes /tmp; NULL: a tmpfs */
 	bool network; /* true: the host's network, with its resolv.conf */
+	bool own_network; /* the network that the caller is in, without anything of the host's;
+			     SANDBOX_BWRAP only */
 	bool terminal; /* keep the controlling terminal (varve run, shell) */
 	bool fast; /* with one id: owners are recorded but not shown (ownership: fast) */
 	bool devices; /* with more ids: devices of layers look like devices, at a cost for each look

@@ -29,7 +29,7 @@ static void add_isolation(const struct sandbox_spec *spec, struct strv *argv)
 	const struct sandbox_capability *c;
 
 	add_all(argv, always);
-	if (!spec->network)
+	if (!spec->network && !spec->own_network)
 		strv_add(argv, "--unshare-net");
 	if (!spec->terminal)
 		strv_add(argv, "--new-session");

@@ -12,6 +12,7 @@ BELOW = {  # directory: what it may include, besides itself
     "store": "base",
     "lock": "base",
     "source": "base net store recipe lock layer image",
+    "record": "base net store source",
     "plan": "base recipe lock",
     "layer": "base",
     "sandbox": "base",
@@ -19,12 +20,12 @@ BELOW = {  # directory: what it may include, besides itself
     "image": "base store layer",
     "registry": "base net store image",
     "audit": "base net recipe store lock source plan layer sandbox build image registry",
-    "cli": "base net recipe store lock source plan layer sandbox build image registry audit",
+    "cli": "base net recipe store lock source record plan layer sandbox build image registry audit",
 }
 PUBLIC = {"error": "base", "digest": "base", "descriptor": "base", "version": "base",
           "report": "build"}  # <varve/x.h> of another directory than x
 DOORS = [  # an outside header, and where it may be included
-    (r"openssl/", r"src/base/digest\.c"),
+    (r"openssl/", r"src/(base/digest\.c|record/record_(authority|tls)\.[ch])"),
     (r"curl/", r"src/net/(curl_door|http).*"),
     (r"libpsl\.h", r"src/net/registrable\.c"),
     (r"archive(_entry)?\.h", r"src/(layer/.*|source/(deb_archive|python_wheel)\.c)"),

@@ -47,7 +47,8 @@ static void files_of_all_sizes(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		CLEANUP(hash_beside_freep) struct hash_beside *h = hash_beside_new(sizes[i], HASH_BESIDE_LARGE);
+		CLEANUP(hash_beside_freep)
+		struct hash_beside *h = hash_beside_new(sizes[i], HASH_BESIDE_LARGE);
 
 		hash_beside_file(h, fd);
 		assert_hashes(h, fd, sizes[i], sizes[i]);
@@ -58,7 +59,8 @@ static void files_of_all_sizes(void **state)
 static void a_file_that_ends_early(void **state)
 {
 	CLEANUP(fd_close) int fd = memfd_create("blob", MFD_CLOEXEC);
-	CLEANUP(hash_beside_freep) struct hash_beside *h = hash_beside_new(LARGE, HASH_BESIDE_LARGE);
+	CLEANUP(hash_beside_freep)
+	struct hash_beside *h = hash_beside_new(LARGE, HASH_BESIDE_LARGE);
 
 	(void)state;
 	hash_beside_file(h, fd);
@@ -69,7 +71,8 @@ static void a_file_that_ends_early(void **state)
 static void one_that_is_not_ended(void **state)
 {
 	CLEANUP(fd_close) int fd = memfd_create("blob", MFD_CLOEXEC);
-	CLEANUP(hash_beside_freep) struct hash_beside *h = hash_beside_new(LARGE, HASH_BESIDE_LARGE);
+	CLEANUP(hash_beside_freep)
+	struct hash_beside *h = hash_beside_new(LARGE, HASH_BESIDE_LARGE);
 	static const char bytes[PIECE];
 
 	(void)state;
