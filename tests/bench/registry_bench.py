@@ -163,6 +163,22 @@ def bench_pull(directory, runs):
         work.close()
 
 
+@with_distribution
+def bench_cache(directory, runs):
+    """hello on a runner that has nothing, from the cache that another one has filled."""
+    work = Work(directory / "one", [1])
+    try:
+        recipes = directory / "recipes"
+        shutil.copytree(TOP / "recipes", recipes)
+        cache = f"docker://{work.server.host}/cache"
+        hello = [VARVE, "build", recipes / "hello.yaml", "--locked", "--progress", "quiet"]
+        subprocess.run([*hello, "--cache-to", cache], env=work.environment, check=True, stdout=subprocess.DEVNULL)
+        row("hello from a filled shared cache", "varve build", measure(
+            [*hello, "--cache-from", cache, "--expect-cached"], runs, work.fresh_pull, env=work.environment))
+    finally:
+        work.close()
+
+
 def limited(argv, work, seconds):
     """(exit status or None when it hung, seconds)"""
     started = time.perf_counter()
