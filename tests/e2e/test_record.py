@@ -10,7 +10,7 @@ import threading
 
 import pytest
 import wheels
-from support import libraries_of, project, run  # noqa: F401  fixture
+from support import libraries_of, own_project, project, run  # noqa: F401  fixture
 
 CURL = shutil.which("curl")
 pytestmark = pytest.mark.skipif(CURL is None, reason="no curl")
@@ -88,6 +88,16 @@ def servers(tmp_path):
 
 @pytest.fixture
 def record(project, servers):  # noqa: F811
+    return recorder(project, servers)
+
+
+@pytest.fixture
+def own_record(own_project, servers):  # noqa: F811
+    """Where the account makes no difference."""
+    return recorder(own_project, servers)
+
+
+def recorder(project, servers):  # noqa: F811
     with open(CURL, "rb") as program:
         more = {"usr/bin/curl": (program.read(), 0o755)}
     for library in libraries_of(CURL):
@@ -136,9 +146,9 @@ def test_programs_that_know_no_proxy(record, servers):
     assert "LOOKUP c.invalid: nothing came to ports 80 and 443" in notes and "LOOKUP a.invalid" not in notes
 
 
-def test_hostile_exchanges(record, servers):
+def test_hostile_exchanges(own_record, servers):
     plain = servers[0]
-    found, _ = record(
+    found, _ = own_record(
         f"set +e; curl -sS {plain}/garbage; curl -sS {plain}/headers -o /dev/null\n"
         f"curl -sS -H 'Connection: Upgrade' -H 'Upgrade: websocket' {plain}/socket\n"
         f"dd if=/dev/zero bs=1M count=17 | curl -sS --data-binary @- {plain}/large\n"
@@ -159,21 +169,21 @@ def test_secrets_and_what_is_mounted(record, servers, project):  # noqa: F811
     assert len(found["sources"]) == 1
 
 
-def test_an_index(record, servers, project, tmp_path):  # noqa: F811
+def test_an_index(own_record, servers, own_project, tmp_path):  # noqa: F811
     (tmp_path / "index").mkdir()
     uv = wheels.uv_wheel() or pytest.skip("pip cannot download uv here")
     index = wheels.Index(tmp_path / "index", uv)
     entry = index.add("some-app", "1.5")
     file = entry["url"].replace("../../", "/")
     agent = """-A 'pip/24 {"python":"3.11.2"}'"""
-    found, said = record(f"curl -fsS {agent} {index.url}/simple/some-app/ {index.url}{file} -o /dev/null",
+    found, said = own_record(f"curl -fsS {agent} {index.url}/simple/some-app/ {index.url}{file} -o /dev/null",
                          *index.mirror)
     assert found["sources"] == {"python": {"kind": "python", "python": "3.11", "requirements": ["some-app==1.5"]}}
     assert found["not-recorded"] == [] and index.url not in json.dumps(found) + said
-    project.recipe([run("get", "test -f /run/sources/python/some_app-1.5-py3-none-any.whl", mounts=found["mounts"])],
+    own_project.recipe([run("get", "test -f /run/sources/python/some_app-1.5-py3-none-any.whl", mounts=found["mounts"])],
                    sources=found["sources"])
-    assert "main/get" in project.varve("plan", "r.yaml", *index.mirror, timeout=60).stdout
-    assert "main/get" in project.build(*index.mirror).ran
+    assert "main/get" in own_project.varve("plan", "r.yaml", *index.mirror, timeout=60).stdout
+    assert "main/get" in own_project.build(*index.mirror).ran
     index.close()
 
 
@@ -203,9 +213,9 @@ def test_a_script_becomes_hermetic(record, servers, project):  # noqa: F811
     assert layer(project) == hermetic
 
 
-def test_what_is_not_recorded_is_named(record, servers):
+def test_what_is_not_recorded_is_named(own_record, servers):
     plain = servers[0]
-    found, said = record(
+    found, said = own_record(
         f"set +e; curl -sS -d x=1 {plain}/post; curl -sS {plain}/other {plain}/other; curl -sS {plain}/short; "
         f"curl -sS -I {plain}/head; curl -sS -r 0-3 {plain}/part; curl -sS http://127.0.0.1:1/; "
         f"curl -sS -H 'Authorization: Basic c2VjcmV0' {plain}/private; curl -sS -o /dev/null '{plain}/t?token=c2VjcmV0'; "
@@ -220,6 +230,6 @@ def test_what_is_not_recorded_is_named(record, servers):
     assert "c2VjcmV0" not in notes + said
 
 
-def test_a_failing_step_is_an_error_that_still_proposes(record, servers):
-    found, said = record(f"curl -fsS {servers[0]}/x >/x && false", rc=1)
+def test_a_failing_step_is_an_error_that_still_proposes(own_record, servers):
+    found, said = own_record(f"curl -fsS {servers[0]}/x >/x && false", rc=1)
     assert len(found["sources"]) == 1 and "failed with status 1" in said
