@@ -94,7 +94,7 @@ json_t *remote_cache_manifest(const struct varve_descriptor *config,
 	return manifest;
 }
 
-static bool is_record(const struct manifest *manifest)
+bool remote_cache_is_record(const struct manifest *manifest)
 {
 	return !manifest->is_index && manifest->child_count == 2 &&
 	       str_equal(manifest->children[0].media_type, REMOTE_CACHE_TYPE);
@@ -108,7 +108,7 @@ const char *remote_cache_read(const struct manifest *manifest, const struct buf 
 	const struct varve_descriptor *blob = &record.layer.blob;
 	struct varve_error unused;
 
-	if (!is_record(manifest))
+	if (!remote_cache_is_record(manifest))
 		return "it is none";
 	if (json_parse(buf_text(text), text->len, "record", &document, &unused) < 0 ||
 	    store_record_from_json(document, &record) < 0)
@@ -130,7 +130,8 @@ long remote_cache_age(const struct manifest *manifest, time_t now)
 	const char *created = json_optional_string(annotations, CREATED, "");
 	struct tm day = {0};
 
-	if ((!is_record(manifest) && !is_fact(manifest)) || !strptime(created, "%Y-%m-%dT", &day))
+	if ((!remote_cache_is_record(manifest) && !is_fact(manifest)) ||
+	    !strptime(created, "%Y-%m-%dT", &day))
 		return -1;
 	return (long)((now - timegm(&day)) / DAY_SECONDS);
 }

@@ -24,6 +24,8 @@ json_t *remote_cache_manifest(const struct varve_descriptor *config,
 /* NULL, or why the record is refused. text: the config's bytes. */
 const char *remote_cache_read(const struct manifest *manifest, const struct buf *text,
 			      const struct varve_digest *key, struct store_record *ret);
+/* Of a step, not a text. */
+bool remote_cache_is_record(const struct manifest *manifest);
 /* Days from the manifest's day until now; -1: it is no record, or tells no day. */
 long remote_cache_age(const struct manifest *manifest, time_t now);
 

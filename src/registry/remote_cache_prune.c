@@ -12,6 +12,7 @@ static int prune_one(struct remote_cache *cache, const char *tag, unsigned days,
 {
 	CLEANUP(manifest_release) struct manifest m = {0};
 	char digest[VARVE_DIGEST_TEXT];
+	bool is_record;
 	long age;
 	int r = remote_manifest_get(cache->registry, cache->client, tag, &m, err);
 
@@ -20,12 +21,14 @@ static int prune_one(struct remote_cache *cache, const char *tag, unsigned days,
 		return 0;
 	if (r < 0)
 		return r;
+	/* What it tells of are steps. */
+	is_record = remote_cache_is_record(&m);
 	age = remote_cache_age(&m, time(NULL));
 	if (age < 0 || age < (long)days) {
-		ret->kept++;
+		ret->kept += is_record;
 		return 0;
 	}
-	ret->records++;
+	ret->records += is_record;
 	if (dry_run)
 		return 0;
 	/* By digest: not every registry removes a tag alone. */
