@@ -233,7 +233,7 @@ def test_a_poisoned_place_is_not_believed(placed, text):
     [(tag, document)] = [(tag, one) for tag, one in documents.items() if one["annotations"].get("dev.varve.text") == "real/data"]
     document["annotations"]["dev.varve.text"] = text
     if text == "":
-        document["annotations"]["dev.varve.fact"] = tag[:-1] + "0"
+        document["annotations"]["dev.varve.fact"] = tag[:-1] + ("1" if tag[-1] == "0" else "0")
     placed.registry.content.put_manifest("team/cache", tag, document["mediaType"], json.dumps(document).encode())
     second = placed.runner(write=False)
     assert second.ran == [] and second.digests == placed.first.digests
