@@ -47,9 +47,7 @@ int build_refuse_losses(struct build *build, struct varve_error *err)
 /* The source that image number i stands on, or NULL. */
 static const struct lock_source *base_of(const struct plan *plan, size_t i)
 {
-	int base = plan_base(plan, plan->stages[plan->images[i].stage].top);
-
-	return base == PLAN_NONE ? NULL : plan->sources.items[base].locked;
+	return plan_base_locked(plan, plan->stages[plan->images[i].stage].top);
 }
 
 int build_look_at_bases(struct build *build, struct varve_error *err)

@@ -147,13 +147,12 @@ static void parts_fill(struct build *build, const int *steps, size_t base, struc
 static int base_history(struct build *build, int top, json_t **ret, struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *config = NULL;
-	int base = plan_base(build->plan, top);
+	const struct lock_source *base = plan_base_locked(build->plan, top);
 	int r;
 
-	if (base == PLAN_NONE)
+	if (!base)
 		return 0;
-	r = source_image_config(build->sources, build->plan->sources.items[base].locked, &config,
-				err);
+	r = source_image_config(build->sources, base, &config, err);
 	if (r == 0)
 		*ret = json_incref(json_object_get(config, "history"));
 	return r;
@@ -163,9 +162,7 @@ static int base_history(struct build *build, int top, json_t **ret, struct varve
  * annotations that image-spec has for it. NULL: it is of no registry. */
 static json_t *base_annotations(const struct build *build, int top)
 {
-	int base = plan_base(build->plan, top);
-	const struct lock_source *source =
-		base == PLAN_NONE ? NULL : build->plan->sources.items[base].locked;
+	const struct lock_source *source = plan_base_locked(build->plan, top);
 	struct varve_digest manifest;
 	CLEANUP(free_ptr) char *home = source ? source_image_home(source, &manifest) : NULL;
 	json_t *annotations;

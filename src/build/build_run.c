@@ -114,10 +114,10 @@ static bool bases_are_here(struct run *run)
 	size_t i;
 
 	for (i = 0; i < plan->image_count && !run->failed; i++) {
-		int top = plan->stages[plan->images[i].stage].top, base = plan_base(plan, top);
+		int top = plan->stages[plan->images[i].stage].top;
+		const struct lock_source *base = plan_base_locked(plan, top);
 
-		if (base != PLAN_NONE &&
-		    !source_image_is_known(build->sources, plan->sources.items[base].locked))
+		if (base && !source_image_is_known(build->sources, base))
 			here = base_is_here(run, top) && here;
 	}
 	return here;

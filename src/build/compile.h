@@ -37,7 +37,4 @@ void compile_explain(const struct compile *compile, uint64_t kills, uint64_t job
 bool compile_sample(struct compile *compile, pid_t pid);
 /* How often the kernel has killed for want of memory since it booted; 0 where it does not tell. */
 uint64_t compile_kills(void);
-/* ms of the monotonic clock. */
-int64_t compile_now(void);
-
 #endif

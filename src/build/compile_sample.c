@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 
 enum { SAMPLE_INTERVAL = 1000 /* ms */, SAMPLE_TEXT = 1024, SAMPLE_FILE = 64 << 10 };
@@ -27,14 +27,6 @@ struct processes {
 	struct process *items;
 	size_t count, alloc;
 };
-
-int64_t compile_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static size_t read_text(const char *path, char *text, size_t room)
 {
@@ -115,7 +107,7 @@ static void mark(struct processes *all, pid_t top)
 bool compile_sample(struct compile *compile, pid_t pid)
 {
 	struct processes all = {0};
-	int64_t now = compile_now();
+	int64_t now = clock_ms();
 	size_t i;
 
 	if (now - compile->sampled < SAMPLE_INTERVAL)

@@ -195,20 +195,27 @@ int mounts_content(struct step *step, const struct plan_mount *mount, const char
 			      ret_is_file, err);
 }
 
+/* A directory of the store that outlives the step. Returns it, opened; the caller closes. */
+static int add_kept(struct step *step, const char *name, const char *target, struct mounts *ret,
+		    struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *path = path_join(store_path(step->build->store), name);
+	int directory = -1;
+	int r = store_open_dir(step->build->store, name, &directory, err);
+
+	if (r < 0)
+		return r;
+	mounts_add(ret, path, target, true);
+	return directory;
+}
+
 static int add_cache(struct step *step, const struct plan_cache *cache, struct mounts *ret,
 		     struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *name = xasprintf("caches/%s", cache->name);
-	CLEANUP(free_ptr) char *path = NULL;
-	CLEANUP(fd_close) int directory = -1;
-	int r;
+	CLEANUP(fd_close) int directory = add_kept(step, name, cache->target, ret, err);
 
-	r = store_open_dir(step->build->store, name, &directory, err);
-	if (r < 0)
-		return r;
-	path = path_join(store_path(step->build->store), name);
-	mounts_add(ret, path, cache->target, true);
-	return 0;
+	return directory < 0 ? directory : 0;
 }
 
 char *mounts_resume_name(const struct build_step *state)
@@ -223,16 +230,11 @@ static int add_resume(struct step *step, struct mounts *ret, struct varve_error 
 {
 	CLEANUP(free_ptr)
 	char *name = mounts_resume_name(&step->build->steps[step->index]);
-	CLEANUP(free_ptr) char *path = NULL;
-	CLEANUP(fd_close) int directory = -1;
-	int r;
+	CLEANUP(fd_close) int directory = add_kept(step, name, step->plan->resume, ret, err);
 
-	r = store_open_dir(step->build->store, name, &directory, err);
-	if (r < 0)
-		return r;
+	if (directory < 0)
+		return directory;
 	(void)futimens(directory, NULL); /* gc goes by its age */
-	path = path_join(store_path(step->build->store), name);
-	mounts_add(ret, path, step->plan->resume, true);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
 #include "base/process.h"
@@ -136,7 +137,7 @@ static void hear_line(struct build *build, struct worker *worker, const char *te
 
 static void tell_compile(struct build *build, struct worker *worker)
 {
-	worker->compile.told = compile_now();
+	worker->compile.told = clock_ms();
 	build_event(build, &(struct varve_event){.kind = VARVE_EVENT_COMPILE,
 						 .step = worker->name,
 						 .done = worker->compile.done,
@@ -165,7 +166,7 @@ void worker_watch(struct build *build, struct worker *worker)
 	    (worker->compile.total == 0 && build->plan->steps[worker->index].jobs == 0))
 		return;
 	if (compile_sample(&worker->compile, worker->pid) && worker->compile.total > 0 &&
-	    compile_now() - worker->compile.told >= WORKER_TELL)
+	    clock_ms() - worker->compile.told >= WORKER_TELL)
 		tell_compile(build, worker);
 }
 

@@ -193,11 +193,12 @@ static int fetch_sources(struct session *session, int step, struct varve_error *
 	const struct plan_step *plan = &session->plan->steps[step];
 	CLEANUP(free_ptr)
 	const struct lock_source **wanted = xcalloc(plan->mount_count + 1, sizeof(const void *));
-	int base = plan_base(session->plan, plan->below), r;
+	const struct lock_source *base = plan_base_locked(session->plan, plan->below);
 	size_t count = 0, i;
+	int r;
 
-	if (base != PLAN_NONE)
-		wanted[count++] = session->plan->sources.items[base].locked;
+	if (base)
+		wanted[count++] = base;
 	for (i = 0; i < plan->mount_count; i++) {
 		const struct plan_mount *mount = &plan->mounts[i];
 

@@ -78,13 +78,12 @@ static int check_below(struct session *session, int step, struct varve_error *er
 /* The layers of an image below: the build may not have needed them. */
 static int fetch_base(struct session *session, int below, struct varve_error *err)
 {
-	int base = plan_base(session->plan, below), r;
+	const struct lock_source *base = plan_base_locked(session->plan, below);
+	int r;
 
-	if (base == PLAN_NONE)
+	if (!base)
 		return 0;
-	r = session_fetch(session,
-			  &(const struct lock_source *){session->plan->sources.items[base].locked},
-			  1, err);
+	r = session_fetch(session, &base, 1, err);
 	return r < 0 ? r : 0;
 }
 

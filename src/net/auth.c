@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/base64.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "net/auth_challenge.h"
 #include "net/http_url.h"
@@ -76,14 +76,6 @@ void auth_free(struct auth *auth)
 	free(auth->service);
 	(void)pthread_mutex_destroy(&auth->mutex);
 	free(auth);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 /* --- asking the token server ---------------------------------------------------------------------
@@ -273,7 +265,7 @@ static int fetch_token(struct auth *auth, struct http_client *client, const stru
 	early = reply.seconds / 10 > EARLY_SECONDS ? EARLY_SECONDS : reply.seconds / 10;
 	token_clear(into);
 	into->text = reply.text;
-	into->until = now_ms() + (reply.seconds - early) * 1000;
+	into->until = clock_ms() + (reply.seconds - early) * 1000;
 	return 0;
 }
 
@@ -326,7 +318,7 @@ int auth_authorize(struct auth *auth, struct http_client *client, const struct s
 		strv_take(headers, basic_header(c));
 	} else if (auth->scheme == AUTH_BEARER) {
 		token = token_for(auth, scopes);
-		if (!token->text || now_ms() >= token->until)
+		if (!token->text || clock_ms() >= token->until)
 			r = fetch_token(auth, client, scopes, token, err);
 		if (r == 0)
 			add_bearer(headers, token->text);

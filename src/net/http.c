@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/curl_door.h"
 #include "net/http_job.h"
@@ -72,17 +72,9 @@ struct run {
 	int64_t told; /* ms */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void tell(struct run *run, const struct http_transfer *ended)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 	uint64_t bytes = 0;
 	size_t i;
 
@@ -126,7 +118,7 @@ static bool plan_retry(struct http_job *job, struct http_outcome *o)
 	if (o->wait * 1000 > wait)
 		wait = o->wait * 1000;
 	log_debug("%s: %s; next try in %lld ms", job->origin, o->error.text, (long long)wait);
-	job->not_before = now_ms() + wait;
+	job->not_before = clock_ms() + wait;
 	return true;
 }
 
@@ -175,7 +167,7 @@ static unsigned running_at(const struct run *run, const char *origin)
 static int start_pending(struct run *run)
 {
 	const struct http_options *options = &run->http->options;
-	int64_t now = now_ms(), next = now + WAIT_MS;
+	int64_t now = clock_ms(), next = now + WAIT_MS;
 
 	/* libcurl could hold them back itself, but would count the time that they wait as theirs.
 	 */

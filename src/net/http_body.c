@@ -5,10 +5,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash_beside.h"
 
@@ -77,14 +77,6 @@ static void came(struct http_body *body, size_t len)
 		body->best = body->offset;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int flush(struct http_body *body, struct varve_error *err)
 {
 	int r = fd_write_all(body->transfer->fd, body->pending, body->pending_len);
@@ -93,7 +85,7 @@ static int flush(struct http_body *body, struct varve_error *err)
 		return varve_error_set(err, r, "write the download");
 	hash_beside_update(body->hasher, body->pending, body->pending_len);
 	body->pending_len = 0;
-	body->flushed_at = now_ms();
+	body->flushed_at = clock_ms();
 	return 0;
 }
 
@@ -112,7 +104,7 @@ int http_body_take(struct http_body *body, const void *data, size_t len, struct 
 	memcpy(body->pending + body->pending_len, data, len);
 	body->pending_len += len;
 	came(body, len);
-	return now_ms() - body->flushed_at >= PENDING_MS ? flush(body, err) : 0;
+	return clock_ms() - body->flushed_at >= PENDING_MS ? flush(body, err) : 0;
 }
 
 int http_body_restart(struct http_body *body, struct varve_error *err)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <varve/version.h>
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "net/curl_door.h"
 #include "net/http_cause.h"
 #include "net/http_url.h"
@@ -106,14 +106,6 @@ void http_answer_release(struct http_answer *answer)
 	*answer = (struct http_answer){0};
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* --- what libcurl calls --------------------------------------------------------------------------
  */
 
@@ -199,7 +191,7 @@ static int on_progress(void *cookie, curl_off_t down_total, curl_off_t down, cur
 	struct exchange *x = cookie;
 	unsigned stall = x->request->stall_seconds ? x->request->stall_seconds : STALL_SECONDS;
 	uint64_t moved = (uint64_t)down + (uint64_t)up;
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	(void)down_total;
 	(void)up_total;
@@ -448,7 +440,7 @@ int http_exchange(struct http_client *client, const struct http_request *request
 	int r;
 
 	*ret = (struct http_answer){0};
-	x.moved_at = now_ms();
+	x.moved_at = clock_ms();
 	x.host = host;
 	x.loopback = http_host_is_loopback(host);
 	/* A library that is older than the headers may not know the option. */

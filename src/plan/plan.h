@@ -197,6 +197,8 @@ struct plan_known {
 /* The image source at the bottom of the chain that ends at top (a step, or where chains end), or
  * PLAN_NONE. */
 int plan_base(const struct plan *plan, int top);
+/* That source as it is locked; NULL where there is none, or no lock. */
+const struct lock_source *plan_base_locked(const struct plan *plan, int top);
 /* That image's layers, bottom first; returns their number. ret has room for plan_chain_room. */
 size_t plan_base_layers(const struct plan *plan, int top, struct varve_layer *ret);
 /* More layers than the chain that ends in top has. */

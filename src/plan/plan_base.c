@@ -17,6 +17,13 @@ int plan_base(const struct plan *plan, int top)
 	return plan_is_image(top) ? plan_image_source(top) : PLAN_NONE;
 }
 
+const struct lock_source *plan_base_locked(const struct plan *plan, int top)
+{
+	int base = plan_base(plan, top);
+
+	return base == PLAN_NONE ? NULL : plan->sources.items[base].locked;
+}
+
 static int read_layer(const struct lock_artifact *artifact, struct varve_layer *ret,
 		      struct varve_error *err)
 {
@@ -38,9 +45,7 @@ static bool is_layer(const struct lock_artifact *artifact)
 
 size_t plan_base_layers(const struct plan *plan, int top, struct varve_layer *ret)
 {
-	int base = plan_base(plan, top);
-	const struct lock_source *locked =
-		base == PLAN_NONE ? NULL : plan->sources.items[base].locked;
+	const struct lock_source *locked = plan_base_locked(plan, top);
 	size_t count = 0;
 
 	for (size_t i = 0; locked && i < locked->count; i++)
@@ -52,9 +57,7 @@ size_t plan_base_layers(const struct plan *plan, int top, struct varve_layer *re
 
 size_t plan_chain_room(const struct plan *plan, int top)
 {
-	int base = plan_base(plan, top);
-	const struct lock_source *locked =
-		base == PLAN_NONE ? NULL : plan->sources.items[base].locked;
+	const struct lock_source *locked = plan_base_locked(plan, top);
 	size_t room = locked ? locked->count + 1 : 1;
 
 	for (; top >= 0; top = plan->steps[top].below)
@@ -82,9 +85,7 @@ int compile_check_base(const struct plan_source *source, struct varve_error *err
 
 static const json_t *base_config(const struct plan *plan, int top)
 {
-	int base = plan_base(plan, top);
-	const struct lock_source *locked =
-		base == PLAN_NONE ? NULL : plan->sources.items[base].locked;
+	const struct lock_source *locked = plan_base_locked(plan, top);
 
 	return locked ? json_object_get(locked->facts, "config") : NULL;
 }

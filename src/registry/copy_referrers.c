@@ -82,21 +82,15 @@ static int enter_in_layout(const struct referrers_end *to, const struct varve_di
 			   const struct manifest *artifact, struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *old = NULL;
-	CLEANUP(json_decrefp) json_t *index = NULL;
 	CLEANUP(manifest_release) struct manifest m = {0};
-	struct buf bytes = BUF_INIT;
 	char tag[VARVE_DIGEST_TEXT];
 	int r = layout_index(to, subject, &old, err);
 
-	if (r < 0)
-		return r;
-	index = referrers_enter(old, artifact);
-	if (!index)
-		return 0;
-	json_canonical(index, &bytes);
-	r = manifest_parse(&bytes, VARVE_MEDIA_INDEX, &m, err);
 	if (r == 0)
-		r = place_put(to->place, &m.bytes, &m.self.digest, err);
+		r = referrers_renew(old, artifact, &m, err);
+	if (r <= 0)
+		return r;
+	r = place_put(to->place, &m.bytes, &m.self.digest, err);
 	return r < 0 ? r
 		     : image_layout_enter(to->layout, reference_referrers_tag(subject, tag),
 					  &m.self, err);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash_beside.h"
 #include "base/log.h"
@@ -180,7 +181,7 @@ static int take(void *cookie, const void *data, size_t len)
 		return varve_error_set(&l->error, r, "write the download");
 	hash_beside_update(l->hasher, bytes, len);
 	l->offset += len;
-	l->moved_at = registry_now();
+	l->moved_at = clock_ms();
 	if (l->synced && l->offset / WRITEBACK_EVERY != before)
 		(void)sync_file_range(l->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	atomic_store(l->done, l->offset);
@@ -208,7 +209,7 @@ static int request(struct landing *l, struct http_client *client, struct http_an
 	path = xasprintf("blobs/%s", varve_digest_text(&l->blob->digest, digest));
 	call.path = path;
 	if (l->moved_at == 0)
-		l->moved_at = registry_now();
+		l->moved_at = clock_ms();
 	if (l->failures > 0)
 		call.deadline = deadline(l);
 	if (l->offset > 0)
@@ -226,7 +227,7 @@ static bool is_transient(long status)
 /* Waits; false when it has failed too often without getting further. */
 static bool again(struct landing *l, int64_t retry_after)
 {
-	int64_t now = registry_now();
+	int64_t now = clock_ms();
 	unsigned wait;
 
 	if (l->offset >= l->best + PROGRESS || l->failures == 0) {

@@ -210,6 +210,20 @@ json_t *referrers_enter(const json_t *old, const struct manifest *artifact)
 	return index;
 }
 
+int referrers_renew(const json_t *old, const struct manifest *artifact, struct manifest *ret,
+		    struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *index = referrers_enter(old, artifact);
+	struct buf bytes = BUF_INIT;
+	int r;
+
+	if (!index)
+		return 0;
+	json_canonical(index, &bytes);
+	r = manifest_parse(&bytes, VARVE_MEDIA_INDEX, ret, err);
+	return r < 0 ? r : 1;
+}
+
 int referrers_subject(const struct manifest *artifact, struct varve_descriptor *ret,
 		      struct varve_error *err)
 {
@@ -233,25 +247,19 @@ static int enter_once(struct registry *registry, struct http_client *client,
 		      struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *old = NULL;
-	CLEANUP(json_decrefp) json_t *index = NULL;
 	CLEANUP(manifest_release) struct manifest m = {0};
 	CLEANUP(free_ptr) char *version = NULL;
-	struct buf bytes = BUF_INIT;
 	char tag[VARVE_DIGEST_TEXT];
 	int r = get_fallback(registry, client, subject, &old, &version, err);
 
-	if (r < 0)
-		return r;
-	index = referrers_enter(old, artifact);
-	if (!index)
-		return 0;
-	json_canonical(index, &bytes);
-	r = manifest_parse(&bytes, VARVE_MEDIA_INDEX, &m, err);
 	if (r == 0)
-		r = remote_manifest_put_over(
-			registry, client,
-			&(struct remote_version){reference_referrers_tag(subject, tag), version},
-			&m, NULL, err);
+		r = referrers_renew(old, artifact, &m, err);
+	if (r <= 0)
+		return r;
+	r = remote_manifest_put_over(
+		registry, client,
+		&(struct remote_version){reference_referrers_tag(subject, tag), version}, &m, NULL,
+		err);
 	return r < 0 ? r : 1;
 }
 

@@ -33,5 +33,8 @@ int referrers_subject(const struct manifest *artifact, struct varve_descriptor *
 json_t *referrers_filter(const json_t *index, const char *artifact_type);
 /* The index with the artifact entered once, or NULL when it has it; pure. old: NULL: none yet. */
 json_t *referrers_enter(const json_t *old, const struct manifest *artifact);
+/* That index as a manifest: 1, or 0 when old has the artifact; pure. */
+int referrers_renew(const json_t *old, const struct manifest *artifact, struct manifest *ret,
+		    struct varve_error *err);
 
 #endif

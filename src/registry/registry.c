@@ -5,10 +5,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/auth.h"
 #include "net/credentials.h"
@@ -17,14 +17,6 @@
 #include "registry/registry_trust.h"
 
 enum { STALL_SECONDS = 60, MIRROR_SECONDS = 10, NAP_MS = 20, PING_SECONDS = 10 };
-
-int64_t registry_now(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 const struct registry_settings *registry_settings(const struct registry *registry)
 {
@@ -80,9 +72,9 @@ void registry_abandon(struct registry *registry)
 
 void registry_wait(const struct registry *registry, unsigned ms)
 {
-	int64_t until = registry_now() + ms;
+	int64_t until = clock_ms() + ms;
 
-	while (registry_now() < until && !registry_stopped(registry))
+	while (clock_ms() < until && !registry_stopped(registry))
 		(void)usleep((ms < NAP_MS ? ms : NAP_MS) * 1000);
 }
 

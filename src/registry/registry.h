@@ -68,7 +68,7 @@ struct registry_call {
 	bool once; /* a broken connection or a failing server ends it: the caller has more to do
 		    * than to repeat. Authorization is still renewed while no byte has gone out. */
 	bool fresh; /* over a connection of its own */
-	int64_t deadline; /* ms of registry_now: no further try after it; 0: stall_seconds from now
+	int64_t deadline; /* ms of clock_ms: no further try after it; 0: stall_seconds from now
 			   */
 };
 
@@ -99,7 +99,6 @@ const char *registry_origin(const struct registry *registry); /* scheme://host[:
 bool registry_is_mirror(const struct registry *registry);
 bool registry_is_own(const struct registry *registry, const char *url); /* of the same origin */
 unsigned registry_stall_seconds(const struct registry *registry);
-int64_t registry_now(void); /* ms, monotonic */
 void registry_wait(const struct registry *registry, unsigned ms); /* ends early on stop */
 bool registry_stopped(const struct registry *registry);
 /* From now on a stop of the others: a transfer failed, and this one makes no sense any more. */

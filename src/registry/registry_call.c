@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "net/http_url.h"
 #include "registry/registry_state.h"
@@ -70,8 +71,7 @@ static void begin(struct attempt *a)
 		  a->registry->push ? ",push" : "");
 	if (a->call->mount_from)
 		strv_addf(&a->scopes, "repository:%s:pull", a->call->mount_from);
-	a->deadline =
-		a->call->deadline ? a->call->deadline : registry_now() + (int64_t)stall * 1000;
+	a->deadline = a->call->deadline ? a->call->deadline : clock_ms() + (int64_t)stall * 1000;
 }
 
 /* What is for the registry alone stays with it. */
@@ -89,7 +89,7 @@ static int make_headers(struct attempt *a, struct varve_error *err)
 static unsigned silence_limit(const struct attempt *a)
 {
 	unsigned half = (registry_stall_seconds(a->registry) + 1) / 2;
-	int64_t left = (a->deadline - registry_now() + 999) / 1000;
+	int64_t left = (a->deadline - clock_ms() + 999) / 1000;
 
 	if (!a->call->deadline && a->failures == 0)
 		return half;
@@ -123,7 +123,7 @@ static int request(struct attempt *a, struct http_answer *answer, struct varve_e
 
 static void pause_for(struct registry *registry, int64_t seconds)
 {
-	int64_t until = registry_now() + seconds * 1000;
+	int64_t until = clock_ms() + seconds * 1000;
 
 	(void)pthread_mutex_lock(&registry->mutex);
 	if (until > registry->paused_until)
@@ -163,7 +163,7 @@ static void keep_warnings(struct registry *registry, const struct http_answer *a
 
 static void keep_pause(const struct attempt *a)
 {
-	int64_t until, now = registry_now();
+	int64_t until, now = clock_ms();
 
 	(void)pthread_mutex_lock(&a->registry->mutex);
 	until = a->registry->paused_until;
@@ -176,7 +176,7 @@ static void keep_pause(const struct attempt *a)
 static bool wait_for_retry(struct attempt *a, int64_t retry_after)
 {
 	int64_t wait = (int64_t)WAIT_MS << (a->failures < 5 ? a->failures : 5);
-	int64_t jitter = registry_now() % 7 * wait / 14;
+	int64_t jitter = clock_ms() % 7 * wait / 14;
 
 	a->failures++;
 	if (wait > WAIT_LIMIT_MS)
@@ -184,7 +184,7 @@ static bool wait_for_retry(struct attempt *a, int64_t retry_after)
 	wait = wait / 2 + jitter;
 	if (retry_after * 1000 > wait)
 		wait = retry_after * 1000;
-	else if (registry_now() + wait >= a->deadline)
+	else if (clock_ms() + wait >= a->deadline)
 		return false;
 	log_debug("%s %s: next try in %lld ms", a->call->method, a->registry->name,
 		  (long long)wait);

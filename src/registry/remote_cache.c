@@ -119,8 +119,8 @@ int remote_cache_get(struct remote_cache *cache, const struct varve_digest *key,
 /* --- writing -------------------------------------------------------------------------------------
  */
 
-static int put_document(struct remote_cache *cache, const json_t *document, const char *type,
-			struct varve_descriptor *ret, struct varve_error *err)
+int remote_cache_keep(struct remote_cache *cache, const json_t *document, const char *type,
+		      struct varve_descriptor *ret, struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 
@@ -137,26 +137,39 @@ static int make_artifact(struct remote_cache *cache, const struct store_record *
 	CLEANUP(json_decrefp) json_t *nothing = json_object();
 	CLEANUP(json_decrefp) json_t *manifest = NULL;
 	struct varve_descriptor config, layer = record->layer.blob;
-	int r = put_document(cache, document, REMOTE_CACHE_TYPE, &config, err);
+	int r = remote_cache_keep(cache, document, REMOTE_CACHE_TYPE, &config, err);
 
 	if (r == 0 && record->layer.entry_count == 0)
-		r = put_document(cache, nothing, REMOTE_CACHE_EMPTY, &layer, err);
+		r = remote_cache_keep(cache, nothing, REMOTE_CACHE_EMPTY, &layer, err);
 	if (r < 0)
 		return r;
 	manifest = remote_cache_manifest(&config, &layer, time(NULL));
-	return put_document(cache, manifest, VARVE_MEDIA_MANIFEST, ret, err);
+	return remote_cache_keep(cache, manifest, VARVE_MEDIA_MANIFEST, ret, err);
+}
+
+int remote_cache_send(struct remote_cache *cache, const char *tag,
+		      const struct varve_descriptor *root, struct varve_error *err)
+{
+	CLEANUP(strv_release) struct strv tags = STRV_INIT;
+	const struct push push = {.registry = cache->registry,
+				  .from = &cache->place,
+				  .sessions = cache->place.partials};
+	struct varve_descriptor there;
+	struct push_result pushed;
+	int r = remote_manifest_look(cache->registry, cache->client, tag, &there, err);
+
+	if (r < 0 || (r == 1 && varve_digest_equal(&there.digest, &root->digest)))
+		return r < 0 ? r : 0;
+	strv_add(&tags, tag);
+	r = push_run(&push, root, &tags, &pushed, err);
+	return r < 0 ? r : 1;
 }
 
 int remote_cache_put(struct remote_cache *cache, const struct varve_digest *key,
 		     struct varve_error *err)
 {
 	CLEANUP(store_record_release) struct store_record record = {0};
-	CLEANUP(strv_release) struct strv tags = STRV_INIT;
-	const struct push push = {.registry = cache->registry,
-				  .from = &cache->place,
-				  .sessions = cache->place.partials};
-	struct varve_descriptor root, there;
-	struct push_result pushed;
+	struct varve_descriptor root;
 	char tag[REMOTE_CACHE_TAG];
 	int r = store_record_read(cache->place.store, key, &record, err);
 
@@ -164,13 +177,5 @@ int remote_cache_put(struct remote_cache *cache, const struct varve_digest *key,
 		return 0;
 	if (r == 0)
 		r = make_artifact(cache, &record, &root, err);
-	if (r < 0)
-		return r;
-	r = remote_manifest_look(cache->registry, cache->client, remote_cache_tag(key, tag), &there,
-				 err);
-	if (r < 0 || (r == 1 && varve_digest_equal(&there.digest, &root.digest)))
-		return r < 0 ? r : 0;
-	strv_add(&tags, tag);
-	r = push_run(&push, &root, &tags, &pushed, err);
-	return r < 0 ? r : 1;
+	return r < 0 ? r : remote_cache_send(cache, remote_cache_tag(key, tag), &root, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The documents of a shared cache, pure. */
+ * The documents of a shared cache; pure, but for the last two. */
 #ifndef REGISTRY_REMOTE_CACHE_DOCUMENT_H
 #define REGISTRY_REMOTE_CACHE_DOCUMENT_H
 
@@ -28,5 +28,13 @@ const char *remote_cache_read(const struct manifest *manifest, const struct buf 
 bool remote_cache_is_record(const struct manifest *manifest);
 /* Days from the manifest's day until now; -1: it is no record, or tells no day. */
 long remote_cache_age(const struct manifest *manifest, time_t now);
+
+/* --- what records and texts share; remote_cache.c --- */
+/* Writes a document into the store. */
+int remote_cache_keep(struct remote_cache *cache, const json_t *document, const char *type,
+		      struct varve_descriptor *ret, struct varve_error *err);
+/* Sends an artifact of the store under this tag. 1: it was sent; 0: it was there. */
+int remote_cache_send(struct remote_cache *cache, const char *tag,
+		      const struct varve_descriptor *root, struct varve_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <time.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "registry/registry.h"
 
 enum { PARALLEL = 4, THREADS = 64, TELL_MS = 200 };
@@ -71,9 +72,9 @@ static void tell(struct pool *pool, bool at_end)
 	const struct registry_settings *settings = registry_settings(all->registry);
 	uint64_t done = 0, total = 0;
 
-	if (!settings->progress || (!at_end && registry_now() - pool->told < TELL_MS))
+	if (!settings->progress || (!at_end && clock_ms() - pool->told < TELL_MS))
 		return;
-	pool->told = registry_now();
+	pool->told = clock_ms();
 	for (size_t i = 0; i < all->count; i++) {
 		done += atomic_load(&all->items[i].done);
 		total += all->items[i].blob->size;
@@ -123,7 +124,7 @@ static int first_failure(const struct transfers *all, struct varve_error *err)
 
 int transfers_run(struct transfers *all, struct varve_error *err)
 {
-	struct pool pool = {.transfers = all, .told = registry_now()};
+	struct pool pool = {.transfers = all, .told = clock_ms()};
 	unsigned parallel = registry_settings(all->registry)->parallel;
 	pthread_t threads[THREADS];
 	size_t wanted, started = 0;

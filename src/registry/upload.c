@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -214,7 +215,7 @@ static void no_location(const struct job *job, const struct http_answer *answer,
 static void note_trouble(struct job *job, const struct http_answer *answer, int code,
 			 const struct varve_error *why)
 {
-	int64_t now = registry_now();
+	int64_t now = clock_ms();
 	int64_t silent = (int64_t)registry_stall_seconds(job->registry) * 500;
 	struct varve_error *trouble = &job->trouble;
 
@@ -305,7 +306,7 @@ static int one_step(struct job *job, struct varve_error *err)
 	int r;
 
 	registry_wait(job->registry, job->plan.wait_ms);
-	if (job->failing_since && registry_now() >= deadline(job))
+	if (job->failing_since && clock_ms() >= deadline(job))
 		return give_up(job, err);
 	r = call(job, &answer, err);
 	if (job->body.wrong)

@@ -170,11 +170,6 @@ static int import(const struct source_context *context, const char *reference, c
 	return r < 0 ? r : read_layout(context, &target, platform, ret, err);
 }
 
-static const char *reference_of(const struct lock_source *source)
-{
-	return json_optional_string(source->spec, "reference", "");
-}
-
 int source_image_resolve(struct source_context *context, const struct lock *lock,
 			 struct lock_source *ret, struct varve_error *err)
 {
@@ -184,15 +179,16 @@ int source_image_resolve(struct source_context *context, const struct lock *lock
 
 	(void)lock;
 	if (source_image_is_remote(ret))
-		r = source_image_from_registry(context, reference_of(ret), platform, &image, err);
+		r = source_image_from_registry(context, source_image_reference(ret), platform,
+					       &image, err);
 	else
-		r = import(context, reference_of(ret), platform, &image, err);
+		r = import(context, source_image_reference(ret), platform, &image, err);
 	if (r == 0)
 		r = check_platform(&image, platform, err);
 	if (r == 0)
 		r = fill(ret, &image, err);
 	if (r < 0)
-		varve_error_prefix(err, "image %s", reference_of(ret));
+		varve_error_prefix(err, "image %s", source_image_reference(ret));
 	return r;
 }
 
@@ -230,7 +226,7 @@ static int fetch(struct source_context *context, const struct lock_source *sourc
 	if (remote)
 		r = source_image_open_locked(context, source, &image, err);
 	else
-		r = import(context, reference_of(source),
+		r = import(context, source_image_reference(source),
 			   json_optional_string(source->spec, "platform", ""), &image, err);
 	if (r == 0)
 		r = compare(source, &image, err);
@@ -245,7 +241,7 @@ int source_image_fetch(struct source_context *context, const struct lock_source 
 	int r = fetch(context, source, err);
 
 	if (r < 0)
-		varve_error_prefix(err, "image %s", reference_of(source));
+		varve_error_prefix(err, "image %s", source_image_reference(source));
 	return r;
 }
 
@@ -261,7 +257,7 @@ int source_image_fetch_config(struct source_context *context, const struct lock_
 	if (r == 0)
 		r = compare(source, &image, err);
 	if (r < 0)
-		varve_error_prefix(err, "image %s", reference_of(source));
+		varve_error_prefix(err, "image %s", source_image_reference(source));
 	return r;
 }
 

@@ -25,6 +25,8 @@ int source_image_from_docker(const struct layout *layout, struct varve_store *st
 			     struct varve_error *err);
 
 /* --- of registries (source_image_registry.c) --- */
+/* As the recipe has it. Borrowed. */
+const char *source_image_reference(const struct lock_source *source);
 bool source_image_is_remote(const struct lock_source *source);
 /* Manifest and config of what the reference names are in the store then; layers are not. */
 int source_image_from_registry(const struct source_context *context, const char *reference,

@@ -12,7 +12,7 @@
 
 #define TRANSPORT "docker://"
 
-static const char *reference_of(const struct lock_source *source)
+const char *source_image_reference(const struct lock_source *source)
 {
 	return json_optional_string(source->spec, "reference", "");
 }
@@ -20,7 +20,7 @@ static const char *reference_of(const struct lock_source *source)
 bool source_image_is_remote(const struct lock_source *source)
 {
 	return str_equal(json_optional_string(source->spec, "kind", ""), "image") &&
-	       str_starts(reference_of(source), TRANSPORT);
+	       str_starts(source_image_reference(source), TRANSPORT);
 }
 
 static const struct lock_artifact *artifact_of(const struct lock_source *source, const char *name)
@@ -54,7 +54,7 @@ char *source_image_home(const struct lock_source *source, struct varve_digest *r
 	if (!source_image_is_remote(source) || !manifest)
 		return NULL;
 	*ret_manifest = manifest->sha256;
-	name = reference_of(source) + strlen(TRANSPORT);
+	name = source_image_reference(source) + strlen(TRANSPORT);
 	return xstrndup(name, strcspn(name, "@"));
 }
 

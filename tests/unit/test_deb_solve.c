@@ -385,21 +385,28 @@ static int solve(const struct solve_case *c, struct lock_source *ret, struct var
 	return deb_solve(&question, ret, err);
 }
 
-/* Packages to be taken apart: what they need, conflict with, or is essential does not come along.
- */
+/* Packages to be taken apart. */
+static void solve_alone(const struct buf *archive, const struct strv *wanted,
+			struct lock_source *ret)
+{
+	const struct deb_packages packages = {
+		.mirror = "here", .text = buf_text(archive), .len = archive->len};
+	const struct deb_question question = {.architecture = "amd64",
+					      .indexes = &packages,
+					      .index_count = 1,
+					      .installed = "",
+					      .packages = wanted,
+					      .alone = true};
+
+	assert_int_equal(deb_solve(&question, ret, NULL), 0);
+}
+
+/* What they need, conflict with, or is essential does not come along. */
 static void test_alone(void **state)
 {
 	CLEANUP(lock_source_release) struct lock_source source = {0};
 	CLEANUP(buf_release) struct buf archive = BUF_INIT;
 	CLEANUP(strv_release) struct strv wanted = STRV_INIT;
-	struct deb_packages packages = {.mirror = "here"};
-	struct deb_question question = {.architecture = "amd64",
-					.indexes = &packages,
-					.index_count = 1,
-					.installed = "",
-					.packages = &wanted,
-					.alone = true};
-	struct varve_error err = {0};
 
 	(void)state;
 	add_stanza(&archive, "a 1 Depends: b, nowhere; Conflicts: c");
@@ -409,9 +416,7 @@ static void test_alone(void **state)
 	add_stanza(&archive, "e 1 Essential: yes");
 	strv_add(&wanted, "a=1");
 	strv_add(&wanted, "c");
-	packages.text = buf_text(&archive);
-	packages.len = archive.len;
-	assert_int_equal(deb_solve(&question, &source, &err), 0);
+	solve_alone(&archive, &wanted, &source);
 	assert_int_equal(source.count, 2);
 	assert_string_equal(source.artifacts[0].name, "a");
 	assert_string_equal(source.artifacts[0].version, "1");
@@ -490,27 +495,17 @@ static void test_bootstrap(void **state)
 /* What it depends on is not even there, and it disturbs what is. */
 static void test_alone_in_conflict(void **state)
 {
-	struct deb_packages packages = {.mirror = "here"};
+	CLEANUP(lock_source_release) struct lock_source source = {0};
 	CLEANUP(buf_release) struct buf archive = BUF_INIT;
 	CLEANUP(strv_release) struct strv wanted = STRV_INIT;
-	struct deb_question question = {.architecture = "amd64",
-					.indexes = &packages,
-					.index_count = 1,
-					.installed = "",
-					.packages = &wanted,
-					.alone = true};
-	struct lock_source source = {0};
 
 	(void)state;
 	add_stanza(&archive, "a 1 Depends: nowhere");
 	add_stanza(&archive, "b 1 Conflicts: a");
-	packages.text = buf_text(&archive);
-	packages.len = archive.len;
 	strv_add(&wanted, "b");
 	strv_add(&wanted, "a");
-	assert_int_equal(deb_solve(&question, &source, NULL), 0);
+	solve_alone(&archive, &wanted, &source);
 	assert_int_equal(source.count, 2);
-	lock_source_release(&source);
 }
 
 static void test_recommends(void **state)
