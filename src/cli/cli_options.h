@@ -1,10 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The commands, one file each: cmd_NAME.c. */
+ * Groups of options (cli_options.c), each ending with an unnamed one, and the commands that take
+ * them (cli_commands.c), one file each: cmd_NAME.c. */
 #ifndef CLI_CLI_OPTIONS_H
 #define CLI_CLI_OPTIONS_H
 
 #include "cli/cli.h"
 
+extern const struct cli_option cli_store_options[];
+extern const struct cli_option cli_recipe_options[];
+extern const struct cli_option cli_source_options[];
+extern const struct cli_option cli_progress_options[];
+extern const struct cli_option cli_isolation_options[];
+extern const struct cli_option cli_build_options[];
+extern const struct cli_option cli_cache_options[];
+extern const struct cli_option cli_plan_options[];
+extern const struct cli_option cli_lock_options[];
+extern const struct cli_option cli_bundle_create_options[];
+extern const struct cli_option cli_bundle_import_options[];
+extern const struct cli_option cli_diff_options[];
+extern const struct cli_option cli_json_options[];
+extern const struct cli_option cli_run_options[];
+extern const struct cli_option cli_validate_options[];
+extern const struct cli_option cli_shell_options[];
+extern const struct cli_option cli_gc_options[];
+extern const struct cli_option cli_registry_options[];
+extern const struct cli_option cli_transfer_options[];
+extern const struct cli_option cli_platform_options[];
+extern const struct cli_option cli_referrers_options[];
+extern const struct cli_option cli_login_options[];
+extern const struct cli_option cli_logout_options[];
+extern const struct cli_option cli_doctor_options[];
 extern const struct cli_option cli_help_options[];
 
 int cmd_build(struct cli *cli, struct varve_error *err);

@@ -32,11 +32,12 @@ def check_help(command):
 
 def main():
     table = open("src/cli/cli_options.c").read()
-    body = table[table.index("cli_reserved_options[] = {"):]
+    commands = open("src/cli/cli_commands.c").read()
+    body = commands[commands.index("cli_reserved_options[] = {"):]
     reserved = re.findall(r'"([a-z-]+)"', body[:body.index("NULL}")])
     options = re.findall(r'^\t\{"([a-z-]+)", ', table, re.M)
     for name in sorted(set(options) - set(reserved)):
-        problem(f"cli_options.c: option --{name} is not in cli_reserved_options")
+        problem(f"cli_commands.c: option --{name} is not in cli_reserved_options")
     commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  ", check_help(None), re.M)
     page = open("src/man/varve.1.scd").read()
     for command in commands:
