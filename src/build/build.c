@@ -36,7 +36,34 @@ void build_release(struct build *build)
 	free(build->known);
 	free(build->steps);
 	free(build->status);
+	free(build->wanted);
 	memset(build, 0, sizeof(*build));
+}
+
+static void want(struct build *build, int step)
+{
+	size_t room = plan_needs_room(build->plan, step), count, i;
+	CLEANUP(free_ptr) int *needs = xcalloc(room + 1, sizeof(*needs));
+
+	build->wanted[step] = true;
+	count = plan_needs(build->plan, step, needs, room);
+	for (i = 0; i < count; i++)
+		build->wanted[needs[i]] = true;
+}
+
+/* What a step needs stands before it. */
+void build_want(struct build *build, int step)
+{
+	build->wanted = xcalloc(build->plan->step_count + 1, sizeof(*build->wanted));
+	build->wanted[step] = true;
+	for (int i = step; i >= 0; i--)
+		if (build->wanted[i])
+			want(build, i);
+}
+
+bool build_wants(const struct build *build, size_t step)
+{
+	return !build->wanted || build->wanted[step];
 }
 
 void build_event(const struct build *build, const struct varve_event *event)

@@ -21,6 +21,8 @@
 #include "source/source.h"
 #include "store/store.h"
 
+struct executor;
+
 struct build_secret {
 	char *name;
 	char *path; /* file outside that holds it */
@@ -67,11 +69,17 @@ struct build {
 	struct plan_known *known; /* plan->step_count each, as the next two */
 	struct build_step *steps;
 	struct plan_status *status;
+	bool *wanted; /* per step, NULL: all of them (build_want); owned */
 };
 
 void build_begin(const struct plan *plan, struct varve_store *store, struct source_context *sources,
 		 struct build *ret);
 void build_release(struct build *build);
+
+/* Leaves out all but this step and what it needs, directly or not: no image is written then. To be
+ * called before build_assess. */
+void build_want(struct build *build, int step);
+bool build_wants(const struct build *build, size_t step);
 
 /* Looks each step up in the store, in plan order: fills known, steps and status. Runs nothing. */
 int build_assess(struct build *build, struct varve_error *err);
@@ -80,9 +88,10 @@ enum sandbox_loss build_loss(const struct build *build, const struct plan_step *
 /* Tries to make one more step known (key, record). Returns 1 when it is, 0 when not. */
 int build_look_up(struct build *build, int step, struct varve_error *err);
 
-/* Runs what is missing until every step is known. A failing step stops the start of others; those
- * that run are ended. On success every layer's blob is in the store, in the wanted compression. */
-int build_run(struct build *build, struct varve_error *err);
+/* Has what is missing made by executor (NULL: by workers of this process, here) until every wanted
+ * step is known. A failing step stops the start of others; those that run are ended. On success
+ * every layer's blob is in the store, in the compression of who made it. */
+int build_run(struct build *build, struct executor *executor, struct varve_error *err);
 
 /* Makes sure that a known step's blob has the wanted compression: finds another blob of the same
  * tar, or compresses that tar anew; the step is not run. */

@@ -127,6 +127,8 @@ int build_assess(struct build *build, struct varve_error *err)
 	int r;
 
 	for (i = 0; i < build->plan->step_count; i++) {
+		if (!build_wants(build, i))
+			continue;
 		r = build_look_up(build, (int)i, err);
 		if (r < 0)
 			return r;

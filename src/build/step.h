@@ -83,16 +83,10 @@ int step_command(struct step *step, const struct sandbox_spec *spec, struct varv
 /* tree_copy for a sandbox without mounts. */
 sandbox_copy step_bind_copy;
 
-/* What a step yields. */
-struct step_result {
-	struct varve_layer layer; /* entry_count 0: the step changed nothing */
-	char compression[16]; /* of the layer's blob */
-	struct strv notices;
-};
 /* Runs the whole step and puts blob, tree and record into the store; or finds that another process
- * has done so meanwhile. output: descriptor for what its command prints. The caller releases
- * ret->notices. */
-int step_make(struct build *build, int index, int output, struct step_result *ret,
+ * has done so meanwhile. output: descriptor for what its command prints. Adds to ret_notices what
+ * the user should know. */
+int step_make(struct build *build, int index, int output, struct strv *ret_notices,
 	      struct varve_error *err);
 
 /* Copies a file or a directory with owners, modes, times, xattrs and hard links. to_name ".": the

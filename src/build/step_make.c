@@ -216,8 +216,9 @@ static int write_record(struct step *step, const struct varve_layer *layer, stru
 	return store_record_write(step->build->store, &record, err);
 }
 
-static int finish(struct step *step, struct varve_layer *ret, struct varve_error *err)
+static int finish(struct step *step, struct varve_error *err)
 {
+	struct varve_layer layer;
 	CLEANUP(store_tree_lists_release)
 	struct store_tree_lists lists = STORE_TREE_LISTS_INIT;
 	int r;
@@ -225,15 +226,15 @@ static int finish(struct step *step, struct varve_layer *ret, struct varve_error
 	r = normalise(step, &lists.implied, err);
 	owner_links_forget_devices(step->build->host->owners.links);
 	if (r == 0)
-		r = pack(step, &lists.implied, ret, err);
+		r = pack(step, &lists.implied, &layer, err);
 	lists.devices = owner_links_has_devices(step->build->host->owners.links);
 	if (r == 0)
 		r = step_links_list(step->build, step->upper, &lists.links, err);
-	if (r == 0 && ret->entry_count > 0)
-		r = store_tree_adopt(step->build->store, &step->build->host->owners, &ret->diff_id,
+	if (r == 0 && layer.entry_count > 0)
+		r = store_tree_adopt(step->build->store, &step->build->host->owners, &layer.diff_id,
 				     step->job.dirfd, "upper", &lists, err);
 	if (r == 0)
-		r = write_record(step, ret, err);
+		r = write_record(step, &layer, err);
 	return r;
 }
 
@@ -277,15 +278,11 @@ static void step_release(struct step *step)
 }
 
 /* Another process may have made the layer while we waited for the lock. */
-static int made_meanwhile(struct build *build, int index, struct step_result *ret)
+static bool made_meanwhile(struct build *build, int index)
 {
 	CLEANUP(store_record_release) struct store_record record = {0};
 
-	if (store_record_read(build->store, &build->steps[index].key, &record, NULL) < 0)
-		return 0;
-	ret->layer = record.layer;
-	memcpy(ret->compression, record.compression, sizeof(record.compression));
-	return 1;
+	return store_record_read(build->store, &build->steps[index].key, &record, NULL) == 0;
 }
 
 static const char lost_notice[] =
@@ -305,7 +302,7 @@ static int lock_step(struct build *build, int index, const char *name, int *ret,
 	return store_lock(build->store, lock, true, true, ret, err);
 }
 
-int step_make(struct build *build, int index, int output, struct step_result *ret,
+int step_make(struct build *build, int index, int output, struct strv *ret_notices,
 	      struct varve_error *err)
 {
 	CLEANUP(fd_close) int lock = -1;
@@ -324,8 +321,7 @@ int step_make(struct build *build, int index, int output, struct step_result *re
 	r = lock_step(build, index, step.name, &lock, err);
 	if (r < 0)
 		return r;
-	if (!made_meanwhile(build, index, ret)) {
-		layer_compression_name(&build->options->compression, ret->compression);
+	if (!made_meanwhile(build, index)) {
 		if (trust_in(&step) == LAYER_LOST)
 			strv_add(&step.notices, lost_notice);
 		r = prepare(&step, err);
@@ -333,13 +329,13 @@ int step_make(struct build *build, int index, int output, struct step_result *re
 			keep_failed(&step);
 		if (r == 0) {
 			build_tell(build, VARVE_EVENT_LAYER, step.name, NULL);
-			r = finish(&step, &ret->layer, err);
+			r = finish(&step, err);
 			if (r == 0)
 				drop_resumable(&step);
 		}
 	}
 	if (r < 0)
 		return r;
-	strv_extend(&ret->notices, &step.notices);
+	strv_extend(ret_notices, &step.notices);
 	return 0;
 }

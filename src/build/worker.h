@@ -3,7 +3,7 @@
  *on one pipe (events, and the result as the last line), what their commands print on another.
  *
  *	{"event":"waiting"}  {"event":"fetch","what":W,"done":n,"total":n}
- *	{"result":0,"layer":{...},"notices":[...]}   {"result":-1024,"error":"..."} */
+ *	{"result":0,"notices":[...]}   {"result":-1024,"error":"..."} */
 #ifndef BUILD_WORKER_H
 #define BUILD_WORKER_H
 

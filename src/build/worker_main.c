@@ -53,15 +53,11 @@ static void forward_progress(void *cookie, const char *what, uint64_t done, uint
 
 static int make_step(struct worker_job *job, json_t *result, struct varve_error *err)
 {
-	struct step_result made = {0};
-	int r = step_make(job->build, job->index, job->output_fd, &made, err);
+	CLEANUP(strv_release) struct strv notices = STRV_INIT;
+	int r = step_make(job->build, job->index, job->output_fd, &notices, err);
 
-	if (r == 0) {
-		json_set(result, "compression", json_text(made.compression));
-		json_set(result, "layer", layer_to_json(&made.layer));
-		json_set(result, "notices", json_of_strv(&made.notices));
-	}
-	strv_release(&made.notices);
+	if (r == 0)
+		json_set(result, "notices", json_of_strv(&notices));
 	return r;
 }
 

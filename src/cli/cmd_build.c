@@ -98,11 +98,11 @@ static int export_all(struct session *session, const struct image_target *target
 static int run(struct session *session, struct varve_error *err)
 {
 	struct varve_error first = {0};
-	int r = build_run(&session->build, &first);
+	int r = build_run(&session->build, NULL, &first);
 
 	if (r == -VARVE_E_HOST && session_doubt_host(session)) {
 		r = session_need_host(session, err);
-		return r < 0 ? r : build_run(&session->build, err);
+		return r < 0 ? r : build_run(&session->build, NULL, err);
 	}
 	if (r < 0 && err)
 		*err = first;
