@@ -16,6 +16,7 @@ enum varve_event_kind {
 	VARVE_EVENT_PUSH, /* step: registry and repository; done and total in bytes */
 	VARVE_EVENT_CACHED, /* step was found in the store */
 	VARVE_EVENT_STARTED, /* step runs now; text: what it does; why: the reason of the miss */
+	VARVE_EVENT_JOB, /* step is in the hands of a cluster; text: where its job is */
 	VARVE_EVENT_WAITING, /* step waits for another process that makes the same */
 	VARVE_EVENT_OUTPUT, /* text: one line that the step printed */
 	VARVE_EVENT_COMPILE, /* step: done and total in files, memory: what its processes have */

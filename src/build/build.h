@@ -90,7 +90,8 @@ int build_look_up(struct build *build, int step, struct varve_error *err);
 
 /* Has what is missing made by executor (NULL: by workers of this process, here) until every wanted
  * step is known. A failing step stops the start of others; those that run are ended. On success
- * every layer's blob is in the store, in the compression of who made it. */
+ * every layer's blob is in the store, in the compression of who made it. 1: the executor goes on
+ * without us. */
 int build_run(struct build *build, struct executor *executor, struct varve_error *err);
 
 /* Makes sure that a known step's blob has the wanted compression: finds another blob of the same

@@ -36,18 +36,32 @@ void run_start(struct run *run, enum worker_kind kind, int index)
 		run->busy[index] = true;
 }
 
+static bool leaves(const struct run *run, bool stop)
+{
+	const struct executor *executor = run->executor;
+
+	return run->begun > 0 && !run->failed && executor->leaves &&
+	       executor->leaves(executor->cookie, stop);
+}
+
 static void loop(struct run *run)
 {
 	struct executor *executor = run->executor;
+	bool left = false;
 
-	while (!run_is_stopped(run) && !run->failed &&
-	       (!run_advance(run) || run->workers.count > 0 || run->begun > 0))
-		if (!run->failed)
+	while (!left && !run_is_stopped(run) && !run->failed &&
+	       (!run_advance(run) || run->workers.count > 0 || run->begun > 0)) {
+		left = leaves(run, false);
+		if (!left && !run->failed)
 			run_hear(run);
+	}
 	worker_set_kill(&run->workers);
-	if (run->begun > 0)
+	left = left || (run_is_stopped(run) && leaves(run, true));
+	if (left)
+		run->result = 1;
+	else if (run->begun > 0)
 		executor->abort(executor->cookie, run->build);
-	if (run_is_stopped(run) && !run->failed)
+	if (!left && run_is_stopped(run) && !run->failed)
 		run_fail(run, varve_error_set(run->err, -VARVE_E_CANCELLED, "stopped"));
 }
 

@@ -45,6 +45,9 @@ struct executor {
 	void (*log)(void *cookie, struct build *build, int step, struct buf *ret);
 	/* Ends whatever was begun and has not ended. */
 	void (*abort)(void *cookie, struct build *build);
+	/* True: what was begun goes on without this process, which leaves. stopped: the build is
+	 * told to stop; false: a good moment for one that was to leave anyway. NULL: never. */
+	bool (*leaves)(void *cookie, bool stopped);
 	/* Takes steps before those that they need are done. Sources need not be here then, unless
 	 * wants_sources. */
 	bool ahead;

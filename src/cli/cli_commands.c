@@ -18,9 +18,36 @@ static const struct cli_command build_command = {
 	.summary = "build a recipe's images",
 	.detail = "Prints the digest and the name of each image. The images lie in the store;\n"
 		  "-o writes them out as well.",
-	.options = GROUPS(cli_build_options, cli_cache_options, cli_isolation_options,
-			  cli_recipe_options, cli_source_options, cli_transfer_options,
-			  cli_registry_options, cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_build_options, cli_executor_options, cli_cache_options,
+			  cli_isolation_options, cli_recipe_options, cli_location_options,
+			  cli_source_options, cli_transfer_options, cli_registry_options,
+			  cli_progress_options, cli_store_options)};
+static const struct cli_command step_run_command = {
+	.name = "step run",
+	.arguments = "PLAN STAGE/STEP",
+	.minimum = 2,
+	.maximum = 2,
+	.run = cmd_step_run,
+	.summary = "make one step of a shipped plan (plan --ship) here",
+	.detail = "What a cluster's job or a job of a CI pipeline runs. The steps that it needs\n"
+		  "have to be in the store or in a cache. Does nothing where the step is there.",
+	.options = GROUPS(cli_step_options, cli_cache_options, cli_isolation_options,
+			  cli_location_options, cli_registry_options, cli_transfer_options,
+			  cli_progress_options, cli_store_options)};
+static const struct cli_command status_command = {
+	.name = "status",
+	.arguments = "",
+	.run = cmd_status,
+	.summary = "show the cluster's jobs that make steps for this store",
+	.options = GROUPS(cli_json_options, cli_store_options)};
+static const struct cli_command cancel_command = {
+	.name = "cancel",
+	.arguments = "[STAGE/STEP]...",
+	.maximum = -1,
+	.run = cmd_cancel,
+	.summary = "end the cluster's jobs that make steps for this store",
+	.detail = "Without an argument all of them. Steps that need an ended one end, too.",
+	.options = GROUPS(cli_store_options)};
 static const struct cli_command plan_command = {
 	.name = "plan",
 	.arguments = "RECIPE",
@@ -29,8 +56,9 @@ static const struct cli_command plan_command = {
 	.summary = "show what a build would do, and run nothing",
 	.detail = "hit: in the store. miss: would run, and why.\n"
 		  "?: depends on a step that would run.",
-	.options = GROUPS(cli_plan_options, cli_recipe_options, cli_source_options,
-			  cli_registry_options, cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_plan_options, cli_recipe_options, cli_location_options,
+			  cli_source_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command explain_command = {
 	.name = "explain",
 	.arguments = "RECIPE [STAGE/]STEP",
@@ -39,8 +67,9 @@ static const struct cli_command explain_command = {
 	.maximum = 1,
 	.run = cmd_explain,
 	.summary = "say why a step would run again, down to the changed file",
-	.options = GROUPS(cli_json_options, cli_recipe_options, cli_source_options,
-			  cli_registry_options, cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_json_options, cli_recipe_options, cli_location_options,
+			  cli_source_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command lock_command = {
 	.name = "lock",
 	.arguments = "RECIPE",
@@ -48,16 +77,17 @@ static const struct cli_command lock_command = {
 	.run = cmd_lock,
 	.summary = "fix the recipe's sources to bytes, in RECIPE.lock.json",
 	.detail = "Without an option only what is not locked yet is resolved.",
-	.options = GROUPS(cli_lock_options, cli_recipe_options, cli_source_options,
-			  cli_registry_options, cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_lock_options, cli_recipe_options, cli_location_options,
+			  cli_source_options, cli_registry_options, cli_progress_options,
+			  cli_store_options)};
 static const struct cli_command fetch_command = {
 	.name = "fetch",
 	.arguments = "RECIPE",
 	.has_recipe = true,
 	.run = cmd_fetch,
 	.summary = "bring every artifact of the recipe into the store",
-	.options = GROUPS(cli_recipe_options, cli_source_options, cli_registry_options,
-			  cli_progress_options, cli_store_options)};
+	.options = GROUPS(cli_recipe_options, cli_location_options, cli_source_options,
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command bundle_create_command = {
 	.name = "bundle create",
 	.arguments = "RECIPE",
@@ -67,8 +97,8 @@ static const struct cli_command bundle_create_command = {
 	.detail = "Recipe, includes, lock, local files and all artifacts for the given options,\n"
 		  "as an OCI artifact. Prints its digest.",
 	.options = GROUPS(cli_bundle_create_options, cli_isolation_options, cli_recipe_options,
-			  cli_source_options, cli_registry_options, cli_progress_options,
-			  cli_store_options)};
+			  cli_location_options, cli_source_options, cli_registry_options,
+			  cli_progress_options, cli_store_options)};
 static const struct cli_command bundle_inspect_command = {.name = "bundle inspect",
 							  .arguments = "BUNDLE",
 							  .minimum = 1,
@@ -122,8 +152,8 @@ static const struct cli_command shell_command = {
 	.run = cmd_shell,
 	.summary = "a shell in the file system below a step, or after a failed one",
 	.options = GROUPS(cli_shell_options, cli_isolation_options, cli_recipe_options,
-			  cli_source_options, cli_registry_options, cli_progress_options,
-			  cli_store_options)};
+			  cli_location_options, cli_source_options, cli_registry_options,
+			  cli_progress_options, cli_store_options)};
 static const struct cli_command validate_command = {
 	.name = "validate",
 	.arguments = "IMAGE|docker://HOST/NAME:TAG|RECIPE",
@@ -240,6 +270,9 @@ static const struct cli_command doctor_command = {
 const struct cli_command *const cli_commands[] = {&build_command,
 						  &plan_command,
 						  &explain_command,
+						  &step_run_command,
+						  &status_command,
+						  &cancel_command,
 						  &lock_command,
 						  &fetch_command,
 						  &bundle_create_command,
@@ -265,60 +298,24 @@ const struct cli_command *const cli_commands[] = {&build_command,
 
 /* Names of all tables above, for recipes: an option of a recipe must not hide one of varve. A test
  * compares this list with the tables. */
-const char *const cli_reserved_options[] = {"all",
-					    "all-platforms",
-					    "apparmor-profile",
-					    "artifact-type",
-					    "authfile",
-					    "cache-from",
-					    "cache-to",
-					    "caches",
-					    "cert-dir",
-					    "cdi",
-					    "check",
-					    "chunk-size",
-					    "compression",
-					    "dot",
-					    "dry-run",
-					    "entrypoint",
-					    "env",
-					    "expect-cached",
-					    "failed",
-					    "gpu",
-					    "help",
-					    "image",
-					    "isolation",
-					    "jobs",
-					    "json",
-					    "keep",
-					    "layers",
-					    "locked",
-					    "logs",
-					    "mirror",
-					    "network",
-					    "offline",
-					    "output",
-					    "parallel",
-					    "password-stdin",
-					    "plain-http",
-					    "platform",
-					    "progress",
-					    "push",
-					    "record",
-					    "referrers",
-					    "registry",
-					    "remote",
-					    "secret",
-					    "semantic",
-					    "set",
-					    "stall-timeout",
-					    "store",
-					    "tls-verify",
-					    "trees",
-					    "trust-realm",
-					    "upgrade",
-					    "user",
-					    "version",
-					    "volume",
-					    "workdir",
-					    NULL};
+const char *const cli_reserved_options[] = {"all",           "all-platforms", "apparmor-profile",
+					    "artifact-type", "authfile",      "cache-from",
+					    "cache-to",      "caches",        "cdi",
+					    "cert-dir",      "check",         "chunk-size",
+					    "compression",   "detach",        "dot",
+					    "dry-run",       "entrypoint",    "env",
+					    "executor",      "expect-cached", "failed",
+					    "format",        "gpu",           "help",
+					    "image",         "isolation",     "jobs",
+					    "json",          "keep",          "layers",
+					    "locked",        "logs",          "mirror",
+					    "network",       "node-store",    "offline",
+					    "output",        "parallel",      "password-stdin",
+					    "plain-http",    "platform",      "progress",
+					    "push",          "record",        "referrers",
+					    "registry",      "remote",        "result",
+					    "secret",        "semantic",      "set",
+					    "ship",          "stall-timeout", "store",
+					    "tls-verify",    "trees",         "trust-realm",
+					    "upgrade",       "user",          "version",
+					    "volume",        "workdir",       NULL};

@@ -21,9 +21,13 @@ const struct cli_option cli_recipe_options[] = {
 	{0},
 };
 
-const struct cli_option cli_source_options[] = {
+const struct cli_option cli_location_options[] = {
 	{"mirror", 0, CLI_LIST, AT(mirrors), "NAME=URL",
 	 "where a mirror lies on this machine (repeatable)"},
+	{0},
+};
+
+const struct cli_option cli_source_options[] = {
 	{"locked", 0, CLI_FLAG, AT(locked), NULL, "refuse any change of the lock"},
 	{"offline", 0, CLI_FLAG, AT(offline), NULL,
 	 "refuse any change of the lock and any connection"},
@@ -65,7 +69,25 @@ const struct cli_option cli_cache_options[] = {
 	{0},
 };
 
+const struct cli_option cli_executor_options[] = {
+	{"executor", 0, CLI_TEXT, AT(executor), "KIND",
+	 "who makes the steps: local (default) or slurm"},
+	{"detach", 0, CLI_FLAG, AT(detach), NULL,
+	 "with slurm: submit, print the jobs and leave; build again joins them"},
+	{"node-store", 0, CLI_TEXT, AT(node_store), "DIR",
+	 "with slurm: a store of each node's own; all is handed over through the cache"},
+	{0},
+};
+
+const struct cli_option cli_step_options[] = {
+	{"result", 0, CLI_TEXT, AT(result), "FILE", "write to it how the step ended, as JSON"},
+	{0},
+};
+
 const struct cli_option cli_plan_options[] = {
+	{"format", 0, CLI_TEXT, AT(format), "KIND",
+	 "text (default), json, dot, or gitlab: a child pipeline with a job per step"},
+	{"ship", 0, CLI_TEXT, AT(ship), "FILE", "also write the plan for varve step run"},
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print the plan as JSON"},
 	{"dot", 0, CLI_FLAG, AT(dot), NULL, "print the plan as a graph for dot(1)"},
 	{0},

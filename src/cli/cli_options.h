@@ -8,11 +8,14 @@
 
 extern const struct cli_option cli_store_options[];
 extern const struct cli_option cli_recipe_options[];
+extern const struct cli_option cli_location_options[];
 extern const struct cli_option cli_source_options[];
 extern const struct cli_option cli_progress_options[];
 extern const struct cli_option cli_isolation_options[];
 extern const struct cli_option cli_build_options[];
 extern const struct cli_option cli_cache_options[];
+extern const struct cli_option cli_executor_options[];
+extern const struct cli_option cli_step_options[];
 extern const struct cli_option cli_plan_options[];
 extern const struct cli_option cli_lock_options[];
 extern const struct cli_option cli_bundle_create_options[];
@@ -34,6 +37,9 @@ extern const struct cli_option cli_help_options[];
 
 int cmd_build(struct cli *cli, struct varve_error *err);
 int cmd_plan(struct cli *cli, struct varve_error *err);
+int cmd_step_run(struct cli *cli, struct varve_error *err);
+int cmd_status(struct cli *cli, struct varve_error *err);
+int cmd_cancel(struct cli *cli, struct varve_error *err);
 int cmd_explain(struct cli *cli, struct varve_error *err);
 int cmd_lock(struct cli *cli, struct varve_error *err);
 int cmd_lock_record(struct cli *cli, struct varve_error *err);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,28 +10,10 @@
 #include "cli/cli_options.h"
 #include "cli/remote.h"
 #include "cli/session_jobs.h"
+#include "cli/session_slurm.h"
 #include "cli/session_space.h"
 #include "cli/shared_cache.h"
-
-/* Set by SIGINT, SIGTERM and SIGHUP; the ready loop looks at it. */
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stop = 1;
-}
-
-/* Without SA_RESTART: the loop's poll ends at once. */
-static void catch_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaction(signals[i], &action, NULL);
-}
+#include "cli/stop_signals.h"
 
 static int parse_targets(const struct strv *texts, struct image_target *ret,
 			 struct varve_error *err)
@@ -94,6 +75,22 @@ static int export_all(struct session *session, const struct image_target *target
 	return r;
 }
 
+/* Elsewhere. 1: the jobs go on without us. */
+static int run_on_slurm(struct session *session, struct varve_error *err)
+{
+	CLEANUP(session_slurm_release) struct session_slurm slurm = {0};
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	int r = session_slurm_init(&slurm, session, err);
+
+	if (r == 0)
+		r = build_run(&session->build, &slurm.executor, err);
+	if (r != 1)
+		return r;
+	session_slurm_print(&slurm, &text);
+	fputs(buf_text(&text), stdout);
+	return r;
+}
+
 /* What this host can do may have changed since it was tried. */
 static int run(struct session *session, struct varve_error *err)
 {
@@ -149,7 +146,7 @@ static int push_all(struct session *session, struct varve_error *err)
 
 	/* Borrowed from the build's session. */
 	remote.session.progress = session->progress;
-	remote.settings.stop = &stop;
+	remote.settings.stop = session->options.stop;
 	for (size_t i = 0; i < session->plan->image_count && r == 0; i++)
 		r = push_one(&remote.copy, session->plan->images[i].name, err);
 	remote_end(&remote);
@@ -165,9 +162,10 @@ static int build_all(struct session *session, struct shared_cache *cache,
 	size_t i;
 	int r;
 
-	session->options.stop = &stop;
-	catch_signals();
-	r = run(session, err);
+	session->options.stop = stop_signals_catch();
+	r = session->on_cluster ? run_on_slurm(session, err) : run(session, err);
+	if (r == 1)
+		return 0;
 	for (i = 0; i < session->plan->image_count && r == 0; i++)
 		r = build_image(&session->build, i, &manifests[i], err);
 	if (r == 0 && session->cli->values.outputs.count > 0)
@@ -216,6 +214,18 @@ static int check_host(struct session *session, struct varve_error *err)
 	return 0;
 }
 
+/* Of steps that are made here. */
+static int prepare_host(struct session *session, struct varve_error *err)
+{
+	int r = check_host(session, err);
+
+	if (r == 0 && !session->cli->values.expect_cached)
+		r = session_check_space(session, err);
+	if (r == 0)
+		session_settle_jobs(session);
+	return r;
+}
+
 int cmd_build(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(session_release) struct session session = {0};
@@ -235,11 +245,9 @@ int cmd_build(struct cli *cli, struct varve_error *err)
 	if (r == 0)
 		r = check_push_names(&session, err);
 	if (r == 0)
-		r = check_host(&session, err);
-	if (r == 0 && !cli->values.expect_cached)
-		r = session_check_space(&session, err);
-	if (r == 0)
-		session_settle_jobs(&session);
+		r = session_wants_slurm(cli, session.config, &session.on_cluster, err);
+	if (r == 0 && !session.on_cluster)
+		r = prepare_host(&session, err);
 	if (r == 0)
 		r = build_all(&session, &cache, targets, err);
 	for (i = 0; i < cli->values.outputs.count; i++)

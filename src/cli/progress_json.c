@@ -15,7 +15,8 @@ static const char *const names[] = {
 	[VARVE_EVENT_LAYER] = "layer",     [VARVE_EVENT_DONE] = "done",
 	[VARVE_EVENT_FAILED] = "failed",   [VARVE_EVENT_NOTICE] = "notice",
 	[VARVE_EVENT_IMAGE] = "image",     [VARVE_EVENT_TICK] = "tick",
-	[VARVE_EVENT_PUSH] = "push",       [VARVE_EVENT_COMPILE] = "compile",
+	[VARVE_EVENT_JOB] = "job",         [VARVE_EVENT_PUSH] = "push",
+	[VARVE_EVENT_COMPILE] = "compile",
 };
 
 static void set_text(json_t *line, const char *key, const char *text)

@@ -125,6 +125,9 @@ static void tell(void *cookie, const struct varve_event *event)
 		fprintf(stderr, "[%6.1fs] %s %s (%s)\n", elapsed(plain), event->step, event->text,
 			event->why && *event->why ? event->why : "not built before");
 		break;
+	case VARVE_EVENT_JOB:
+		fprintf(stderr, "[%6.1fs] %s: %s\n", elapsed(plain), event->step, event->text);
+		break;
 	case VARVE_EVENT_WAITING:
 		fprintf(stderr, "[%6.1fs] %s waits: another process builds it\n", elapsed(plain),
 			event->step);

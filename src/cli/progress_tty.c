@@ -268,6 +268,7 @@ static void tell(void *cookie, const struct varve_event *event)
 	case VARVE_EVENT_WAITING:
 		set_state(tty, event->step, "waits (other)");
 		break;
+	case VARVE_EVENT_JOB:
 	case VARVE_EVENT_OUTPUT:
 		on_output(tty, event);
 		break;

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "cli/session_lock.h"
 #include "cli/session_registries.h"
+#include "cli/shipped_plan.h"
 #include "cli/settings.h"
 
 enum { RECIPE_LIMIT = 1 << 20, LOCK_FILE_LIMIT = 32 << 20 };
@@ -44,6 +45,7 @@ void session_release(struct session *session)
 	strv_release(&session->mirrors);
 	strv_release(&session->sources.learnt);
 	json_decref(session->config);
+	json_decref(session->beside);
 	*session = (struct session){0};
 }
 
@@ -205,7 +207,11 @@ int session_open_store(struct session *session, struct cli *cli, struct varve_er
 {
 	int r;
 
-	*session = (struct session){.cli = cli, .lock = LOCK_INIT, .cache = session->cache};
+	*session = (struct session){.cli = cli,
+				    .lock = LOCK_INIT,
+				    .cache = session->cache,
+				    .shipped = session->shipped,
+				    .only = session->only};
 	r = check_isolation(cli->values.isolation, err);
 	if (r == 0)
 		r = settings_read(&session->config, err);
@@ -225,8 +231,13 @@ static int digest_local(void *cookie, const struct plan_source *source, struct v
 	struct session *session = cookie;
 	const struct recipe_source *written =
 		recipe_find_source(session->cli->recipe, source->name);
-	int r = source_local_digest(&session->sources, source->spec, ret, NULL, err);
+	char hex[VARVE_DIGEST_HEX];
+	int r;
 
+	if (session->shipped)
+		return shipped_plan_digest(session->shipped, "local",
+					   varve_digest_hex(&source->digest, hex), ret, err);
+	r = source_local_digest(&session->sources, source->spec, ret, NULL, err);
 	if ((r == -ENOENT || r == -ENOTDIR) && written && err) {
 		struct varve_error why = *err;
 
@@ -239,13 +250,20 @@ static int digest_local(void *cookie, const struct plan_source *source, struct v
 static int digest_file(void *cookie, const char *path, struct varve_digest *ret,
 		       struct varve_error *err)
 {
-	const struct session *session = cookie;
+	struct session *session = cookie;
 	CLEANUP(free_ptr) char *whole = path_join(session->directory, path);
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	int r = fd_read_file(AT_FDCWD, whole, LOCK_FILE_LIMIT, &text, err);
+	int r;
 
-	if (r == 0)
+	if (session->shipped)
+		return shipped_plan_digest(session->shipped, "beside", path, ret, err);
+	r = fd_read_file(AT_FDCWD, whole, LOCK_FILE_LIMIT, &text, err);
+	if (r == 0) {
 		digest_bytes(buf_text(&text), text.len, ret);
+		if (!session->beside)
+			session->beside = json_object();
+		json_set(session->beside, path, json_of_digest(ret));
+	}
 	return r > -1024 ? (r < 0 ? -VARVE_E_RECIPE : 0) : r;
 }
 
@@ -258,6 +276,11 @@ static void set_paths(struct session *session)
 	if (dot && !strchr(dot, '/'))
 		*dot = '\0';
 	session->lock_path = xasprintf("%s.lock.json", stem);
+	if (session->shipped) {
+		session->directory =
+			xstrdup(json_optional_string(session->shipped, "directory", "."));
+		return;
+	}
 	session->directory =
 		path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
 }
@@ -287,7 +310,8 @@ void session_settings(const struct session *session, struct strv *ret)
 	CLEANUP(strv_release) struct strv machine = STRV_INIT;
 	CLEANUP(free_ptr) char *own = xasprintf("%s.", session->cli->recipe->name.text);
 
-	settings_pairs(session->config, "options", &machine);
+	if (!session->shipped)
+		settings_pairs(session->config, "options", &machine);
 	add_settings(session, &machine, "", ret);
 	add_settings(session, &machine, own, ret);
 	strv_extend(ret, &session->cli->values.set);
@@ -351,7 +375,11 @@ static int set_sources(struct session *session, struct varve_error *err)
 		.file_digest = digest_file,
 		.cookie = session,
 	};
-	return read_epoch(&session->plan_options.epoch, err);
+	if (!session->shipped)
+		return read_epoch(&session->plan_options.epoch, err);
+	session->plan_options.epoch =
+		json_integer_value(json_object_get(session->shipped, "epoch"));
+	return 0;
 }
 
 /* The recipe's part of a name was checked where it is written; what --registry and the settings put
@@ -403,6 +431,12 @@ static int begin_build(struct session *session, struct varve_error *err)
 	session->build.options = &session->options;
 	session->build.cache = session->cache;
 	session->build.report = progress_report(session->progress);
+	if (session->only) {
+		session->only_step = plan_find_step(session->plan, session->only, err);
+		if (session->only_step < 0)
+			return session->only_step;
+		build_want(&session->build, session->only_step);
+	}
 	return assess(session, err);
 }
 
@@ -430,6 +464,7 @@ int session_open(struct session *session, struct cli *cli, enum session_locking 
 	if (r == 0)
 		r = set_sources(session, err);
 	if (r == 0)
-		r = session_lock(session, locking, err);
+		r = session->shipped ? shipped_plan_lock(session->shipped, &session->lock, err)
+				     : session_lock(session, locking, err);
 	return r < 0 ? r : begin_build(session, err);
 }

@@ -33,10 +33,17 @@ struct session {
 	struct plan *plan;
 	struct sandbox_host host; /* set, as build.host, by session_find_host */
 	bool has_host;
+	bool on_cluster; /* steps are made by jobs of a cluster (build) */
 	bool host_remembered; /* as it was found by an earlier process */
 	struct build_options options;
 	struct build_secret *secrets;
 	struct progress *progress;
+	const json_t *shipped; /* a plan that came from elsewhere (shipped_plan.h), in place of
+				  recipe, lock and local files; set before session_open; borrowed,
+				  NULL: none */
+	const char *only; /* the step that is wanted; set before session_open; NULL: all images */
+	int only_step; /* its number */
+	json_t *beside; /* digests of files beside the recipe that were asked for; owned */
 	const struct build_cache *cache; /* of others; set before session_open; may be NULL */
 	struct build build;
 };

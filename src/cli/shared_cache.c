@@ -179,6 +179,9 @@ static int save_to(struct shared_cache *cache, const char *name, struct varve_er
 	int r = open_one(cache, name, true, &to, err);
 
 	for (size_t i = 0; i < build->plan->step_count && r >= 0; i++) {
+		/* Who makes one step has found the others there. */
+		if (build->wanted && (int)i != cache->session->only_step)
+			continue;
 		if (build->steps[i].has_key)
 			r = remote_cache_put(&to, &build->steps[i].key, err);
 		if (r >= 0)

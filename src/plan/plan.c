@@ -28,6 +28,7 @@ static void step_release(struct plan_step *step)
 	strv_release(&step->argv);
 	strv_release(&step->environment);
 	strv_release(&step->unkeyed_environment);
+	strv_release(&step->slurm);
 	free(step->workdir);
 	free(step->user);
 	for (i = 0; i < step->mount_count; i++)

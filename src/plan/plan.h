@@ -122,6 +122,7 @@ struct plan_step {
 	bool network; /* host network: not hermetic */
 	int64_t jobs; /* 0: not said; PLAN_JOBS_AUTO: for the host to say (plan_set_jobs) */
 	uint64_t jobs_memory; /* what one job takes at most, in bytes; 0: not said */
+	struct strv slurm; /* NAME=VALUE, sorted: what its job asks of a cluster; not in the key */
 	struct plan_ownership *ownership;
 	size_t ownership_count, ownership_alloc;
 	bool ownership_strict; /* a host that cannot keep owners exactly refuses */

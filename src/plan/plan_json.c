@@ -76,6 +76,8 @@ static json_t *step_to_json(const struct plan *plan, size_t i, const struct plan
 	json_set(object, "jobs",
 		 step->jobs == PLAN_JOBS_AUTO ? json_text(RECIPE_JOBS_AUTO)
 					      : json_integer(step->jobs));
+	if (step->slurm.count > 0)
+		json_set(object, "slurm", environment_json(&step->slurm));
 	if (step->jobs_memory > 0)
 		json_set(object, "jobs-memory", json_integer((json_int_t)step->jobs_memory));
 	json_set(object, "unkeyed-environment", environment_json(&step->unkeyed_environment));

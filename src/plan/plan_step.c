@@ -137,6 +137,22 @@ static int compile_user(struct compiler *c, const struct recipe_value *value, ch
 	return r;
 }
 
+static int compile_slurm(struct compiler *c, const struct recipe_pairs *pairs, struct strv *ret,
+			 struct varve_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pairs->count && r == 0; i++) {
+		CLEANUP(free_ptr) char *value = NULL;
+
+		r = compile_expand_unkeyed(c, &pairs->items[i].value, &value, err);
+		if (r == 0 && value && *value)
+			strv_addf(ret, "%s=%s", pairs->items[i].name.text, value);
+	}
+	strv_sort(ret);
+	return r;
+}
+
 static int compile_process(struct compiler *c, const struct recipe_step *from,
 			   struct plan_step *step, struct varve_error *err)
 {
@@ -168,6 +184,8 @@ static int fill_step(struct compiler *c, const struct recipe_step *from, struct 
 	r = compile_jobs(c, &from->jobs, &step->jobs, err);
 	if (r == 0)
 		r = compile_jobs_memory(c, &from->jobs_memory, &step->jobs_memory, err);
+	if (r == 0)
+		r = compile_slurm(c, &from->slurm, &step->slurm, err);
 	if (r == 0)
 		r = compile_step_environment(c, from, step, err);
 	if (step->action != ACTION_COPY)

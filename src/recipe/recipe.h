@@ -46,6 +46,9 @@ enum recipe_option_type {
 	OPTION_JOBS, /* a number of parallel jobs, or RECIPE_JOBS_AUTO */
 };
 
+/* What a step, or the settings of a machine, may ask of Slurm. Ends with NULL. */
+extern const char *const recipe_slurm_names[];
+
 /* A number of jobs that is for the host to say. */
 #define RECIPE_JOBS_AUTO "auto"
 enum { RECIPE_JOBS_MAXIMUM = 4096 };
@@ -170,6 +173,7 @@ struct recipe_step {
 	struct recipe_value
 		jobs; /* value for ${jobs}... and the environment variables MAKEFLAGS etc. */
 	struct recipe_value jobs_memory; /* what one job takes at most: a number of bytes, as 7G */
+	struct recipe_pairs slurm; /* what its job asks of a cluster (recipe_slurm_names) */
 	struct recipe_ownership *ownership;
 	size_t ownership_count, ownership_alloc;
 	bool ownership_strict; /* ownership: strict, or an entry of the list */

@@ -163,12 +163,34 @@ static int check_owner(const struct recipe_ownership *owner, struct varve_error 
 	return r < 0 ? r : grammar_check_literal(GRAMMAR_MODE, &owner->mode, "a mode", err);
 }
 
+const char *const recipe_slurm_names[] = {"partition", "account", "qos",  "constraint", "cores",
+					  "memory",    "gpus",	  "time", "reservation", NULL};
+
+static int check_slurm(const struct recipe_pairs *slurm, struct varve_error *err)
+{
+	for (size_t i = 0; i < slurm->count; i++) {
+		const struct recipe_value *name = &slurm->items[i].name;
+		const char *nearest = str_nearest(name->text, recipe_slurm_names);
+		int r;
+
+		if (nearest && str_equal(nearest, name->text))
+			continue;
+		r = recipe_error(&name->at, err, "\"slurm\" knows no \"%s\"", name->text);
+		if (nearest)
+			varve_error_hint(err, "did you mean \"%s\"?", nearest);
+		return r;
+	}
+	return 0;
+}
+
 int check_step(const struct recipe_step *step, struct varve_error *err)
 {
 	int r = grammar_check(GRAMMAR_NAME, &step->name, "the name of a step", err);
 
 	if (r == 0)
 		r = check_environment(&step->environment, NULL, err);
+	if (r == 0)
+		r = check_slurm(&step->slurm, err);
 	if (r == 0 && step->action == ACTION_RUN)
 		r = check_run(step, err);
 	if (r == 0)

@@ -54,6 +54,7 @@ static const struct schema_key step_keys[] = {
 	{"network", SCHEMA_VALUE, FIELD(network), RUN, 0, NAMES_OPTIONS, NULL},
 	{"jobs", SCHEMA_VALUE, FIELD(jobs), RUN, 0, NAMES_OPTIONS | NAMES_UNKEYED, NULL},
 	{"jobs-memory", SCHEMA_VALUE, FIELD(jobs_memory), RUN, 0, NAMES_OPTIONS, NULL},
+	{"slurm", SCHEMA_PAIRS, FIELD(slurm), 0, 0, NAMES_OPTIONS | NAMES_UNKEYED, NULL},
 	{"ownership", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, read_ownership},
 	{"scrub", SCHEMA_VALUES, FIELD(scrub), 0, 0, NAMES_OPTIONS, NULL},
 	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},

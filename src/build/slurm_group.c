@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/slurm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+/* The newest groups are the likely ones; older ones are given up, which costs a call of sbatch. */
+enum { LOOK_BACK = 64 };
+
+void slurm_groups_release(struct slurm_groups *groups)
+{
+	for (size_t i = 0; i < groups->count; i++)
+		free(groups->items[i].taken);
+	free(groups->items);
+	*groups = (struct slurm_groups){0};
+}
+
+static bool same_words(const struct strv *a, const struct strv *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->items[i], b->items[i]) == 0;
+	return same;
+}
+
+/* Steps are in the order of the plan. */
+static const struct slurm_step *find_step(const struct slurm_step *steps, size_t count, int step)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (steps[middle].step < step)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && steps[low].step == step ? &steps[low] : NULL;
+}
+
+static size_t add_group(struct slurm_groups *groups, const struct slurm_group *group)
+{
+	groups->items =
+		array_grow(groups->items, groups->count, &groups->alloc, sizeof(*groups->items));
+	groups->items[groups->count] = *group;
+	return groups->count++;
+}
+
+/* Where a step waits in the same way, asks for the same, and finds room. ret_crowded: there is one,
+ * but for room at this task. */
+static bool find_group(const struct slurm_groups *groups, const struct slurm_step *steps, size_t at,
+		       const struct slurm_group *like, int task, size_t *ret, bool *ret_crowded)
+{
+	size_t seen = 0;
+
+	*ret_crowded = false;
+	for (size_t i = groups->count; i-- > 0 && seen < LOOK_BACK; seen++) {
+		const struct slurm_group *group = &groups->items[i];
+
+		if (!group->taken || group->after != like->after || group->of != like->of ||
+		    group->count == groups->maximum ||
+		    !same_words(&steps[group->first].resources, &steps[at].resources))
+			continue;
+		*ret = i;
+		if (task == SLURM_ALONE || !group->taken[task])
+			return true;
+		*ret_crowded = true;
+	}
+	return false;
+}
+
+static void join(struct slurm_groups *groups, struct slurm_step *step, size_t index, int task)
+{
+	struct slurm_group *group = &groups->items[index];
+
+	step->group = index;
+	step->task = task == SLURM_ALONE ? (int)group->count : task;
+	group->taken[step->task] = true;
+	group->count++;
+}
+
+static size_t new_group(struct slurm_groups *groups, const struct slurm_group *like, size_t first)
+{
+	struct slurm_group group = *like;
+
+	group.first = first;
+	group.taken = xcalloc(groups->maximum, sizeof(*group.taken));
+	return add_group(groups, &group);
+}
+
+/* All tasks of the group wait for one thing, or for nothing. */
+static void place_together(struct slurm_groups *groups, struct slurm_step *steps, size_t at,
+			   const struct slurm_group *like)
+{
+	bool crowded;
+	size_t index;
+
+	if (!find_group(groups, steps, at, like, SLURM_ALONE, &index, &crowded))
+		index = new_group(groups, like, at);
+	join(groups, &steps[at], index, SLURM_ALONE);
+}
+
+/* A chain goes on in the lane of what it needs; where several go on from one step, the others wait
+ * for it together. */
+static void place_after(struct slurm_groups *groups, struct slurm_step *steps, size_t at,
+			const struct slurm_step *need)
+{
+	const struct slurm_group each = {.after = (long)need->group, .of = SLURM_EACH};
+	const struct slurm_group all = {.after = (long)need->group, .of = need->task};
+	bool crowded = false;
+	size_t index;
+
+	if (need->task == SLURM_ALONE) {
+		place_together(groups, steps, at, &all);
+	} else if (find_group(groups, steps, at, &each, need->task, &index, &crowded)) {
+		join(groups, &steps[at], index, need->task);
+	} else if (crowded) {
+		place_together(groups, steps, at, &all);
+	} else {
+		index = new_group(groups, &each, at);
+		join(groups, &steps[at], index, need->task);
+	}
+}
+
+void slurm_group(struct slurm_step *steps, size_t count, struct slurm_groups *ret)
+{
+	const struct slurm_group none = {.after = -1, .of = SLURM_ALONE};
+
+	for (size_t i = 0; i < count; i++) {
+		struct slurm_step *step = &steps[i];
+		const struct slurm_step *need =
+			step->need_count == 1 ? find_step(steps, i, step->needs[0]) : NULL;
+
+		if (step->need_count == 0) {
+			place_together(ret, steps, i, &none);
+		} else if (need) {
+			place_after(ret, steps, i, need);
+		} else {
+			step->group = add_group(ret, &(struct slurm_group){.after = -1,
+									   .of = SLURM_ALONE,
+									   .count = 1,
+									   .first = i});
+			step->task = SLURM_ALONE;
+		}
+	}
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * varve step run: one step of a shipped plan, made where this process is. What a cluster's job, or
+ * a job of a CI pipeline, runs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/tempfile.h"
+#include "cli/cli_options.h"
+#include "cli/session_jobs.h"
+#include "cli/session_space.h"
+#include "cli/shared_cache.h"
+#include "cli/shipped_plan.h"
+#include "cli/stop_signals.h"
+
+/* Whoever starts this sees to the order. */
+static int check_needs(const struct session *session, struct varve_error *err)
+{
+	const struct build *build = &session->build;
+
+	for (size_t i = 0; i < build->plan->step_count; i++) {
+		CLEANUP(free_ptr) char *name = plan_step_name(build->plan, (int)i);
+
+		if (!build_wants(build, i) || build->known[i].known || (int)i == session->only_step)
+			continue;
+		varve_error_set(err, -VARVE_E_NOT_FOUND,
+				"step %s, which it needs, is not in the store%s", name,
+				session->cache ? ", nor in a cache" : "");
+		varve_error_hint(err, "run that one first, on the same store%s",
+				 session->cache ? " or with --cache-to" : ", or share a cache");
+		return -VARVE_E_NOT_FOUND;
+	}
+	return 0;
+}
+
+static int make(struct session *session, struct varve_error *err)
+{
+	int r = check_needs(session, err);
+
+	if (r < 0 || session->build.known[session->only_step].known)
+		return r < 0 ? r : build_run(&session->build, NULL, err);
+	session_find_host(session);
+	if (session->plan->steps[session->only_step].action != ACTION_COPY)
+		r = session_need_host(session, err);
+	if (r == 0)
+		r = session_check_space(session, err);
+	if (r == 0)
+		session_settle_jobs(session);
+	return r < 0 ? r : build_run(&session->build, NULL, err);
+}
+
+/* The reader knows whose result it is. */
+static const char *without_name(const char *text, const char *step)
+{
+	CLEANUP(free_ptr) char *prefix = xasprintf("step %s: ", step);
+
+	return str_starts(text, prefix) ? text + strlen(prefix) : text;
+}
+
+/* Who was stopped leaves none: it may be started again. */
+static int write_result(const struct cli *cli, int r, const char *text, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *result = json_object();
+	CLEANUP(buf_release) struct buf line = BUF_INIT;
+	CLEANUP(free_ptr) char *place = NULL;
+	CLEANUP(fd_close) int directory = -1;
+	const char *path = cli->values.result;
+
+	if (!path || r == -VARVE_E_CANCELLED)
+		return 0;
+	json_set(result, "result", json_integer(r));
+	if (r < 0)
+		json_set(result, "error", json_text(without_name(text, cli->arguments.items[1])));
+	json_canonical(result, &line);
+	buf_addc(&line, '\n');
+	place = path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
+	directory = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return varve_error_set(err, -errno, "open %s", place);
+	return tempfile_write(directory, strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
+			      buf_text(&line), line.len, false, err);
+}
+
+static int run(struct cli *cli, const json_t *shipped, struct varve_error *err)
+{
+	CLEANUP(session_release) struct session session = {.shipped = shipped};
+	CLEANUP(shared_cache_release) struct shared_cache cache = {.remote = {.uploads = -1}};
+	int r = shared_cache_init(&cache, &session, cli, err);
+
+	if (cli->values.cache_from.count > 0)
+		session.cache = &cache.hook;
+	session.only = cli->arguments.items[1];
+	if (r == 0)
+		r = session_open(&session, cli, SESSION_BUILD, err);
+	if (r < 0)
+		return r;
+	session.options.stop = stop_signals_catch();
+	r = make(&session, err);
+	if (r == 0)
+		r = shared_cache_save(&cache, err);
+	progress_free(session.progress);
+	session.progress = NULL;
+	session.build.report = NULL;
+	return r;
+}
+
+int cmd_step_run(struct cli *cli, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *shipped = NULL;
+	struct varve_error own = {0};
+	int r, written;
+
+	r = shipped_plan_read(cli->arguments.items[0], cli, &shipped, &own);
+	if (r == 0)
+		r = run(cli, shipped, &own);
+	written = write_result(cli, r, own.text, err);
+	if (r < 0 && err)
+		*err = own;
+	return r < 0 ? r : written;
+}
