@@ -36,6 +36,8 @@ struct build_cache {
 	int (*find)(void *cookie, const struct varve_digest *key);
 	/* A text that others found out (destination.h): 1 and it is appended; 0: there is none. */
 	int (*find_fact)(void *cookie, const char *name, struct buf *ret);
+	/* What was not there may be there now. */
+	void (*renew)(void *cookie);
 };
 
 struct build_options {

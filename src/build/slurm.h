@@ -106,8 +106,13 @@ struct slurm_state {
 #define SLURM_QUEUE_FORMAT "%F|%K|%T|%N|%r"
 bool slurm_parse_state(const char *line, struct slurm_state *ret);
 
-/* Why a job failed and what to ask for, from a line of `scontrol show job --oneliner`. Adds one
- * line to ret_error and, where something may help, one to ret_hint. */
-void slurm_explain(const char *line, struct buf *ret_error, struct buf *ret_hint);
+/* True for a line with which a node's daemon tells, in a job's output, that it took too much
+ * memory.
+ */
+bool slurm_tells_memory(const char *line);
+/* Why a job failed and what to ask for, from a line of `scontrol show job --oneliner`. said: the
+ * daemon's line on memory, or NULL. Adds one line to ret_error and, where something may help, one
+ * to ret_hint. */
+void slurm_explain(const char *line, const char *said, struct buf *ret_error, struct buf *ret_hint);
 
 #endif

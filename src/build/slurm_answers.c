@@ -122,16 +122,33 @@ static char *member(const char *line, const char *name)
 	return NULL;
 }
 
-/* "100M" -> "200M": what to try next. */
-static void add_double(const char *size, struct buf *ret)
-{
-	char *end = NULL;
-	double value = strtod(size, &end);
+enum { MEBIBYTE = 1 << 20 };
 
-	buf_addf(ret, "%.0f%s", value * 2, end);
+bool slurm_tells_memory(const char *line)
+{
+	return strstr(line, "exceeded memory limit") || strstr(line, "Exceeded job memory limit") ||
+	       strstr(line, "oom_kill") || strstr(line, "oom-kill");
 }
 
-static void explain_memory(const char *line, struct buf *ret_error, struct buf *ret_hint)
+/* "... exceeded memory limit (337686528 > 62914560) ...": a quarter more than it had taken. Else
+ * twice the limit. */
+static void add_wanted_memory(const char *said, const char *limit, struct buf *ret)
+{
+	const char *open = said ? strchr(said, '(') : NULL;
+	unsigned long long taken = open ? strtoull(open + 1, NULL, 10) : 0;
+	char *unit = NULL;
+	double value;
+
+	if (taken > 0) {
+		buf_addf(ret, "%lluM", taken / 4 * 5 / MEBIBYTE + 1);
+	} else if (limit) {
+		value = strtod(limit, &unit);
+		buf_addf(ret, "%.0f%s", value * 2, unit);
+	}
+}
+
+static void explain_memory(const char *line, const char *said, struct buf *ret_error,
+			   struct buf *ret_hint)
 {
 	CLEANUP(free_ptr) char *memory = member(line, "mem");
 
@@ -140,8 +157,7 @@ static void explain_memory(const char *line, struct buf *ret_error, struct buf *
 	buf_addf(ret_error, "its job was killed by its memory limit (%s)",
 		 memory ? memory : "unknown");
 	buf_addstr(ret_hint, "ask for more, or for fewer jobs: slurm: {memory: ");
-	if (memory)
-		add_double(memory, ret_hint);
+	add_wanted_memory(said, memory, ret_hint);
 	buf_addstr(ret_hint, "}");
 }
 
@@ -185,15 +201,15 @@ static void explain_node(const char *line, struct buf *ret_error, struct buf *re
 	buf_addstr(ret_hint, "build again: what is done stays done");
 }
 
-void slurm_explain(const char *line, struct buf *ret_error, struct buf *ret_hint)
+void slurm_explain(const char *line, const char *said, struct buf *ret_error, struct buf *ret_hint)
 {
 	CLEANUP(free_ptr) char *state = member(line, "JobState");
 	CLEANUP(free_ptr) char *reason = member(line, "Reason");
 	CLEANUP(free_ptr) char *code = member(line, "ExitCode");
 	const char *word = state ? state : "unknown";
 
-	if (strcmp(word, "OUT_OF_MEMORY") == 0 || str_equal(reason, "OutOfMemory"))
-		explain_memory(line, ret_error, ret_hint);
+	if (strcmp(word, "OUT_OF_MEMORY") == 0 || str_equal(reason, "OutOfMemory") || said)
+		explain_memory(line, said, ret_error, ret_hint);
 	else if (strcmp(word, "TIMEOUT") == 0 || str_equal(reason, "TimeLimit"))
 		explain_time(line, ret_error, ret_hint);
 	else if (strcmp(word, "NODE_FAIL") == 0 || strcmp(word, "BOOT_FAIL") == 0)

@@ -40,6 +40,7 @@ struct slurm_watch {
 	bool ended; /* told to the ready loop */
 	unsigned missing; /* times that squeue did not list it, or listed it as ended */
 	uint64_t read; /* bytes of its output that were told */
+	char *memory; /* what its node's daemon said of too much memory; owned; NULL: nothing */
 	struct strv tail; /* the last lines that it printed */
 };
 
@@ -68,9 +69,8 @@ bool slurm_ledger_read(struct varve_store *store, const struct varve_digest *pro
 		       struct slurm_job *ret);
 int slurm_ledger_write(struct varve_store *store, const struct varve_digest *promise,
 		       const struct slurm_job *job, const char *name, struct varve_error *err);
-void slurm_ledger_remove(struct varve_store *store, const struct varve_digest *promise);
-/* Every noted job, with its promise and the name of its step; notes of jobs that are not in the
- * queue are removed. Calls each for those that are. */
+/* Calls each for every noted job that is in the queue (those that ended stay there for a while), in
+ * the order of jobs; notes of others are removed. */
 typedef void slurm_ledger_each(void *cookie, const struct slurm_state *state, const char *name);
 int slurm_ledger_list(struct varve_store *store, slurm_ledger_each *each, void *cookie,
 		      struct varve_error *err);

@@ -19,7 +19,7 @@
 #include "base/process.h"
 
 /* In ms. A result may come later than squeue says that its job is over: over NFS some seconds. */
-enum { LOOK_EVERY = 100, ASK_EVERY = 1000, LATE_SHARED = 5, LATE_ALONE = 1 };
+enum { LOOK_EVERY = 100, ASK_EVERY = 1000, LATE_DONE = 5, LATE_FAILED = 2 };
 enum { RESULT_LIMIT = 1 << 20, READ_AT_ONCE = 256 << 10, TAIL_LINES = 12 };
 
 static struct slurm_watch *find_watch(struct slurm_executor *slurm, const struct slurm_job *job)
@@ -75,12 +75,24 @@ static bool parse_kind(const char *name, enum varve_event_kind *ret)
 	return false;
 }
 
+static void hear_daemon(struct slurm_watch *watch, const char *text, size_t len)
+{
+	CLEANUP(free_ptr) char *line = xstrndup(text, len);
+
+	if (!watch->memory && slurm_tells_memory(line))
+		watch->memory = xstrdup(line);
+}
+
 static void hear_line(struct build *build, struct slurm_watch *watch, const char *text, size_t len)
 {
 	CLEANUP(json_decrefp) json_t *line = NULL;
 	struct varve_event event = {.step = watch->name};
 
-	if (json_parse(text, len, "output", &line, NULL) < 0 || !json_is_object(line) ||
+	if (json_parse(text, len, "output", &line, NULL) < 0) {
+		hear_daemon(watch, text, len);
+		return;
+	}
+	if (!json_is_object(line) ||
 	    !parse_kind(json_optional_string(line, "event", ""), &event.kind))
 		return;
 	event.text = json_optional_string(line, "text", NULL);
@@ -139,7 +151,7 @@ static int explain(const struct slurm_watch *watch, struct executor_end *ret)
 	CLEANUP(buf_release) struct buf hint = BUF_INIT;
 
 	if (process_capture(argv, RESULT_LIMIT, &line, NULL) == 0)
-		slurm_explain(buf_text(&line), &why, &hint);
+		slurm_explain(buf_text(&line), watch->memory, &why, &hint);
 	else
 		buf_addf(&why, "its job ended as %s", watch->where);
 	ret->result = -VARVE_E_STEP;
@@ -183,9 +195,9 @@ static int settle(struct slurm_executor *slurm, struct build *build, struct slur
 
 static bool is_over(const struct slurm_executor *slurm, const struct slurm_watch *watch)
 {
-	unsigned late = slurm->options->shared ? LATE_SHARED : LATE_ALONE;
+	unsigned late = watch->phase == SLURM_FAILED ? LATE_FAILED : LATE_DONE;
 
-	return !watch->ended && watch->missing >= late;
+	return !watch->ended && watch->missing >= (slurm->options->shared ? late : 1);
 }
 
 /* --- what squeue says ----------------------------------------------------------------------------
@@ -351,6 +363,7 @@ void slurm_executor_release(struct slurm_executor *slurm)
 {
 	for (size_t i = 0; i < slurm->count; i++) {
 		free(slurm->watches[i].name);
+		free(slurm->watches[i].memory);
 		strv_release(&slurm->watches[i].tail);
 	}
 	free(slurm->watches);

@@ -75,15 +75,6 @@ int slurm_ledger_write(struct varve_store *store, const struct varve_digest *pro
 			      false, err);
 }
 
-void slurm_ledger_remove(struct varve_store *store, const struct varve_digest *promise)
-{
-	CLEANUP(fd_close) int directory = -1;
-	char hex[VARVE_DIGEST_HEX];
-
-	if (store_open_dir(store, "slurm/steps", &directory, NULL) == 0)
-		(void)unlinkat(directory, varve_digest_hex(promise, hex), 0);
-}
-
 static void prune(struct varve_store *store, const char *place, const struct slurm_queue *queue)
 {
 	CLEANUP(fd_close) int directory = -1;
@@ -109,8 +100,25 @@ void slurm_prune(struct varve_store *store, const struct slurm_queue *queue)
 	prune(store, "slurm/output", queue);
 }
 
-static void list_one(int directory, const char *file, const struct slurm_queue *queue,
-		     slurm_ledger_each *each, void *cookie)
+/* A note whose job is in the queue. */
+struct noted {
+	struct slurm_state state;
+	char *name; /* of its step; owned */
+};
+struct noted_list {
+	struct noted *items;
+	size_t count, alloc;
+};
+
+static void noted_list_release(struct noted_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i].name);
+	free(list->items);
+}
+
+static void read_note(int directory, const char *file, const struct slurm_queue *queue,
+		      struct noted_list *ret)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	const struct slurm_state *state = NULL;
@@ -120,15 +128,12 @@ static void list_one(int directory, const char *file, const struct slurm_queue *
 	if (fd_read_file(directory, file, NOTE_LIMIT, &text, NULL) == 0 &&
 	    parse_note(buf_text(&text), &job, &name))
 		state = slurm_queue_find(queue, &job);
-	if (state)
-		each(cookie, state, name);
-	else
+	if (!state) {
 		(void)unlinkat(directory, file, 0);
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
+		return;
+	}
+	ret->items = array_grow(ret->items, ret->count, &ret->alloc, sizeof(*ret->items));
+	ret->items[ret->count++] = (struct noted){*state, xstrdup(name)};
 }
 
 static int is_note(const struct dirent *entry)
@@ -136,10 +141,19 @@ static int is_note(const struct dirent *entry)
 	return strlen(entry->d_name) == VARVE_DIGEST_HEX - 1;
 }
 
+static int by_job(const void *a, const void *b)
+{
+	const struct noted *x = a, *y = b;
+	int order = slurm_job_compare(&x->state.job, &y->state.job);
+
+	return order ? order : strcmp(x->name, y->name);
+}
+
 int slurm_ledger_list(struct varve_store *store, slurm_ledger_each *each, void *cookie,
 		      struct varve_error *err)
 {
 	CLEANUP(slurm_queue_release) struct slurm_queue queue = {0};
+	CLEANUP(noted_list_release) struct noted_list list = {0};
 	CLEANUP(fd_close) int directory = -1;
 	struct dirent **entries = NULL;
 	int count, r;
@@ -149,11 +163,15 @@ int slurm_ledger_list(struct varve_store *store, slurm_ledger_each *each, void *
 		r = store_open_dir(store, "slurm/steps", &directory, err);
 	if (r < 0)
 		return r;
-	count = scandirat(directory, ".", &entries, is_note, by_name);
+	count = scandirat(directory, ".", &entries, is_note, NULL);
 	for (int i = 0; i < count; i++) {
-		list_one(directory, entries[i]->d_name, &queue, each, cookie);
+		read_note(directory, entries[i]->d_name, &queue, &list);
 		free(entries[i]);
 	}
 	free(entries);
+	if (list.count > 0)
+		qsort(list.items, list.count, sizeof(*list.items), by_job);
+	for (size_t i = 0; i < list.count; i++)
+		each(cookie, &list.items[i].state, list.items[i].name);
 	return 0;
 }

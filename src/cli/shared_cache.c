@@ -126,6 +126,14 @@ static int find_fact(void *cookie, const char *name, struct buf *ret)
 	return 0;
 }
 
+static void renew(void *cookie)
+{
+	struct shared_cache *cache = cookie;
+
+	digest_set_release(&cache->absent);
+	cache->absent = (struct digest_set){0};
+}
+
 static int check_names(const struct strv *names, const char *option, struct varve_error *err)
 {
 	for (size_t i = 0; i < names->count; i++) {
@@ -151,7 +159,7 @@ int shared_cache_init(struct shared_cache *cache, struct session *session, struc
 	int r;
 
 	*cache = (struct shared_cache){.session = session, .remote = {.uploads = -1}};
-	cache->hook = (struct build_cache){cache, find, find_fact};
+	cache->hook = (struct build_cache){cache, find, find_fact, renew};
 	r = check_names(&values->cache_from, "cache-from", err);
 	if (r == 0)
 		r = check_names(&values->cache_to, "cache-to", err);
