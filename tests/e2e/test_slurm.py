@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps made by the jobs of a real Slurm, on loopback."""
+import json
+import os
+import re
+import signal
+import time
+
+import pytest
+from slurm_bed import cluster, lone_cluster, shared_cluster  # noqa: F401
+from registry.real import Distribution
+from support import ROOT, own_project, run  # noqa: F401
+
+SLURM = ("--executor", "slurm")
+
+
+def branches(count):
+    """A root, that many stages side by side, and one that collects them."""
+    stages = {f"s{i}": {"from": "base", "steps": [run("make", f"echo {i} >/{i}")]} for i in range(count)}
+    mounts = {f"/in/{i}": f"s{i}:/{i}" for i in range(count)}
+    return {"main": {"from": "base", "steps": [run("all", "cat /in/* >/all", mounts=mounts)]},
+            "base": {"steps": [ROOT]}, **stages}
+
+
+def test_same_bytes(cluster):
+    """All missing steps are jobs, in the order that the plan wants; the digest is the local build's."""
+    project = cluster.project
+    project.recipe(stages=branches(6))
+    here = project.build("--store", project.varve.path("here"))
+    there = project.build(*SLURM)
+    assert there.digests == here.digests
+    assert there.ran == here.ran
+    states = [state for _, state in cluster.jobs()]
+    assert states == ["COMPLETED"] * 8
+    again = project.build(*SLURM)
+    assert not again.ran and len(cluster.jobs()) == 8
+
+
+def test_output_and_failure(cluster):
+    """What a step prints is followed; its error, log and exit status are as here; dependents end."""
+    project = cluster.project
+    project.recipe([run("bad", "echo one; echo two; exit 7"), run("after", "true")])
+    build = project.build(*SLURM, rc=1)
+    assert build.output == ["one", "two"]
+    assert "step main/bad: the command failed with exit status 7\nlog: " in build.text
+    cluster.wait_for(lambda: "PENDING" not in [state for _, state in cluster.jobs()])
+    assert [state for name, state in cluster.jobs() if name.endswith("main/after")] == ["CANCELLED"]
+
+
+@pytest.mark.parametrize("limit, command, said", [
+    ("memory", "dd if=/dev/zero of=/dev/null bs=400M count=60",
+     r"its job was killed by its memory limit \(60M\).*\nask for more, or for fewer jobs: slurm: \{memory: \d+M\}"),
+    pytest.param("time", "sleep 300", r"its job was killed by its time limit \(00:01:00\).*\n"
+                 r"ask for more: slurm: \{time: \"00:02:00\"\}", marks=pytest.mark.slow)])
+def test_limits(cluster, limit, command, said):
+    cluster.project.recipe([run("bad", command, slurm={"memory": "60M", "time": "1"})])
+    build = cluster.project.build(*SLURM, rc=1, timeout=200)
+    assert re.search(said, build.text), build.text
+
+
+def test_resources(cluster):
+    """jobs says cores and memory, settings and the step's own fields weigh more."""
+    project = cluster.project
+    project.varve.write("config/varve/config.json", json.dumps({"slurm": {"partition": "p", "memory": "300M"}}))
+    project.recipe([run("plain", "true", jobs=2, jobs_memory="100M"),
+                    run("own", "true", jobs=2, slurm={"cores": "1", "memory": "400M"})])
+    project.build(*SLURM)
+    asked = {}
+    for line in cluster.run("scontrol", "show", "job", "--oneliner").splitlines():
+        words = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if int(words["JobId"]) > cluster.mark:
+            asked[words["JobName"].rsplit("/", 1)[-1]] = (words["CPUs/Task"], words["MinMemoryNode"], words["Partition"])
+    assert asked["plain"] == ("2", "300M", "p") and asked["own"] == ("1", "400M", "p")
+
+
+def test_detach_join_cancel(cluster):
+    """Who leaves can come back: the same build joins what is queued, and submits nothing twice."""
+    project = cluster.project
+    project.recipe([run("slow", "sleep 6; echo done >/x"), run("after", "echo a >/a")])
+    left = project.build(*SLURM, "--detach")
+    steps = [line.split()[1] for line in left.result.stdout.splitlines()]
+    assert steps == ["main/root", "main/slow", "main/after"]
+    status = project.varve("status", "--json").json()
+    assert {one["step"] for one in status} == set(steps)
+    joined = project.build(*SLURM)
+    assert len(joined.digests) == 1 and len(cluster.jobs()) == 3
+    project.recipe([run("slow", "sleep 60; echo never >/x")])
+    project.build(*SLURM, "--detach")
+    cancelled = project.varve("cancel", "main/slow").stdout
+    assert cancelled.split()[1:] == ["main/slow"]
+    cluster.wait_for(lambda: "RUNNING" not in [state for _, state in cluster.jobs()])
+
+
+def test_two_submitters(cluster):
+    """Two builds at once: each step is submitted once, both get the image."""
+    project = cluster.project
+    project.recipe(stages=branches(4))
+    both = [project.start(*SLURM) for _ in range(2)]
+    outputs = [child.communicate(timeout=120) for child in both]
+    assert [child.returncode for child in both] == [0, 0], outputs
+    assert outputs[0][0] == outputs[1][0] and outputs[0][0]
+    assert len(cluster.jobs()) == 6
+
+
+def test_interrupt_ends_jobs(cluster):
+    """Without a terminal nobody can be asked: what was submitted is cancelled."""
+    project = cluster.project
+    project.recipe([run("slow", "sleep 100")])
+    child = project.start(*SLURM)
+    cluster.wait_for(lambda: ("varve:t:main/slow", "RUNNING") in cluster.jobs())
+    os.kill(child.pid, signal.SIGINT)
+    child.communicate(timeout=60)
+    assert child.returncode != 0
+    cluster.wait_for(lambda: not {"RUNNING", "PENDING"} & {state for _, state in cluster.jobs()})
+
+
+@pytest.mark.slow
+def test_node_dies(lone_cluster):
+    """Slurm puts the job back into the queue, and another node makes the step."""
+    project = lone_cluster.project
+    project.recipe([run("slow", "sleep 8; echo done >/x")])
+    child = project.start(*SLURM)
+    lone_cluster.wait_for(lambda: ("varve:t:main/slow", "RUNNING") in lone_cluster.jobs())
+    node = lone_cluster.run("squeue", "-h", "-t", "R", "-o", "%N").strip()
+    lone_cluster.kill_node(node)
+    stdout, stderr = child.communicate(timeout=180)
+    assert child.returncode == 0, stderr
+    assert f"on {[one for one in lone_cluster.nodes if one != node][0]}" in stderr
+    here = project.build("--store", project.varve.path("here"))
+    assert stdout.split()[0] in here.digests.values()
+
+
+def test_requeue(cluster):
+    """A job that is put back, as by preemption, is followed to its second end."""
+    project = cluster.project
+    project.recipe([run("slow", "sleep 4; echo done >/x")])
+    child = project.start(*SLURM)
+    cluster.wait_for(lambda: ("varve:t:main/slow", "RUNNING") in cluster.jobs())
+    job = cluster.run("squeue", "-h", "-t", "R", "-o", "%i").strip()
+    cluster.run("scontrol", "requeue", job)
+    time.sleep(1)
+    cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now")
+    stdout, stderr = child.communicate(timeout=180)
+    assert child.returncode == 0 and stdout, stderr
+
+
+def test_nothing_shared_but_a_registry(cluster):
+    """Nodes with a store of their own; layers travel through the cache."""
+    project = cluster.project
+    project.recipe([run("one", "echo 1 >/1"), run("two", "cat /1 >/2")])
+    here = project.build("--store", project.varve.path("here"))
+    with Distribution("docker-registry") as registry:
+        cache = ("--cache-from", f"{registry.host}/cache", "--cache-to", f"{registry.host}/cache")
+        node_store = project.account.directory() / "node"
+        there = project.build(*SLURM, "--node-store", node_store, *cache)
+        assert there.digests == here.digests and there.ran == ["main/one", "main/root", "main/two"]
+    refused = project.build(*SLURM, "--node-store", node_store, rc=2)
+    assert "--cache-from and --cache-to are needed" in refused.text
+
+
+def test_step_run_and_gitlab(own_project):
+    """The child pipeline's jobs, run one by one in the order of their needs, make what a build makes."""
+    project = own_project
+    project.recipe(stages=branches(3))
+    here = project.build("--store", project.varve.path("here"))
+    pipeline = project.varve("plan", "r.yaml", "--format", "gitlab", "--ship", "plan.json").stdout
+    yaml = pytest.importorskip("yaml")
+    jobs = yaml.safe_load(pipeline)
+    assert jobs.pop("stages") == ["varve"]
+    done = set()
+    while len(done) < len(jobs):
+        name = next(one for one in sorted(jobs) if one not in done and set(jobs[one]["needs"]) <= done)
+        assert "varve step run" in jobs[name]["script"][0] and name in jobs[name]["script"][0]
+        project.varve("step", "run", "plan.json", name)
+        done.add(name)
+    assert not project.build().ran and project.build().digests == here.digests
+    refused = project.varve("step", "run", "plan.json", "main/all", "--store", project.varve.path("empty"), rc=None)
+    assert refused.rc != 0 and "which it needs, is not in the store" in refused.stderr
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (("--executor", "nomad"), "--executor nomad: local or slurm is needed"),
+    (("--detach",), "--detach makes sense with --executor slurm"),
+    (("--executor", "slurm", "--node-store", "relative"), "an absolute path is needed")])
+def test_wrong_use(own_project, arguments, said):
+    own_project.recipe([run("x", "true")])
+    assert said in own_project.build(*arguments, rc=2).text
+
+
+def test_unknown_field(own_project):
+    own_project.recipe([run("x", "true", slurm={"core": "2"})])
+    assert '"slurm" knows no "core"' in own_project.build(rc=2).text
+
+
+def test_no_slurm_here(own_project):
+    own_project.recipe([run("x", "true")])
+    own_project.varve.env["PATH"] = "/nonexistent"
+    assert "needs Slurm's programs" in own_project.build(*SLURM, rc=3).text
