@@ -17,7 +17,7 @@ struct buf;
 struct cli_values {
 	struct strv set; /* --set and the recipe's own options: NAME=VALUE */
 	struct strv outputs, images, mirrors, secrets, upgrade, environment, mounts;
-	struct strv trust_realms, cache_from, cache_to;
+	struct strv trust_realms, cache_from, cache_to, all_of;
 	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel,
 		*artifact_type;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs,
@@ -60,6 +60,7 @@ struct cli {
 	char *recipe_path; /* where has_recipe; owned */
 	struct recipe *recipe; /* parsed and checked; owned */
 	struct strv arguments; /* the others */
+	struct strv words; /* all of the command line after the command, as given */
 	int status; /* exit code where it is not an error's: the status of a command that ran */
 };
 

@@ -70,6 +70,8 @@ const struct cli_option cli_cache_options[] = {
 };
 
 const struct cli_option cli_executor_options[] = {
+	{"all", 0, CLI_LIST, AT(all_of), "NAME",
+	 "build for every value of this option of the recipe (repeatable)"},
 	{"executor", 0, CLI_TEXT, AT(executor), "KIND",
 	 "who makes the steps: local (default) or slurm"},
 	{"detach", 0, CLI_FLAG, AT(detach), NULL,

@@ -286,6 +286,8 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
 	int r = 0;
 
 	*ret = (struct cli){.command = command};
+	for (int i = 0; i < argc; i++)
+		strv_add(&ret->words, argv[i]);
 	if (command->rest_is_command && argc > 0)
 		help = strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0;
 	if (command->has_recipe)
@@ -318,6 +320,7 @@ void cli_release(struct cli *cli)
 		}
 	strv_release(&cli->values.set);
 	strv_release(&cli->arguments);
+	strv_release(&cli->words);
 	free(cli->recipe_path);
 	recipe_free(cli->recipe);
 	*cli = (struct cli){0};

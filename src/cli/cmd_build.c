@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
+#include "cli/build_choices.h"
 #include "cli/cli_options.h"
 #include "cli/remote.h"
 #include "cli/session_jobs.h"
@@ -234,6 +235,8 @@ int cmd_build(struct cli *cli, struct varve_error *err)
 	size_t i;
 	int r;
 
+	if (cli->values.all_of.count > 0)
+		return build_choices(cli, err);
 	targets = xcalloc(cli->values.outputs.count + 1, sizeof(*targets));
 	r = parse_targets(&cli->values.outputs, targets, err);
 	if (r == 0)

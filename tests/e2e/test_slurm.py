@@ -178,6 +178,39 @@ def test_step_run_and_gitlab(own_project):
     assert refused.rc != 0 and "which it needs, is not in the store" in refused.stderr
 
 
+CHOICES = {"arch": {"choices": ["a", "b", "c"], "default": "a"}}
+
+
+def of_arch():
+    steps = [ROOT, run("same", "echo same >/same")]
+    return {"stages": {"base": {"steps": steps},
+                       "main": {"from": "base", "steps": [run("own", "echo $A >/a", environment={"A": "${arch}"})]}},
+            "images": {"main": {"stage": "main", "name": "t/${arch}:1"}}}
+
+
+def test_all_values(own_project):
+    """One build for each value: digests as one by one, in the order of the recipe."""
+    project = own_project
+    project.recipe(options=CHOICES, **of_arch())
+    one_by_one = [project.varve("build", "r.yaml", "--arch", arch, "--store", project.varve.path("one")).stdout
+                  for arch in "abc"]
+    done = project.varve("build", "r.yaml", "--all", "arch")
+    assert done.stdout == "".join(one_by_one)
+    assert "arch=b: " in done.stderr
+    images = project.varve("build", "r.yaml", "--all=arch", "--json").json()
+    assert [image["name"].split("/")[-1] for image in images] == ["a:1", "b:1", "c:1"]
+    assert "no such option" in project.varve("build", "r.yaml", "--all", "size", rc=2).stderr
+
+
+def test_all_values_on_slurm(cluster):
+    """What they share is submitted once."""
+    project = cluster.project
+    project.recipe(options=CHOICES, **of_arch())
+    done = project.varve("build", "r.yaml", "--all", "arch", *SLURM, timeout=120)
+    assert len(done.stdout.splitlines()) == 3
+    assert len(cluster.jobs()) == 5
+
+
 @pytest.mark.parametrize("arguments, said", [
     (("--executor", "nomad"), "--executor nomad: local or slurm is needed"),
     (("--detach",), "--detach makes sense with --executor slurm"),
