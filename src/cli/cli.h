@@ -18,6 +18,8 @@ struct cli_values {
 	struct strv set; /* --set and the recipe's own options: NAME=VALUE */
 	struct strv outputs, images, mirrors, secrets, upgrade, environment, mounts;
 	struct strv trust_realms, cache_from, cache_to;
+	struct strv keys, annotations; /* of sign, attach, verify */
+	char *type, *format, *policy;
 	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel,
 		*artifact_type;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs,

@@ -16,6 +16,14 @@ void copy_source_release(struct copy_source *source)
 	place_release(&source->place);
 }
 
+struct referrers_end copy_source_end(struct copy_source *source)
+{
+	return (struct referrers_end){.registry = source->registry,
+				      .layout = source->layout.fd < 0 ? NULL : &source->layout,
+				      .place = &source->place,
+				      .sessions = -1};
+}
+
 static void note_seen(const struct copy *copy, const struct copy_source *source)
 {
 	CLEANUP(graph_release) struct graph graph = {0};

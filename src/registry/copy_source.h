@@ -6,6 +6,7 @@
 #include "registry/copy.h"
 #include "registry/place.h"
 #include "registry/pull.h"
+#include "registry/referrers_end.h"
 
 struct copy_source {
 	struct place place; /* where its blobs are */
@@ -26,6 +27,8 @@ int copy_source_open(const struct copy *copy, const struct endpoint *from, struc
 int copy_source_layer(struct copy_source *source, const struct copy *copy,
 		      const struct endpoint *from, const struct varve_descriptor *blob,
 		      struct http_client *client, struct varve_error *err);
+/* Where what refers to it is listed; borrows from the source. */
+struct referrers_end copy_source_end(struct copy_source *source);
 void copy_source_release(struct copy_source *source);
 
 #endif

@@ -18,12 +18,13 @@ MODULES = {
     "crane": ("github.com/google/go-containerregistry", "v0.22.1", "cmd/crane", "crane"),
     "regctl": ("github.com/regclient/regclient", "v0.11.7", "cmd/regctl", "regctl"),
     "oras": ("oras.land/oras", "v1.3.6", "cmd/oras", "oras"),
+    "cosign": ("github.com/sigstore/cosign/v3", "v3.1.3", "cmd/cosign", "cosign"),
     "toxiproxy": ("github.com/Shopify/toxiproxy/v2", "v2.5.0", "cmd/server", "server"),
     "conformance": ("github.com/opencontainers/distribution-spec/conformance", "v0.0.0-20260831232431-97274622c111",
                     "", "conformance"),
 }
 SYSTEM = {"docker-registry": "docker-registry", "skopeo": "skopeo", "crane": "crane", "regctl": "regctl", "oras": "oras",
-          "toxiproxy": "toxiproxy-server", "curl": "curl", "nginx": "nginx", "htpasswd": "htpasswd"}
+          "cosign": "cosign", "toxiproxy": "toxiproxy-server", "curl": "curl", "nginx": "nginx", "htpasswd": "htpasswd"}
 
 
 class Missing(Exception):
