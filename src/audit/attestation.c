@@ -174,8 +174,8 @@ int attestation_list(const struct referrers_end *end, const struct varve_digest 
 /* --- reading -------------------------------------------------------------------------------------
  */
 
-static int check_manifest(const struct manifest *artifact, const struct varve_digest *subject,
-			  struct varve_error *err)
+static int check_subject(const struct manifest *artifact, const struct varve_digest *subject,
+			 struct varve_error *err)
 {
 	struct varve_descriptor named;
 	char digest[VARVE_DIGEST_TEXT];
@@ -187,10 +187,18 @@ static int check_manifest(const struct manifest *artifact, const struct varve_di
 		return varve_error_set(
 			err, -VARVE_E_FORMAT, "is listed as a referrer, but refers to %s",
 			r == 0 ? "nothing" : varve_digest_text(&named.digest, digest));
-	if (artifact->is_index || artifact->child_count != 2)
-		return varve_error_set(err, -VARVE_E_FORMAT, "has %zu blobs, not one",
-				       artifact->is_index ? 0 : artifact->child_count - 1);
 	return 0;
+}
+
+static int get_manifest(const struct referrers_end *end, const struct varve_digest *subject,
+			const struct varve_descriptor *manifest, struct manifest *ret,
+			struct varve_error *err)
+{
+	int r = referrers_end_fetch(end, manifest, err);
+
+	if (r == 0)
+		r = place_get_manifest(end->place, manifest, ret, err);
+	return r < 0 ? r : check_subject(ret, subject, err);
 }
 
 int attestation_read(const struct referrers_end *end, const struct varve_digest *subject,
@@ -199,16 +207,26 @@ int attestation_read(const struct referrers_end *end, const struct varve_digest 
 {
 	CLEANUP(manifest_release) struct manifest artifact = {0};
 	const struct varve_descriptor *blob;
-	int r = referrers_end_fetch(end, manifest, err);
+	int r = get_manifest(end, subject, manifest, &artifact, err);
 
-	if (r == 0)
-		r = place_get_manifest(end->place, manifest, &artifact, err);
-	if (r == 0)
-		r = check_manifest(&artifact, subject, err);
 	if (r < 0)
 		return r;
+	if (artifact.is_index || artifact.child_count != 2)
+		return varve_error_set(err, -VARVE_E_FORMAT, "has %zu blobs, not one",
+				       artifact.is_index ? 0 : artifact.child_count - 1);
 	blob = &artifact.children[1];
 	if (ret_type)
 		memcpy(ret_type, blob->media_type, VARVE_MEDIA_TYPE);
 	return place_read(end->place, blob, ATTESTATION_LIMIT, ret_bytes, err);
+}
+
+int attestation_verify(const struct referrers_end *end, const struct varve_digest *subject,
+		       const struct varve_descriptor *manifest, struct varve_error *err)
+{
+	CLEANUP(manifest_release) struct manifest artifact = {0};
+	int r = get_manifest(end, subject, manifest, &artifact, err);
+
+	for (size_t i = 0; i < artifact.child_count && r == 0; i++)
+		r = place_verify(end->place, &artifact.children[i], err);
+	return r;
 }

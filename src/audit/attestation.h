@@ -67,6 +67,11 @@ int attestation_read(const struct referrers_end *end, const struct varve_digest 
 		     const struct varve_descriptor *manifest, struct buf *ret_bytes,
 		     char ret_type[VARVE_MEDIA_TYPE], struct varve_error *err);
 
+/* Of an artifact of any kind: that its manifest refers to the subject, and that all its blobs are
+ * there and are what they should be. */
+int attestation_verify(const struct referrers_end *end, const struct varve_digest *subject,
+		       const struct varve_descriptor *manifest, struct varve_error *err);
+
 /* Pure: an in-toto statement about one image. predicate is taken. */
 json_t *attestation_statement(const struct varve_digest *subject, const char *predicate_type,
 			      json_t *take_predicate);

@@ -130,13 +130,13 @@ static json_t *hint_of(const struct signature_key *key)
 	return base64_text(id.bytes, sizeof(id.bytes));
 }
 
-static json_t *new_envelope(const struct signature_key *key, const char *payload_type,
-			    const struct buf *payload, const struct buf *signature)
+/* Without "keyid": verifiers compare it with names of their own making. The hint names the key. */
+static json_t *new_envelope(const char *payload_type, const struct buf *payload,
+			    const struct buf *signature)
 {
 	json_t *envelope = json_object(), *signatures = json_array(), *one = json_object();
 
 	json_set(one, "sig", base64_text(signature->data, signature->len));
-	json_set(one, "keyid", hint_of(key));
 	json_append(signatures, one);
 	json_set(envelope, "payload", base64_text(payload->data, payload->len));
 	json_set(envelope, "payloadType", json_text(payload_type));
@@ -162,7 +162,7 @@ int sigstore_bundle_sign(const struct signature_key *key, const char *payload_ty
 	if (r < 0)
 		return r;
 	json_set(document, "mediaType", json_text(ATTESTATION_BUNDLE));
-	json_set(document, "dsseEnvelope", new_envelope(key, payload_type, payload, &signature));
+	json_set(document, "dsseEnvelope", new_envelope(payload_type, payload, &signature));
 	json_canonical(document, out);
 	return 0;
 }

@@ -124,6 +124,13 @@ const struct cli_option cli_attach_options[] = {
 	{0},
 };
 
+const struct cli_option cli_verify_options[] = {
+	{"key", 0, CLI_LIST, AT(keys), "FILE",
+	 "it must be signed by this key (PEM, public or private; repeatable)"},
+	{"policy", 0, CLI_TEXT, AT(policy), "FILE", "it must be what this file requires"},
+	{0},
+};
+
 const struct cli_option cli_json_options[] = {
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print JSON"},
 	{0},

@@ -20,6 +20,7 @@ extern const struct cli_option cli_bundle_import_options[];
 extern const struct cli_option cli_diff_options[];
 extern const struct cli_option cli_sign_options[];
 extern const struct cli_option cli_attach_options[];
+extern const struct cli_option cli_verify_options[];
 extern const struct cli_option cli_json_options[];
 extern const struct cli_option cli_run_options[];
 extern const struct cli_option cli_validate_options[];

@@ -49,6 +49,7 @@ static int open_registry(const struct copy *copy, const struct endpoint *from,
 	if (r < 0)
 		return registry_blame(r);
 	ret->root = ret->pulled.root;
+	ret->named = ret->pulled.named;
 	ret->lazy = lazy;
 	note_seen(copy, ret);
 	return 0;
@@ -108,6 +109,7 @@ int copy_source_open(const struct copy *copy, const struct endpoint *from, struc
 		r = open_layout(from, ret, err);
 	else
 		r = open_import(copy, from, ret, err);
+	ret->named = ret->root;
 	return r < 0 ? r : choose(copy, ret, err);
 }
 

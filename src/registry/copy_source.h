@@ -10,7 +10,8 @@
 
 struct copy_source {
 	struct place place; /* where its blobs are */
-	struct varve_descriptor root;
+	struct varve_descriptor named; /* what the name stands for */
+	struct varve_descriptor root; /* that, or of an index the image that was chosen */
 	struct registry *registry; /* where it came from; NULL: no registry */
 	struct registry *upstream; /* where a mirror lacks a layer; NULL: was not needed yet */
 	pthread_mutex_t mutex; /* of upstream */

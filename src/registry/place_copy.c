@@ -34,6 +34,14 @@ static int check(int fd, const struct varve_descriptor *blob, struct varve_error
 			       varve_digest_text(&actual, have));
 }
 
+int place_verify(const struct place *place, const struct varve_descriptor *blob,
+		 struct varve_error *err)
+{
+	CLEANUP(fd_close) int fd = place_open(place, blob, err);
+
+	return fd < 0 ? fd : check(fd, blob, err);
+}
+
 static int copy_bytes(int from, int to, const struct varve_descriptor *blob,
 		      struct varve_error *err)
 {
