@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/size_text.h"
+#include "registry/reference.h"
 
 enum { REFERRERS = 1000 }; /* of an image, with theirs */
 
@@ -71,9 +72,9 @@ static int read_simple(struct walk *walk, const struct varve_digest *subject, js
 		       struct varve_error *err)
 {
 	CLEANUP(referrers_named_release) struct referrers_named named = {.version = NULL};
-	char name[SIMPLE_NAME];
+	char name[REFERENCE_SIGNATURES_TAG];
 	json_t *node;
-	int r = referrers_end_find(walk->end, simple_name(subject, name), &named, err);
+	int r = referrers_end_find(walk->end, reference_signatures_tag(subject, name), &named, err);
 
 	if (r <= 0)
 		return r;

@@ -13,10 +13,7 @@
 #define SIMPLE_LAYER "application/vnd.dev.cosign.simplesigning.v1+json"
 #define SIMPLE_SIGNATURE "dev.cosignproject.cosign/signature"
 
-enum {
-	SIMPLE_PAYLOAD_LIMIT = 1 << 20, /* bytes of a signed text */
-	SIMPLE_NAME = VARVE_DIGEST_TEXT + 4, /* "sha256-HEX.sig" and NUL */
-};
+enum { SIMPLE_PAYLOAD_LIMIT = 1 << 20 /* bytes of a signed text */ };
 
 /* Signs a statement about the subject and attaches it. The statement is taken. */
 int signature_put_statement(const struct referrers_end *end, const struct varve_descriptor *subject,
@@ -45,8 +42,6 @@ struct simple_signature {
 };
 void simple_signature_release(struct simple_signature *signature); /* usable with CLEANUP */
 
-/* The name of the manifest with the signatures of an image. Returns the buffer. */
-const char *simple_name(const struct varve_digest *subject, char buffer[SIMPLE_NAME]);
 /* Reads the signature in one layer of that manifest. -VARVE_E_FORMAT, -VARVE_E_DIGEST. */
 int simple_read(const struct referrers_end *end, const json_t *layer, struct simple_signature *ret,
 		struct varve_error *err);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <stdio.h>
 #include "audit/signature.h"
 #include "base/base64.h"
 #include "base/cleanup.h"
@@ -8,6 +7,7 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "registry/place_copy.h"
+#include "registry/reference.h"
 
 #define SIMPLE_KIND "cosign container image signature"
 
@@ -21,14 +21,6 @@ void simple_signature_release(struct simple_signature *signature)
 {
 	buf_release(&signature->payload);
 	buf_release(&signature->signature);
-}
-
-const char *simple_name(const struct varve_digest *subject, char buffer[SIMPLE_NAME])
-{
-	char hex[VARVE_DIGEST_HEX];
-
-	(void)snprintf(buffer, SIMPLE_NAME, "sha256-%s.sig", varve_digest_hex(subject, hex));
-	return buffer;
 }
 
 /* --- the signed text -----------------------------------------------------------------------------
@@ -246,10 +238,10 @@ int signature_put_simple(const struct referrers_end *end, const struct varve_des
 {
 	CLEANUP(json_decrefp) json_t *layer = NULL;
 	CLEANUP(buf_release) struct buf payload = BUF_INIT;
-	char name[SIMPLE_NAME];
+	char name[REFERENCE_SIGNATURES_TAG];
 	int r;
 
-	simple_name(&subject->digest, name);
+	reference_signatures_tag(&subject->digest, name);
 	make_payload(&subject->digest, reference, &payload);
 	r = make_layer(end->place, key, &payload, &layer, err);
 	for (unsigned tries = 0; r == 0 && tries < TRIES; tries++) {

@@ -7,6 +7,7 @@
 #include "audit/sigstore_bundle.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "registry/reference.h"
 
 enum { ATTACHED = 1000 }; /* that are looked at */
 
@@ -239,10 +240,11 @@ static int look_at_simple(const struct look *look, struct verify_rows *rows,
 			  struct varve_error *err)
 {
 	CLEANUP(referrers_named_release) struct referrers_named named = {.version = NULL};
-	char name[SIMPLE_NAME];
+	char name[REFERENCE_SIGNATURES_TAG];
 	const json_t *layer;
 	size_t i;
-	int r = referrers_end_find(look->end, simple_name(look->subject, name), &named, err);
+	int r = referrers_end_find(look->end, reference_signatures_tag(look->subject, name), &named,
+				   err);
 
 	if (r == 1)
 		r = referrers_end_fetch(look->end, &named.manifest.self, err);

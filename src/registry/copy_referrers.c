@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/copy_referrers.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -14,19 +15,24 @@ enum { REFERRERS = 1000 }; /* of an image, with theirs */
 /* --- bringing one over ---------------------------------------------------------------------------
  */
 
-static void tell_liar(const struct referrers_copy *copy, const struct varve_digest *one)
+static void tell(const struct referrers_copy *copy, const char *text)
 {
 	const struct registry *registry =
 		copy->from.registry ? copy->from.registry : copy->to.registry;
 	const struct registry_settings *settings = registry ? registry_settings(registry) : NULL;
-	char digest[VARVE_DIGEST_TEXT];
-	CLEANUP(free_ptr) char *text = NULL;
 
-	if (!settings || !settings->notice)
-		return;
-	text = xasprintf("%s is listed as a referrer, but refers to something else: left out",
-			 varve_digest_text(one, digest));
-	settings->notice(settings->cookie, text);
+	if (settings && settings->notice)
+		settings->notice(settings->cookie, text);
+}
+
+static void tell_liar(const struct referrers_copy *copy, const struct varve_digest *one)
+{
+	char digest[VARVE_DIGEST_TEXT];
+	CLEANUP(free_ptr)
+	char *text = xasprintf("%s is listed as a referrer, but refers to something else: left out",
+			       varve_digest_text(one, digest));
+
+	tell(copy, text);
 }
 
 /* 1: brought over; 0: left out. */
@@ -86,6 +92,78 @@ static int copy_of_subject(struct referrers_copy *copy, const struct varve_diges
 	return 0;
 }
 
+/* --- signatures that lie under a tag of their own ------------------------------------------------
+ */
+
+/* Each layer is a signature. */
+static bool has_all_of(const struct manifest *manifest, const struct manifest *other)
+{
+	for (size_t i = 1; i < other->child_count; i++) {
+		bool found = false;
+
+		for (size_t k = 1; k < manifest->child_count && !found; k++)
+			found = json_equal(
+				json_array_get(json_object_get(manifest->document, "layers"),
+					       k - 1),
+				json_array_get(json_object_get(other->document, "layers"), i - 1));
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static void tell_kept(const struct referrers_copy *copy, const char *tag)
+{
+	CLEANUP(free_ptr)
+	char *text = xasprintf("%s: the target has signatures that the source lacks; they stay, "
+			       "the source's do not come along",
+			       tag);
+
+	tell(copy, text);
+}
+
+static int put_signatures(const struct referrers_copy *copy, const char *tag,
+			  const struct referrers_named *old, const struct manifest *manifest,
+			  struct varve_error *err)
+{
+	struct referrers_end to = copy->to;
+	int r = 0;
+
+	if (to.registry)
+		to.place = copy->from.place;
+	else
+		r = place_copy_graph(copy->from.place, to.place, &manifest->self, err);
+	return r < 0 ? r : referrers_end_name(&to, tag, old->version, manifest, err);
+}
+
+static int copy_signatures(struct referrers_copy *copy, const struct varve_digest *subject,
+			   struct varve_error *err)
+{
+	CLEANUP(referrers_named_release) struct referrers_named named = {.version = NULL};
+	CLEANUP(referrers_named_release) struct referrers_named old = {.version = NULL};
+	char tag[REFERENCE_SIGNATURES_TAG];
+	int r = referrers_end_find(&copy->from, reference_signatures_tag(subject, tag), &named,
+				   err);
+
+	if (r <= 0)
+		return r;
+	r = referrers_end_find(&copy->to, tag, &old, err);
+	if (r < 0)
+		return r;
+	if (r == 1 && !has_all_of(&named.manifest, &old.manifest)) {
+		tell_kept(copy, tag);
+		return 0;
+	}
+	r = referrers_end_fetch(&copy->from, &named.manifest.self, err);
+	if (r == 0)
+		r = put_signatures(copy, tag, &old, &named.manifest, err);
+	copy->copied += r == 0;
+	if (r == -ESTALE)
+		r = varve_error_set(err, -VARVE_E_NETWORK, "%s was changed by another meanwhile",
+				    tag);
+	return r;
+}
+
 int referrers_copy_run(struct referrers_copy *copy, const struct varve_descriptor *root,
 		       struct place *manifests, struct varve_error *err)
 {
@@ -94,5 +172,7 @@ int referrers_copy_run(struct referrers_copy *copy, const struct varve_descripto
 
 	for (size_t i = 0; i < graph.manifest_count && r == 0; i++)
 		r = copy_of_subject(copy, &graph.manifests[i].self.digest, 0, err);
+	for (size_t i = 0; i < graph.manifest_count && r == 0 && !copy->artifact_type; i++)
+		r = copy_signatures(copy, &graph.manifests[i].self.digest, err);
 	return r;
 }

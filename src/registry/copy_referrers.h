@@ -13,7 +13,8 @@ struct referrers_copy {
 
 /* All that refers to root or, when it is an index, to what is in it, and what refers to that in its
  * turn. Each one's bytes are checked, and that it does refer to what it is listed for: what does
- * not is left out with a notice. root is at the target by then. */
+ * not is left out with a notice. Signatures that lie under a tag of their own (reference.h) come
+ * along where no type is asked for. root is at the target by then. */
 int referrers_copy_run(struct referrers_copy *copy, const struct varve_descriptor *root,
 		       struct place *manifests, struct varve_error *err);
 
