@@ -17,7 +17,7 @@ def tar_of(*entries):
         for name, fields in entries:
             info, data = tarfile.TarInfo(name), fields.get("data", b"")
             info.size = len(data)
-            for field in ("type", "linkname"):
+            for field in ("type", "linkname", "mode"):
                 setattr(info, field, fields.get(field, getattr(info, field)))
             tar.addfile(info, io.BytesIO(data))
     return out.getvalue()
@@ -152,12 +152,21 @@ ENTRIES = {  # name: (entries, or the bytes of a tar; part of the reason)
 
 
 def refused(varve, where, reason, *options):
-    """Exit 5 with this reason, in the table and in JSON."""
+    """Exit 5, with this reason among those of the rows that failed."""
     result = varve("verify", "--json", where, *options, rc=5).json()
     reasons = [check["failure"] for check in result["checks"] if check["failure"]]
     assert not result["ok"] and any(re.search(reason, one) for one in reasons), (reason, result)
-    lines = [line for line in varve("verify", where, *options, rc=5).stdout.splitlines() if line.startswith("FAILED")]
-    assert any(re.search(reason, line) for line in lines), (reason, lines)
+
+
+def test_reasons_for_people(varve):
+    """The table says what JSON says, and no more than a line per check."""
+    image = Image(varve.path("i"), [tar_of(FILE, FILE), tar_of(("../\x1b", {}))])
+    image.config.pop("os")
+    where = image.write()
+    checks = varve("verify", "--json", where, rc=5).json()["checks"]
+    assert varve("verify", where, rc=5).stdout.splitlines() == [
+        f"FAILED  {one['what']}: {one['failure']}".replace("\x1b", "\\x1b") if one["failure"] else f"ok      {one['what']}" for one in checks]
+    assert [one["failure"] for one in checks if one["failure"]] == ['member "os" is missing', "a: twice in one layer", "../\x1b: an unsafe name"]
 
 
 def test_right_image_passes(varve):
