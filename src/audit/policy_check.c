@@ -252,11 +252,13 @@ static void add_secret_variables(const struct image_side *side, struct names *na
 
 	json_array_foreach(json_object_get(config, "Env"), i, one)
 	{
-		const char *text = json_is_string(one) ? json_string_value(one) : "";
-		CLEANUP(free_ptr) char *name = xasprintf("$%.*s", (int)strcspn(text, "="), text);
+		const char *text = json_string_value(one);
+		CLEANUP(free_ptr) char *name = NULL;
 
-		if (is_secret_variable(text))
-			add_name(names, name);
+		if (!text || !is_secret_variable(text))
+			continue;
+		name = xasprintf("$%.*s", (int)strcspn(text, "="), text);
+		add_name(names, name);
 	}
 }
 

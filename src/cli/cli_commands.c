@@ -200,7 +200,7 @@ static const struct cli_command verify_command = {
 	.minimum = 1,
 	.maximum = 1,
 	.run = cmd_verify,
-	.summary = "prove that an image is whole, signed, and what a policy requires",
+	.summary = "prove that an image is whole, and what it has to be",
 	.detail = "IMAGE: as for varve diff. A line for each check, with the reason of each that\n"
 		  "failed. Exits 0 when all is in order, 5 when not.",
 	.options = GROUPS(cli_verify_options, cli_json_options, cli_platform_options,
