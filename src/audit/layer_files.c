@@ -90,6 +90,8 @@ static int add_item(struct layer_files *files, struct tar_reader *reader,
 				    .minor = item->minor,
 				    .mtime = item->mtime.tv_sec,
 				    .nanoseconds = item->mtime.tv_nsec,
+				    .oddity = item->path[0] == '/' ? "an absolute name"
+								   : item->oddity,
 				    .order = files->count};
 	files->count++;
 	if (item->xattrs)
@@ -123,6 +125,7 @@ static int read_items(struct layer_files *files, struct tar_reader *reader, stru
 	}
 	if (r == 0)
 		r = tar_reader_finish(reader, &files->diff_id, &size, err);
+	files->trailer = tar_reader_has_trailer(reader);
 	if (r == 0 && files->count > 1)
 		qsort(files->items, files->count, sizeof(*files->items), by_path);
 	return r;
@@ -145,4 +148,20 @@ int layer_files_read(int fd, const struct varve_descriptor *blob, struct layer_f
 	*ret = files;
 	files = (struct layer_files){0};
 	return 0;
+}
+
+const struct layer_file *layer_files_find(const struct layer_files *files, const char *path)
+{
+	size_t low = 0, high = files->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(files->items[middle].path, path) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < files->count && str_equal(files->items[low].path, path) ? &files->items[low]
+									     : NULL;
 }

@@ -28,6 +28,8 @@ struct layer_file {
 	struct varve_digest content; /* of a file's data */
 	struct varve_digest body; /* of the data behind the head */
 	struct varve_digest xattrs; /* of names and values; none where there are none */
+	const char *oddity; /* for verify: what makes readers disagree; NULL: nothing; not in the
+			     * text */
 	unsigned char head[LAYER_FILE_HEAD]; /* the first bytes; zeros where there are fewer */
 };
 
@@ -35,12 +37,15 @@ struct layer_files {
 	struct layer_file *items; /* by path, then by order */
 	size_t count, alloc;
 	struct varve_digest diff_id; /* of the tar that was read */
+	bool trailer; /* for verify: something followed the tar's end; not in the text */
 };
 
 /* Reads the blob (open as fd) to its end; digest and size are verified. -VARVE_E_DIGEST,
  * -VARVE_E_FORMAT, -VARVE_E_LIMIT. */
 int layer_files_read(int fd, const struct varve_descriptor *blob, struct layer_files *ret,
 		     struct varve_error *err);
+/* The first entry of this path; NULL: none. */
+const struct layer_file *layer_files_find(const struct layer_files *files, const char *path);
 void layer_files_release(struct layer_files *files); /* usable with CLEANUP */
 
 /* The text of an index:

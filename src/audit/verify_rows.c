@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/image_verify.h"
+
+#include <stdlib.h>
 #include "base/buf.h"
+#include "base/cleanup.h"
 
 void verify_rows_init(struct verify_rows *rows)
 {
@@ -10,14 +13,17 @@ void verify_rows_init(struct verify_rows *rows)
 void verify_rows_release(struct verify_rows *rows)
 {
 	json_decref(rows->list);
+	free(rows->context);
 	*rows = (struct verify_rows){0};
 }
 
 void verify_rows_add(struct verify_rows *rows, const char *what, const char *why)
 {
+	CLEANUP(free_ptr)
+	char *whole = rows->context ? xasprintf("%s: %s", rows->context, what) : xstrdup(what);
 	json_t *row = json_object();
 
-	json_set(row, "what", json_text(what));
+	json_set(row, "what", json_text(whole));
 	json_set(row, "failure", why ? json_text(why) : json_null());
 	json_append(rows->list, row);
 	rows->failed = rows->failed || why;
@@ -41,8 +47,8 @@ void verify_rows_print(const struct verify_rows *rows, struct buf *out)
 	{
 		const char *why = json_string_value(json_object_get(row, "failure"));
 
-		buf_addf(out, "%-7s %s", why ? "FAILED" : "ok",
-			 json_string_value(json_object_get(row, "what")));
+		buf_addf(out, "%-7s ", why ? "FAILED" : "ok");
+		add_escaped(out, json_string_value(json_object_get(row, "what")));
 		if (why) {
 			buf_addf(out, ": ");
 			add_escaped(out, why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/index.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <varve/descriptor.h>
 #include "base/buf.h"
@@ -23,13 +24,19 @@ const char *index_entry_name(const json_t *entry)
 	return json_string_value(json_object_get(annotations, INDEX_REF_NAME));
 }
 
-bool index_entry_is_referrers(const json_t *entry)
+bool index_entry_is_referrers(const json_t *entry, struct varve_digest *ret)
 {
 	const char *name = index_entry_name(entry);
-	struct varve_digest unused;
+	struct varve_digest digest;
+	char hex[VARVE_DIGEST_HEX];
 
-	return name && str_starts(name, "sha256-") &&
-	       varve_digest_parse_hex(name + strlen("sha256-"), &unused) == 0;
+	if (!name || !str_starts(name, "sha256-"))
+		return false;
+	(void)snprintf(hex, sizeof(hex), "%s", name + strlen("sha256-"));
+	if (varve_digest_parse_hex(hex, ret ? ret : &digest) < 0)
+		return false;
+	name += strlen("sha256-") + strlen(hex);
+	return !*name || (*name == '.' && name[1]);
 }
 
 bool index_replace(json_t *index, const char *name, json_t *take_entry)

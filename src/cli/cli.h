@@ -18,11 +18,12 @@ struct cli_values {
 	struct strv set; /* --set and the recipe's own options: NAME=VALUE */
 	struct strv outputs, images, mirrors, secrets, upgrade, environment, mounts;
 	struct strv trust_realms, cache_from, cache_to, all_of;
+	struct strv keys, annotations; /* of sign, attach, verify */
+	char *type, *format, *policy;
 	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel,
 		*artifact_type;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs,
-		*isolation, *cdi, *entrypoint, *record, *executor, *result, *ship, *node_store,
-		*format;
+		*isolation, *cdi, *entrypoint, *record, *executor, *result, *ship, *node_store;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
 		network, all, apparmor_profile, plain_http, referrers, password_stdin,
 		all_platforms, push, check, layers, gpu, semantic, detach;

@@ -132,6 +132,29 @@ const struct cli_option cli_diff_options[] = {
 	{0},
 };
 
+const struct cli_option cli_sign_options[] = {
+	{"key", 0, CLI_LIST, AT(keys), "FILE", "the private key (PEM, ECDSA with P-256)"},
+	{"format", 0, CLI_TEXT, AT(format), "FORMAT",
+	 "bundle (default; cosign 3's) or simple (older: the tag sha256-HEX.sig)"},
+	{0},
+};
+
+const struct cli_option cli_attach_options[] = {
+	{"type", 0, CLI_TEXT, AT(type), "TYPE",
+	 "spdx, cyclonedx, statement (in-toto), or a media type"},
+	{"annotation", 0, CLI_LIST, AT(annotations), "NAME=VALUE",
+	 "of the manifest that refers to the image (repeatable)"},
+	{"key", 0, CLI_LIST, AT(keys), "FILE", "sign it with this private key"},
+	{0},
+};
+
+const struct cli_option cli_verify_options[] = {
+	{"key", 0, CLI_LIST, AT(keys), "FILE",
+	 "it must be signed by this key (PEM, public or private; repeatable)"},
+	{"policy", 0, CLI_TEXT, AT(policy), "FILE", "it must be what this file requires"},
+	{0},
+};
+
 const struct cli_option cli_json_options[] = {
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print JSON"},
 	{0},

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/index.h"
 #include "cli/cli_options.h"
 #include "cli/session.h"
 #include "base/size_text.h"
@@ -90,6 +91,8 @@ int cmd_images(struct cli *cli, struct varve_error *err)
 	for (i = 0; i < json_array_size(entries); i++) {
 		struct row row;
 
+		if (index_entry_is_referrers(json_array_get(entries, i), NULL))
+			continue;
 		r = read_row(&session, json_array_get(entries, i), &row, err);
 		if (r < 0)
 			return r;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/opened_image.h"
 
-#include "base/cleanup.h"
-
 void opened_image_release(struct opened_image *o)
 {
 	image_side_release(&o->side);
@@ -10,24 +8,11 @@ void opened_image_release(struct opened_image *o)
 	endpoint_release(&o->endpoint);
 }
 
-/* A name without a transport is one of the store, as for varve inspect. */
-static int parse(const char *text, struct endpoint *ret, struct varve_error *err)
-{
-	static const char *const transports[] = {
-		"docker://", "oci:", "oci-archive:", "dir:", "docker-archive:", "store:"};
-	CLEANUP(free_ptr) char *name = xasprintf("store:%s", text);
-
-	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
-		if (str_starts(text, transports[i]))
-			return endpoint_parse(text, ret, err);
-	return endpoint_parse(name, ret, err);
-}
-
 int opened_image_open(struct remote *remote, const char *text, struct opened_image *o,
 		      struct varve_error *err)
 {
 	struct place landing;
-	int r = parse(text, &o->endpoint, err);
+	int r = endpoint_parse_image(text, &o->endpoint, err);
 
 	if (r < 0)
 		return r;

@@ -90,7 +90,7 @@ int image_index_find(const json_t *index, const char *name, struct varve_descrip
 	json_array_foreach(manifests, i, entry)
 	{
 		bool fits = name ? str_equal(index_entry_name(entry), name)
-				 : !index_entry_is_referrers(entry);
+				 : !index_entry_is_referrers(entry, NULL);
 
 		count += fits;
 		if (fits)

@@ -32,6 +32,7 @@ struct tar_reader {
 	uint64_t data_left; /* of the item, without padding */
 	size_t padding;
 	bool end;
+	bool trailer; /* something but zeros behind the end */
 	struct tar_pax pax;
 	struct buf path, link;
 };
@@ -270,6 +271,20 @@ static int get_type(const unsigned char *block, const struct buf *path, enum tar
 	return 0;
 }
 
+/* Sizes that readers disagree on: the one skips as much data, the other none. */
+static const char *find_oddity(const struct tar_reader *t, const unsigned char *block,
+			       const struct tar_item *item)
+{
+	uint64_t size = 0;
+
+	(void)get_number(block, SIZE, &size);
+	if (item->type != TAR_FILE && item->size > 0)
+		return "has no data, but a size";
+	if (t->pax.has_size && size != 0 && size != t->pax.size)
+		return "has two sizes";
+	return NULL;
+}
+
 static int make_item(struct tar_reader *t, const unsigned char *block, struct tar_item *ret,
 		     struct varve_error *err)
 {
@@ -286,6 +301,7 @@ static int make_item(struct tar_reader *t, const unsigned char *block, struct ta
 		return malformed(err, "a number is malformed");
 	item.path = t->pax.path.len > 0 ? t->pax.path.data : buf_text(&t->path);
 	item.link = t->pax.link.len > 0 ? t->pax.link.data : buf_text(&t->link);
+	item.oddity = find_oddity(t, block, &item);
 	/* The size of the others says nothing about data that follows. */
 	if (item.type != TAR_FILE)
 		item.size = 0;
@@ -295,10 +311,10 @@ static int make_item(struct tar_reader *t, const unsigned char *block, struct ta
 	return 1;
 }
 
-static bool is_zero(const unsigned char *block)
+static bool is_all_zero(const unsigned char *data, size_t len)
 {
-	for (size_t i = 0; i < TAR_BLOCK; i++)
-		if (block[i])
+	for (size_t i = 0; i < len; i++)
+		if (data[i])
 			return false;
 	return true;
 }
@@ -310,7 +326,7 @@ static int take_block(struct tar_reader *t, unsigned char block[TAR_BLOCK], stru
 
 	if (n < 0)
 		return (int)n;
-	if (n == 0 || (n == TAR_BLOCK && is_zero(block)))
+	if (n == 0 || (n == TAR_BLOCK && is_all_zero(block, TAR_BLOCK)))
 		return 0;
 	if (n < TAR_BLOCK)
 		return malformed(err, "it ends too early");
@@ -367,13 +383,20 @@ ssize_t tar_reader_data(struct tar_reader *t, const void **ret_data, struct varv
 	return n;
 }
 
+bool tar_reader_has_trailer(const struct tar_reader *t)
+{
+	return t->trailer;
+}
+
 int tar_reader_finish(struct tar_reader *t, struct varve_digest *ret_digest, uint64_t *ret_size,
 		      struct varve_error *err)
 {
 	ssize_t n;
 
-	while ((n = available(t, err)) > 0)
+	while ((n = available(t, err)) > 0) {
+		t->trailer = t->trailer || !is_all_zero(t->buffer + t->pos, (size_t)n);
 		t->pos = t->len;
+	}
 	if (n < 0)
 		return (int)n;
 	hasher_final(t->hasher, ret_digest);

@@ -31,6 +31,7 @@ struct tar_item {
 	struct timespec mtime;
 	uint64_t major, minor; /* of a device; 0 for all others */
 	const struct layer_xattrs *xattrs;
+	const char *oddity; /* what other readers read otherwise; NULL: nothing */
 };
 
 struct tar_reader *tar_reader_new(tar_read_fn read, void *cookie);
@@ -43,6 +44,8 @@ ssize_t tar_reader_data(struct tar_reader *t, const void **ret_data, struct varv
 /* After the end: reads what follows (padding) and gives digest and size of all bytes. */
 int tar_reader_finish(struct tar_reader *t, struct varve_digest *ret_digest, uint64_t *ret_size,
 		      struct varve_error *err);
+/* After that: something else than zeros followed the end. */
+bool tar_reader_has_trailer(const struct tar_reader *t);
 void tar_reader_freep(struct tar_reader **t);
 
 #endif

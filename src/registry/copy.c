@@ -37,20 +37,12 @@ static void run_release(struct run *run)
 /* --- what refers to it ---------------------------------------------------------------------------
  */
 
-static bool is_layout(const struct endpoint *end)
-{
-	return end->kind == ENDPOINT_FILES && end->target.transport == IMAGE_OCI;
-}
-
 static int copy_referrers(struct run *run, const struct referrers_end *to, struct varve_error *err)
 {
 	struct place store;
-	struct referrers_copy copy = {.from = {.registry = run->source.registry,
-					       .layout = &run->source.layout,
-					       .place = &run->source.place},
+	struct referrers_copy copy = {.from = copy_source_end(&run->source),
 				      .to = *to,
-				      .artifact_type = run->copy->artifact_type,
-				      .sessions = run->copy->uploads};
+				      .artifact_type = run->copy->artifact_type};
 	int r;
 
 	if (!run->copy->referrers)
@@ -66,15 +58,15 @@ static int copy_referrers(struct run *run, const struct referrers_end *to, struc
 
 static int check_referrers(const struct run *run, struct varve_error *err)
 {
-	bool can = run->from->kind == ENDPOINT_REGISTRY || is_layout(run->from);
+	bool can = endpoint_has_referrers(run->from);
 
 	for (size_t i = 0; i < run->count; i++)
-		can = can && (run->to[i].kind == ENDPOINT_REGISTRY || is_layout(&run->to[i]));
+		can = can && endpoint_has_referrers(&run->to[i]);
 	if (can || !run->copy->referrers)
 		return 0;
 	return varve_error_set(
 		err, -VARVE_E_USAGE,
-		"--referrers: only between docker:// and oci: places, others have no "
+		"--referrers: only between docker://, oci: and store: places, others have no "
 		"room for them");
 }
 
@@ -175,7 +167,10 @@ static int push_to(struct run *run, size_t first, struct varve_error *err)
 	if (r == 0)
 		r = push_run(&push, &run->source.root, &tags, &pushed, err);
 	if (r == 0)
-		r = copy_referrers(run, &(struct referrers_end){.registry = run->target}, err);
+		r = copy_referrers(run,
+				   &(struct referrers_end){.registry = run->target,
+							   .sessions = run->copy->uploads},
+				   err);
 	if (r == 0) {
 		note_pushed(run);
 		run->result.moved += pushed.sent;
@@ -256,10 +251,16 @@ static int to_archive(struct run *run, const struct endpoint *to, struct varve_e
 
 static int to_store(struct run *run, const struct endpoint *to, struct varve_error *err)
 {
+	struct place place;
 	int r = into_store(run, err);
 
-	return r < 0 ? r
-		     : store_index_set(run->copy->store, to->name, &run->source.root, NULL, err);
+	if (r == 0)
+		r = store_index_set(run->copy->store, to->name, &run->source.root, NULL, err);
+	place_of_store(&place, run->copy->store, run->copy->uploads);
+	if (r == 0)
+		r = copy_referrers(run, &(struct referrers_end){.place = &place}, err);
+	place_release(&place);
+	return r;
 }
 
 /* --- all of it -----------------------------------------------------------------------------------
@@ -283,7 +284,7 @@ static int to_one(struct run *run, size_t index, struct varve_error *err)
 		return seen_before(run, index) ? 0 : push_to(run, index, err);
 	if (to->kind == ENDPOINT_STORE)
 		return to_store(run, to, err);
-	return is_layout(to) ? to_layout(run, to, err) : to_archive(run, to, err);
+	return endpoint_is_layout(to) ? to_layout(run, to, err) : to_archive(run, to, err);
 }
 
 static bool all_registries(const struct run *run)
@@ -300,7 +301,7 @@ static int open_landing(struct run *run, struct varve_error *err)
 {
 	int r = 0;
 
-	if (run->count == 1 && is_layout(&run->to[0])) {
+	if (run->count == 1 && endpoint_is_layout(&run->to[0])) {
 		r = image_layout_make(run->to[0].target.path, &run->layout, err);
 		place_init(&run->landing, run->layout.blobs, run->layout.fd, NULL);
 	} else {
@@ -354,7 +355,7 @@ int copy_run(const struct copy *copy, const struct endpoint *from, const struct 
 	run.result.root = run.source.root;
 	if (r == 0)
 		*ret = run.result;
-	else if ((r == -VARVE_E_DIGEST || r == -VARVE_E_NOT_FOUND) && is_layout(from))
+	else if ((r == -VARVE_E_DIGEST || r == -VARVE_E_NOT_FOUND) && endpoint_is_layout(from))
 		varve_error_prefix(err, "oci:%.300s", from->target.path);
 	return r;
 }
@@ -379,17 +380,17 @@ int copy_list_referrers(const struct copy *copy, const struct endpoint *from,
 			struct varve_error *err)
 {
 	CLEANUP(copy_source_release) struct copy_source source = {.layout = IMAGE_LAYOUT_INIT};
-	struct referrers_end end = {.layout = &source.layout, .place = &source.place};
+	struct referrers_end end;
 	struct place landing;
 	int r;
 
-	if (from->kind != ENDPOINT_REGISTRY && !is_layout(from))
+	if (!endpoint_has_referrers(from))
 		return varve_error_set(err, -VARVE_E_USAGE,
-				       "--referrers: of docker:// and oci: images only");
+				       "--referrers: of docker://, oci: and store: images only");
 	place_of_store(&landing, copy->store, copy->uploads);
 	r = copy_source_open(copy, from, &landing, true, &source, err);
 	place_release(&landing);
-	end.registry = source.registry;
+	end = copy_source_end(&source);
 	if (r == 0)
 		r = referrers_end_list(&end, &source.root.digest, copy->artifact_type, ret_index,
 				       err);

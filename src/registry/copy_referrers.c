@@ -1,130 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/copy_referrers.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "registry/graph.h"
 #include "registry/place_copy.h"
-#include "registry/pull.h"
-#include "registry/push.h"
 #include "registry/referrers.h"
 
 enum { REFERRERS = 1000 }; /* of an image, with theirs */
 
-/* --- one end -------------------------------------------------------------------------------------
- */
-
-static int read_index(struct place *place, const struct varve_descriptor *descriptor, json_t **ret,
-		      struct varve_error *err)
-{
-	CLEANUP(manifest_release) struct manifest m = {0};
-	int r = place_get_manifest(place, descriptor, &m, err);
-
-	if (r == 0 && (!m.is_index || json_has_real(m.document)))
-		r = varve_error_set(err, -VARVE_E_FORMAT,
-				    "the list of referrers in the layout is no index");
-	if (r == 0)
-		*ret = json_incref(m.document);
-	return r;
-}
-
-/* NULL: there is none. */
-static int layout_index(const struct referrers_end *end, const struct varve_digest *subject,
-			json_t **ret, struct varve_error *err)
-{
-	struct varve_descriptor descriptor;
-	char tag[VARVE_DIGEST_TEXT];
-	int r = image_layout_find(end->layout, reference_referrers_tag(subject, tag), &descriptor,
-				  err);
-
-	*ret = NULL;
-	if (r == -VARVE_E_NOT_FOUND)
-		return 0;
-	return r < 0 ? r : read_index(end->place, &descriptor, ret, err);
-}
-
-int referrers_end_list(const struct referrers_end *end, const struct varve_digest *subject,
-		       const char *artifact_type, json_t **ret, struct varve_error *err)
-{
-	CLEANUP(http_client_freep) struct http_client *client = NULL;
-	CLEANUP(json_decrefp) json_t *index = NULL;
-	int r;
-
-	if (!end->registry) {
-		r = layout_index(end, subject, &index, err);
-		if (r == 0)
-			*ret = referrers_filter(index, artifact_type);
-		return r;
-	}
-	r = http_client_new(&client, err);
-	return r < 0 ? r : referrers_list(end->registry, client, subject, artifact_type, ret, err);
-}
-
 /* --- bringing one over ---------------------------------------------------------------------------
  */
 
-static int fetch(const struct referrers_copy *copy, const struct varve_descriptor *one,
-		 struct varve_error *err)
-{
-	const struct pull pull = {.registry = copy->from.registry, .into = copy->from.place};
-	struct pull_result unused;
-	char digest[VARVE_DIGEST_TEXT];
-
-	if (!copy->from.registry)
-		return 0;
-	return registry_blame(
-		pull_run(&pull, varve_digest_text(&one->digest, digest), &unused, err));
-}
-
-static int enter_in_layout(const struct referrers_end *to, const struct varve_digest *subject,
-			   const struct manifest *artifact, struct varve_error *err)
-{
-	CLEANUP(json_decrefp) json_t *old = NULL;
-	CLEANUP(manifest_release) struct manifest m = {0};
-	char tag[VARVE_DIGEST_TEXT];
-	int r = layout_index(to, subject, &old, err);
-
-	if (r == 0)
-		r = referrers_renew(old, artifact, &m, err);
-	if (r <= 0)
-		return r;
-	r = place_put(to->place, &m.bytes, &m.self.digest, err);
-	return r < 0 ? r
-		     : image_layout_enter(to->layout, reference_referrers_tag(subject, tag),
-					  &m.self, err);
-}
-
-static int deliver(const struct referrers_copy *copy, const struct varve_digest *subject,
-		   const struct manifest *artifact, struct varve_error *err)
-{
-	const struct push push = {.registry = copy->to.registry,
-				  .from = copy->from.place,
-				  .sessions = copy->sessions};
-	const struct strv no_tags = STRV_INIT;
-	struct push_result unused;
-	int r;
-
-	if (copy->to.registry)
-		return push_run(&push, &artifact->self, &no_tags, &unused, err);
-	r = place_copy_graph(copy->from.place, copy->to.place, &artifact->self, err);
-	return r < 0 ? r : enter_in_layout(&copy->to, subject, artifact, err);
-}
-
-static void tell_liar(const struct referrers_copy *copy, const struct varve_digest *one)
+static void tell(const struct referrers_copy *copy, const char *text)
 {
 	const struct registry *registry =
 		copy->from.registry ? copy->from.registry : copy->to.registry;
 	const struct registry_settings *settings = registry ? registry_settings(registry) : NULL;
-	char digest[VARVE_DIGEST_TEXT];
-	CLEANUP(free_ptr) char *text = NULL;
 
-	if (!settings || !settings->notice)
-		return;
-	text = xasprintf("%s is listed as a referrer, but refers to something else: left out",
-			 varve_digest_text(one, digest));
-	settings->notice(settings->cookie, text);
+	if (settings && settings->notice)
+		settings->notice(settings->cookie, text);
+}
+
+static void tell_liar(const struct referrers_copy *copy, const struct varve_digest *one)
+{
+	char digest[VARVE_DIGEST_TEXT];
+	CLEANUP(free_ptr)
+	char *text = xasprintf("%s is listed as a referrer, but refers to something else: left out",
+			       varve_digest_text(one, digest));
+
+	tell(copy, text);
 }
 
 /* 1: brought over; 0: left out. */
@@ -133,7 +41,7 @@ static int bring(struct referrers_copy *copy, const struct varve_digest *subject
 {
 	CLEANUP(manifest_release) struct manifest artifact = {0};
 	struct varve_descriptor named;
-	int r = fetch(copy, one, err);
+	int r = referrers_end_fetch(&copy->from, one, err);
 
 	if (r == 0)
 		r = place_get_manifest(copy->from.place, one, &artifact, err);
@@ -149,7 +57,7 @@ static int bring(struct referrers_copy *copy, const struct varve_digest *subject
 	if (++copy->copied > REFERRERS)
 		return varve_error_set(err, -VARVE_E_LIMIT, "more than %d referrers",
 				       (int)REFERRERS);
-	r = deliver(copy, subject, &artifact, err);
+	r = referrers_end_attach(&copy->to, copy->from.place, subject, &artifact, err);
 	return r < 0 ? r : 1;
 }
 
@@ -184,6 +92,78 @@ static int copy_of_subject(struct referrers_copy *copy, const struct varve_diges
 	return 0;
 }
 
+/* --- signatures that lie under a tag of their own ------------------------------------------------
+ */
+
+/* Each layer is a signature. */
+static bool has_all_of(const struct manifest *manifest, const struct manifest *other)
+{
+	for (size_t i = 1; i < other->child_count; i++) {
+		bool found = false;
+
+		for (size_t k = 1; k < manifest->child_count && !found; k++)
+			found = json_equal(
+				json_array_get(json_object_get(manifest->document, "layers"),
+					       k - 1),
+				json_array_get(json_object_get(other->document, "layers"), i - 1));
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static void tell_kept(const struct referrers_copy *copy, const char *tag)
+{
+	CLEANUP(free_ptr)
+	char *text = xasprintf("%s: the target has signatures that the source lacks; they stay, "
+			       "the source's do not come along",
+			       tag);
+
+	tell(copy, text);
+}
+
+static int put_signatures(const struct referrers_copy *copy, const char *tag,
+			  const struct referrers_named *old, const struct manifest *manifest,
+			  struct varve_error *err)
+{
+	struct referrers_end to = copy->to;
+	int r = 0;
+
+	if (to.registry)
+		to.place = copy->from.place;
+	else
+		r = place_copy_graph(copy->from.place, to.place, &manifest->self, err);
+	return r < 0 ? r : referrers_end_name(&to, tag, old->version, manifest, err);
+}
+
+static int copy_signatures(struct referrers_copy *copy, const struct varve_digest *subject,
+			   struct varve_error *err)
+{
+	CLEANUP(referrers_named_release) struct referrers_named named = {.version = NULL};
+	CLEANUP(referrers_named_release) struct referrers_named old = {.version = NULL};
+	char tag[REFERENCE_SIGNATURES_TAG];
+	int r = referrers_end_find(&copy->from, reference_signatures_tag(subject, tag), &named,
+				   err);
+
+	if (r <= 0)
+		return r;
+	r = referrers_end_find(&copy->to, tag, &old, err);
+	if (r < 0)
+		return r;
+	if (r == 1 && !has_all_of(&named.manifest, &old.manifest)) {
+		tell_kept(copy, tag);
+		return 0;
+	}
+	r = referrers_end_fetch(&copy->from, &named.manifest.self, err);
+	if (r == 0)
+		r = put_signatures(copy, tag, &old, &named.manifest, err);
+	copy->copied += r == 0;
+	if (r == -ESTALE)
+		r = varve_error_set(err, -VARVE_E_NETWORK, "%s was changed by another meanwhile",
+				    tag);
+	return r;
+}
+
 int referrers_copy_run(struct referrers_copy *copy, const struct varve_descriptor *root,
 		       struct place *manifests, struct varve_error *err)
 {
@@ -192,5 +172,7 @@ int referrers_copy_run(struct referrers_copy *copy, const struct varve_descripto
 
 	for (size_t i = 0; i < graph.manifest_count && r == 0; i++)
 		r = copy_of_subject(copy, &graph.manifests[i].self.digest, 0, err);
+	for (size_t i = 0; i < graph.manifest_count && r == 0 && !copy->artifact_type; i++)
+		r = copy_signatures(copy, &graph.manifests[i].self.digest, err);
 	return r;
 }

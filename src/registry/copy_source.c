@@ -16,6 +16,14 @@ void copy_source_release(struct copy_source *source)
 	place_release(&source->place);
 }
 
+struct referrers_end copy_source_end(struct copy_source *source)
+{
+	return (struct referrers_end){.registry = source->registry,
+				      .layout = source->layout.fd < 0 ? NULL : &source->layout,
+				      .place = &source->place,
+				      .sessions = -1};
+}
+
 static void note_seen(const struct copy *copy, const struct copy_source *source)
 {
 	CLEANUP(graph_release) struct graph graph = {0};
@@ -41,6 +49,7 @@ static int open_registry(const struct copy *copy, const struct endpoint *from,
 	if (r < 0)
 		return registry_blame(r);
 	ret->root = ret->pulled.root;
+	ret->named = ret->pulled.named;
 	ret->lazy = lazy;
 	note_seen(copy, ret);
 	return 0;
@@ -100,6 +109,7 @@ int copy_source_open(const struct copy *copy, const struct endpoint *from, struc
 		r = open_layout(from, ret, err);
 	else
 		r = open_import(copy, from, ret, err);
+	ret->named = ret->root;
 	return r < 0 ? r : choose(copy, ret, err);
 }
 

@@ -6,10 +6,12 @@
 #include "registry/copy.h"
 #include "registry/place.h"
 #include "registry/pull.h"
+#include "registry/referrers_end.h"
 
 struct copy_source {
 	struct place place; /* where its blobs are */
-	struct varve_descriptor root;
+	struct varve_descriptor named; /* what the name stands for */
+	struct varve_descriptor root; /* that, or of an index the image that was chosen */
 	struct registry *registry; /* where it came from; NULL: no registry */
 	struct registry *upstream; /* where a mirror lacks a layer; NULL: was not needed yet */
 	pthread_mutex_t mutex; /* of upstream */
@@ -26,6 +28,8 @@ int copy_source_open(const struct copy *copy, const struct endpoint *from, struc
 int copy_source_layer(struct copy_source *source, const struct copy *copy,
 		      const struct endpoint *from, const struct varve_descriptor *blob,
 		      struct http_client *client, struct varve_error *err);
+/* Where what refers to it is listed; borrows from the source. */
+struct referrers_end copy_source_end(struct copy_source *source);
 void copy_source_release(struct copy_source *source);
 
 #endif

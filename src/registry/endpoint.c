@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
+#include "base/cleanup.h"
 
 void endpoint_release(struct endpoint *endpoint)
 {
@@ -11,6 +12,16 @@ void endpoint_release(struct endpoint *endpoint)
 	image_target_release(&endpoint->target);
 	free(endpoint->name);
 	*endpoint = (struct endpoint){0};
+}
+
+bool endpoint_is_layout(const struct endpoint *endpoint)
+{
+	return endpoint->kind == ENDPOINT_FILES && endpoint->target.transport == IMAGE_OCI;
+}
+
+bool endpoint_has_referrers(const struct endpoint *endpoint)
+{
+	return endpoint->kind != ENDPOINT_FILES || endpoint_is_layout(endpoint);
 }
 
 static int parse_store(const char *text, const char *name, struct endpoint *ret,
@@ -47,4 +58,15 @@ int endpoint_parse(const char *text, struct endpoint *ret, struct varve_error *e
 		return r;
 	*ret = endpoint;
 	return 0;
+}
+
+int endpoint_parse_image(const char *text, struct endpoint *ret, struct varve_error *err)
+{
+	static const char *const transports[] = {
+		"docker://", "oci:", "oci-archive:", "dir:", "docker-archive:", "store:"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(transports); i++)
+		if (str_starts(text, transports[i]))
+			return endpoint_parse(text, ret, err);
+	return parse_store(text, text, ret, err);
 }

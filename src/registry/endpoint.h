@@ -20,6 +20,11 @@ struct endpoint {
 
 /* -VARVE_E_USAGE lists the transports. */
 int endpoint_parse(const char *text, struct endpoint *ret, struct varve_error *err);
+/* The same where an image is only looked at: a name without a transport is one of the store. */
+int endpoint_parse_image(const char *text, struct endpoint *ret, struct varve_error *err);
 void endpoint_release(struct endpoint *endpoint);
+bool endpoint_is_layout(const struct endpoint *endpoint);
+/* What refers to an image is kept beside it there: a registry, a layout, the store. */
+bool endpoint_has_referrers(const struct endpoint *endpoint);
 
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -31,6 +32,14 @@ static int check(int fd, const struct varve_descriptor *blob, struct varve_error
 		return 0;
 	return varve_error_set(err, -VARVE_E_DIGEST, "blob %s is damaged: its bytes are %s", want,
 			       varve_digest_text(&actual, have));
+}
+
+int place_verify(const struct place *place, const struct varve_descriptor *blob,
+		 struct varve_error *err)
+{
+	CLEANUP(fd_close) int fd = place_open(place, blob, err);
+
+	return fd < 0 ? fd : check(fd, blob, err);
 }
 
 static int copy_bytes(int from, int to, const struct varve_descriptor *blob,
@@ -62,12 +71,26 @@ static int copy_file(const struct place *to, int from, const struct varve_descri
 	return check(again, blob, err);
 }
 
+static int land(struct place *to, struct tempfile *t, const struct varve_digest *digest,
+		struct varve_error *err)
+{
+	char hex[VARVE_DIGEST_HEX];
+	int r;
+
+	if (!to->store)
+		return tempfile_commit(t, to->blobs, varve_digest_hex(digest, hex), true, true,
+				       err);
+	r = store_blob_adopt(to->store, t->fd, t->dirfd, t->name, digest, err);
+	if (r == 0)
+		t->name[0] = '\0';
+	return r;
+}
+
 int place_copy(struct place *from, struct place *to, const struct varve_descriptor *blob,
 	       struct varve_error *err)
 {
 	CLEANUP(tempfile_abort) struct tempfile t = TEMPFILE_INIT;
 	CLEANUP(fd_close) int fd = -1;
-	char hex[VARVE_DIGEST_HEX];
 	int r;
 
 	if (place_has(to, blob))
@@ -76,14 +99,46 @@ int place_copy(struct place *from, struct place *to, const struct varve_descript
 	if (fd < 0)
 		return fd;
 	r = copy_file(to, fd, blob, &t, err);
+	return r < 0 ? r : land(to, &t, &blob->digest, err);
+}
+
+/* Of a file that may change or be a pipe: what was written is what was hashed. */
+static int copy_stream(int from, int to, struct varve_descriptor *ret)
+{
+	CLEANUP(hasher_freep) struct hasher *hasher = hasher_new();
+	CLEANUP(free_ptr) char *data = xmalloc(READ_SIZE);
+	uint64_t size = 0;
+	ssize_t n;
+
+	while ((n = fd_read_full(from, data, READ_SIZE)) > 0) {
+		int r = fd_write_all(to, data, (size_t)n);
+
+		if (r < 0)
+			return r;
+		hasher_update(hasher, data, (size_t)n);
+		size += (uint64_t)n;
+	}
+	if (n < 0)
+		return (int)n;
+	hasher_final(hasher, &ret->digest);
+	ret->size = size;
+	return 0;
+}
+
+int place_copy_file(int fd, struct place *to, struct varve_descriptor *ret, struct varve_error *err)
+{
+	CLEANUP(tempfile_abort) struct tempfile t = TEMPFILE_INIT;
+	struct varve_descriptor blob = *ret;
+	int r = tempfile_begin(to->store ? to->partials : to->blobs, 0644, &t, err);
+
 	if (r < 0)
 		return r;
-	if (!to->store)
-		return tempfile_commit(&t, to->blobs, varve_digest_hex(&blob->digest, hex), true,
-				       true, err);
-	r = store_blob_adopt(to->store, t.fd, t.dirfd, t.name, &blob->digest, err);
+	r = copy_stream(fd, t.fd, &blob);
+	if (r < 0)
+		return varve_error_set(err, r, "copy the file");
+	r = land(to, &t, &blob.digest, err);
 	if (r == 0)
-		t.name[0] = '\0';
+		*ret = blob;
 	return r;
 }
 

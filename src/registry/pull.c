@@ -49,26 +49,27 @@ static int choose(struct run *run, const struct manifest *index, int depth,
 	return r == -VARVE_E_NOT_FOUND ? 1 : r;
 }
 
-/* The descriptor of target, or of the image that is chosen from it. */
-static int find_root(struct run *run, const char *target, struct varve_descriptor *ret,
+/* The descriptor of target, and of the image that is chosen from it. */
+static int find_root(struct run *run, const char *target, struct pull_result *ret,
 		     struct varve_error *err)
 {
 	CLEANUP(manifest_release) struct manifest m = {0};
 	const struct pull *pull = run->pull;
-	int r = remote_manifest_look(pull->registry, run->client, target, ret, err);
+	int r = remote_manifest_look(pull->registry, run->client, target, &ret->root, err);
 
 	if (r < 0)
 		return r;
-	if (r == 1 && place_has(pull->into, ret))
-		r = get_manifest(run, ret, &m, err);
+	if (r == 1 && place_has(pull->into, &ret->root))
+		r = get_manifest(run, &ret->root, &m, err);
 	else
 		r = remote_manifest_get(pull->registry, run->client, target, &m, err);
 	if (r < 0)
 		return r;
-	*ret = m.self;
+	ret->root = m.self;
+	ret->named = m.self;
 	if (!m.is_index || !pull->platform)
 		return place_put(pull->into, &m.bytes, &m.self.digest, err);
-	r = choose(run, &m, 0, ret, err);
+	r = choose(run, &m, 0, &ret->root, err);
 	if (r == 1) {
 		varve_error_prefix(err, "%s", registry_name(pull->registry));
 		r = -VARVE_E_NOT_FOUND;
@@ -144,7 +145,7 @@ int pull_run(const struct pull *pull, const char *target, struct pull_result *re
 
 	run.client = client;
 	if (r == 0)
-		r = find_root(&run, target, &result.root, err);
+		r = find_root(&run, target, &result, err);
 	if (r == 0)
 		r = graph_walk(&result.root, get_manifest, &run, &run.graph, err);
 	if (r == 0)

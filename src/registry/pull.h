@@ -15,6 +15,7 @@ struct pull {
 
 struct pull_result {
 	struct varve_descriptor root; /* what was asked for, or the image chosen from it */
+	struct varve_descriptor named; /* what was asked for */
 	size_t fetched, there; /* blobs */
 	uint64_t bytes; /* of those that were fetched */
 };

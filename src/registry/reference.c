@@ -138,3 +138,13 @@ const char *reference_referrers_tag(const struct varve_digest *digest,
 	(void)snprintf(buffer, VARVE_DIGEST_TEXT, "sha256-%s", varve_digest_hex(digest, hex));
 	return buffer;
 }
+
+const char *reference_signatures_tag(const struct varve_digest *digest,
+				     char buffer[REFERENCE_SIGNATURES_TAG])
+{
+	char tag[VARVE_DIGEST_TEXT];
+
+	(void)snprintf(buffer, REFERENCE_SIGNATURES_TAG, "%s.sig",
+		       reference_referrers_tag(digest, tag));
+	return buffer;
+}

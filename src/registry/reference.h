@@ -37,5 +37,10 @@ const char *reference_api_host(const struct reference *reference);
  * (distribution-spec, "Referrers Tag Schema"). Returns the buffer. */
 const char *reference_referrers_tag(const struct varve_digest *digest,
 				    char buffer[VARVE_DIGEST_TEXT]);
+/* "sha256-HEX.sig": the tag under which cosign's older ("simple") signatures of a manifest are.
+ * Returns the buffer. */
+enum { REFERENCE_SIGNATURES_TAG = VARVE_DIGEST_TEXT + 4 };
+const char *reference_signatures_tag(const struct varve_digest *digest,
+				     char buffer[REFERENCE_SIGNATURES_TAG]);
 
 #endif

@@ -33,7 +33,7 @@ static bool fits(const json_t *entry, const struct image_choice *choice)
 
 	if (choice->name && !str_equal(name_of(entry), choice->name))
 		return false;
-	if (!choice->name && index_entry_is_referrers(entry))
+	if (!choice->name && index_entry_is_referrers(entry, NULL))
 		return false;
 	return !json_is_object(platform) || source_image_matches(platform, choice->platform);
 }

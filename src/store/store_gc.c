@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/index.h"
 #include "base/path.h"
 #include "base/strv.h"
 
@@ -202,6 +203,30 @@ static const struct {
 	{"facts/host", visit_aging}, {"facts/seen", visit_aging},     {"lock", visit_lock},
 };
 
+/* Lists of what refers to an image that goes: their names would keep them for ever. */
+static void drop_orphans(struct gc *gc)
+{
+	CLEANUP(json_decrefp) json_t *index = NULL;
+	struct varve_digest own;
+	const json_t *entry;
+	size_t i;
+
+	if (gc->options->dry_run || store_index_read(gc->store, &index, NULL) < 0)
+		return;
+	json_array_foreach(json_object_get(index, "manifests"), i, entry)
+	{
+		int r = 0;
+
+		if (index_entry_is_referrers(entry, NULL) &&
+		    json_get_digest(entry, "digest", &own, NULL) == 0 &&
+		    !digest_set_has(&gc->marks.blobs, &own))
+			r = store_index_remove(gc->store, index_entry_name(entry),
+					       gc->error == 0 ? gc->err : NULL);
+		if (r < 0 && gc->error == 0)
+			gc->error = r;
+	}
+}
+
 /* --- the whole ---------------------------------------------------------------------------------
  */
 
@@ -244,6 +269,7 @@ static int collect(struct gc *gc)
 		return r;
 	if (store_needs_sweep(gc->store))
 		sweep(gc);
+	drop_orphans(gc);
 	for (size_t i = 0; i < ARRAY_SIZE(visits); i++)
 		visit_all(gc, visits[i].dir, visits[i].visit);
 	return gc->error;

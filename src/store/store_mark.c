@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
+#include "base/index.h"
 #include "base/path.h"
 #include "base/strv.h"
 
@@ -85,10 +86,34 @@ static void mark_descriptor(struct varve_store *store, const json_t *descriptor,
 		mark_document(store, document, depth - 1, marks);
 }
 
+/* What refers to something that stays, stays too. True: something did that was not known before. */
+static bool mark_referrers(struct varve_store *store, const json_t *entries,
+			   struct store_marks *marks)
+{
+	struct varve_digest subject, own;
+	const json_t *entry;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(entries, i, entry)
+	{
+		if (!index_entry_is_referrers(entry, &subject) ||
+		    !digest_set_has(&marks->blobs, &subject) ||
+		    json_get_digest(entry, "digest", &own, NULL) < 0 ||
+		    digest_set_has(&marks->blobs, &own))
+			continue;
+		mark_descriptor(store, entry, DEPTH, marks);
+		found = true;
+	}
+	return found;
+}
+
 static int mark_images(struct varve_store *store, struct store_marks *marks,
 		       struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *index = NULL;
+	const json_t *entry, *entries;
+	size_t i;
 	int r = store_index_read(store, &index, err);
 
 	if (r < 0) {
@@ -96,7 +121,14 @@ static int mark_images(struct varve_store *store, struct store_marks *marks,
 				 "nothing was removed: without it nobody knows what is needed");
 		return r;
 	}
-	mark_list(store, json_object_get(index, "manifests"), DEPTH, marks);
+	entries = json_object_get(index, "manifests");
+	json_array_foreach(entries, i, entry)
+	{
+		if (!index_entry_is_referrers(entry, NULL))
+			mark_descriptor(store, entry, DEPTH, marks);
+	}
+	while (mark_referrers(store, entries, marks))
+		;
 	return 0;
 }
 

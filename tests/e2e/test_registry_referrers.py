@@ -144,7 +144,7 @@ def test_where_there_is_no_room_for_them(dressed, source, target):
     registry = dressed.open()
     values = {"layout": dressed.layout.path, "out": dressed.varve.path("out"), "host": registry.host}
     result = dressed.varve("copy", "--referrers", source.format(**values), target.format(**values), rc=2)
-    assert_clear(result, "only between docker:// and oci:", rc=2)
+    assert_clear(result, "only between docker://, oci: and store:", rc=2)
 
 
 # --- an artifact by itself -----------------------------------------------------------------------
