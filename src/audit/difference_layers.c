@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include "audit/cure.h"
 #include "audit/layer_files.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -30,14 +31,6 @@ static void add(const struct pair *p, enum difference_class class, const char *f
 						     .b = b});
 }
 
-static void number_text(enum difference_class class, uint64_t value, char text[NUMBER])
-{
-	if (class == DIFFERENCE_MODE)
-		(void)snprintf(text, NUMBER, "%04" PRIo64, value);
-	else
-		(void)snprintf(text, NUMBER, "%" PRIu64, value);
-}
-
 static void compare_numbers(const struct pair *p, enum difference_class class, const char *field,
 			    uint64_t a, uint64_t b)
 {
@@ -45,9 +38,29 @@ static void compare_numbers(const struct pair *p, enum difference_class class, c
 
 	if (a == b)
 		return;
-	number_text(class, a, left);
-	number_text(class, b, right);
+	(void)snprintf(left, sizeof(left), "%" PRIu64, a);
+	(void)snprintf(right, sizeof(right), "%" PRIu64, b);
 	add(p, class, field, NULL, left, right);
+}
+
+/* What an umask takes away are the bits of group and others. */
+static void compare_modes(const struct pair *p)
+{
+	char left[NUMBER], right[NUMBER];
+
+	if (p->a->mode == p->b->mode)
+		return;
+	(void)snprintf(left, sizeof(left), "%04o", p->a->mode);
+	(void)snprintf(right, sizeof(right), "%04o", p->b->mode);
+	differences_add(p->all, &(struct difference){.class = DIFFERENCE_MODE,
+						     .layer = p->layer,
+						     .path = p->a->path,
+						     .field = "mode",
+						     .a = left,
+						     .b = right,
+						     .cure = (p->a->mode ^ p->b->mode) & ~0077U
+								     ? NULL
+								     : cure_of(CURE_UMASK)});
 }
 
 static void compare_times(const struct pair *p)
@@ -159,7 +172,7 @@ static void compare_entry(const struct pair *p)
 
 	compare_numbers(p, DIFFERENCE_OWNER, "uid", a->uid, b->uid);
 	compare_numbers(p, DIFFERENCE_OWNER, "gid", a->gid, b->gid);
-	compare_numbers(p, DIFFERENCE_MODE, "mode", a->mode, b->mode);
+	compare_modes(p);
 	compare_times(p);
 	if (!varve_digest_equal(&a->xattrs, &b->xattrs))
 		add(p, DIFFERENCE_ATTRIBUTE, "extended attributes", NULL, NULL, NULL);

@@ -186,7 +186,8 @@ def test_text_is_one_line_each_and_steers_no_terminal(varve):
     a = image(varve.path("a"), [tar_of({"x": {}})])
     b = image(varve.path("b"), [tar_of({"x": {"mode": 0o600}, "\x1b[2Jy\n": {}})])
     assert varve("diff", a, b, rc=5).stdout.splitlines() == [
-        r"layer 1: \x1b[2Jy\x0a: entry [entry] (absent) -> file", "layer 1: x: mode [mode] 0644 -> 0600"]
+        r"layer 1: \x1b[2Jy\x0a: entry [entry] (absent) -> file", "layer 1: x: mode [mode] 0644 -> 0600 (umask)",
+        "umask: modes follow the builder's umask; cure: set umask 022, or modes explicitly (install -m)"]
 
 
 def test_a_damaged_index_is_made_again(varve):
