@@ -9,7 +9,7 @@
 
 struct buf;
 struct cure;
-struct layer_files;
+struct layer_pair;
 
 /* Classes that have no effect on what runs in the image come first: --semantic leaves them out. */
 enum difference_class {
@@ -60,8 +60,7 @@ void differences_add(struct differences *all, const struct difference *one);
 void difference_documents(struct differences *all, const char *prefix, const json_t *a,
 			  const json_t *b);
 /* Entries of two layers whose tars differ. */
-void difference_layers(struct differences *all, int layer, const struct layer_files *a,
-		       const struct layer_files *b);
+void difference_layers(struct differences *all, const struct layer_pair *layers);
 
 /* One line each, what is inside a file below it, and last a line for each rule that was named;
  * control characters of names are escaped. */

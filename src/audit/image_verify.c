@@ -50,25 +50,6 @@ static bool has_control(const char *name)
 	return false;
 }
 
-static const struct layer_file *find(const struct layer_files *files, const char *path)
-{
-	size_t low = 0, high = files->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int r = strcmp(files->items[middle].path, path);
-
-		if (r == 0)
-			return &files->items[middle];
-		if (r < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-/* A target of another layer is none of ours to judge: it may be in any below. */
 static const char *hard_link_fault(const struct layer_files *files, const struct layer_file *file)
 {
 	CLEANUP(free_ptr) char *target = path_clean(file->link);
@@ -76,7 +57,7 @@ static const char *hard_link_fault(const struct layer_files *files, const struct
 
 	if (!target)
 		return "a hard link to outside of the image";
-	there = find(files, target);
+	there = layer_files_find(files, target);
 	return there && there->order >= file->order ? "a hard link to a later entry" : NULL;
 }
 

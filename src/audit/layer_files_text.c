@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
-#define MAGIC "varve-layer-files 1 "
+#define MAGIC "varve-layer-files 2 "
 enum { HEAD_HEX = 2 * LAYER_FILE_HEAD };
 
 static void add_digest(const struct varve_digest *digest, struct buf *out)
@@ -23,7 +23,6 @@ static void format_file(const struct layer_file *f, struct buf *out)
 		 f->text, f->mode, f->uid, f->gid, f->size, f->major, f->minor);
 	buf_addf(out, " %" PRId64 " %ld %" PRIu64, f->mtime, f->nanoseconds, f->order);
 	add_digest(&f->content, out);
-	add_digest(&f->body, out);
 	add_digest(&f->xattrs, out);
 	buf_addc(out, ' ');
 	for (size_t i = 0; i < LAYER_FILE_HEAD; i++)
@@ -66,19 +65,18 @@ static bool parse_head(const char *hex, unsigned char head[LAYER_FILE_HEAD])
 
 static bool parse_fields(const char *text, struct layer_file *f)
 {
-	char content[VARVE_DIGEST_HEX], body[VARVE_DIGEST_HEX], xattrs[VARVE_DIGEST_HEX];
+	char content[VARVE_DIGEST_HEX], xattrs[VARVE_DIGEST_HEX];
 	char head[HEAD_HEX + 1];
 	int is_text;
 
 	if (sscanf(text,
 		   "%c %d %o %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNd64
-		   " %ld %" SCNu64 " %64s %64s %64s %32s",
+		   " %ld %" SCNu64 " %64s %64s %32s",
 		   &f->type, &is_text, &f->mode, &f->uid, &f->gid, &f->size, &f->major, &f->minor,
-		   &f->mtime, &f->nanoseconds, &f->order, content, body, xattrs, head) != 15)
+		   &f->mtime, &f->nanoseconds, &f->order, content, xattrs, head) != 14)
 		return false;
 	f->text = is_text != 0;
 	return varve_digest_parse_hex(content, &f->content) == 0 &&
-	       varve_digest_parse_hex(body, &f->body) == 0 &&
 	       varve_digest_parse_hex(xattrs, &f->xattrs) == 0 && strlen(head) == HEAD_HEX &&
 	       parse_head(head, f->head);
 }
