@@ -23,8 +23,8 @@ static int parse(const char *text, struct endpoint *ret, struct varve_error *err
 	return endpoint_parse(name, ret, err);
 }
 
-int opened_image_open(struct remote *remote, const char *text, struct opened_image *o,
-		      struct varve_error *err)
+int opened_image_locate(struct remote *remote, const char *text, struct opened_image *o,
+			struct varve_error *err)
 {
 	struct place landing;
 	int r = parse(text, &o->endpoint, err);
@@ -33,8 +33,14 @@ int opened_image_open(struct remote *remote, const char *text, struct opened_ima
 		return r;
 	place_of_store(&landing, remote->session.store, remote->uploads);
 	r = copy_source_open(&remote->copy, &o->endpoint, &landing, false, &o->source, err);
-	if (r == 0)
-		r = image_side_open(&o->source.place, text, &o->source.root, &o->side, err);
 	place_release(&landing);
 	return r;
+}
+
+int opened_image_open(struct remote *remote, const char *text, struct opened_image *o,
+		      struct varve_error *err)
+{
+	int r = opened_image_locate(remote, text, o, err);
+
+	return r < 0 ? r : image_side_open(&o->source.place, text, &o->source.root, &o->side, err);
 }

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """varve diff: differences planted by Python's tarfile are named with the class they were made as."""
 import gzip
-import io
 import shutil
 import tarfile
 
 import oci_make
 import pytest
-from oci_schema import CONFIG, LAYER, MANIFEST
+from diff_images import NO_EFFECT, found, image, tar_of
 from registries import bed  # noqa: F401  fixture
 
 PYC = b"\x6f\x0d\x0d\x0a"
@@ -28,41 +27,12 @@ BASE = {
 }
 
 
-def tar_of(entries, order=None, form=tarfile.PAX_FORMAT):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
-        for name in order or sorted(entries):
-            info, fields = tarfile.TarInfo(name.rstrip("/")), dict(entries[name])
-            data = fields.pop("data", b"")
-            info.mtime, info.mode, info.size = 1000, 0o644, len(data)
-            for field, value in fields.items():
-                setattr(info, field, value)
-            tar.addfile(info, io.BytesIO(data))
-    return out.getvalue()
-
-
 def changed(name, **fields):
     return tar_of({**BASE, name: {**BASE[name], **fields}})
 
 
 def without(name):
     return tar_of({key: value for key, value in BASE.items() if key != name})
-
-
-def image(path, tars, config=None, compress=None, **members):
-    """oci:PATH:t over these tars; config: further members of the config."""
-    layout = oci_make.Layout(path)
-    layers = []
-    for tar in tars:
-        data, kind = (gzip.compress(tar, compress, mtime=0), "+gzip") if compress else (tar, "")
-        layers.append((layout.blob(data, LAYER + kind), oci_make.digest_of(tar)))
-    document = {"architecture": "amd64", "os": "linux", "created": "2026-01-01T00:00:00Z",
-                "config": {"Cmd": ["/x"], "Env": ["A=1"]}, "history": [{"created_by": "one"}],
-                "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in layers]}, **(config or {})}
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": layout.blob(oci_make.dump(document), CONFIG),
-                "layers": [layer for layer, _ in layers], **members}
-    layout.tag("t", layout.blob(oci_make.dump(manifest), MANIFEST))
-    return f"oci:{path}:t"
 
 
 def flipped(name, at):
@@ -106,11 +76,6 @@ PLANTED = {
     "encoding": (tar_of(BASE, form=tarfile.GNU_FORMAT), {(None, "tar headers", "encoding")}, None),
 }
 BELOW = tar_of({"etc/": BASE["etc/"], "etc/old": {}})  # what whiteouts delete
-NO_EFFECT = {"compression", "order", "encoding", "time", "history", "stamp"}
-
-
-def found(result):
-    return {(one.get("path"), one["field"], one["class"]) for one in result["differences"]}
 
 
 @pytest.mark.parametrize("name", PLANTED)
