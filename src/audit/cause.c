@@ -185,12 +185,22 @@ static size_t match_host(const struct text *t)
 	return host > 0 ? user + 1 + host : 0;
 }
 
+/* Behind a letter no path begins, but for an option's: "-I/usr/include". */
+static bool starts_path(const struct text *t)
+{
+	if (*t->at != '/')
+		return false;
+	if (t->at == t->start || !(is_word(t->at[-1]) || strchr("/.", t->at[-1])))
+		return true;
+	return t->at - t->start >= 2 && is_word(t->at[-1]) && t->at[-2] == '-';
+}
+
 /* An absolute path up to its last component. */
 static size_t match_path(const struct text *t)
 {
 	const char *p = t->at, *last = p;
 
-	if (*p != '/' || (p > t->start && (is_word(p[-1]) || p[-1] == '/' || p[-1] == '.')))
+	if (!starts_path(t))
 		return 0;
 	for (; p < t->end && *p && (is_word(*p) || strchr("/.-+~@%", *p)); p++)
 		if (*p == '/')

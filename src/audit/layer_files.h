@@ -48,7 +48,9 @@ const struct layer_file *layer_files_find(const struct layer_files *files, const
  *	index  = "varve-layer-files 2 " hex " " count "\n" { record }
  *	record = type text mode uid gid size major minor mtime nanoseconds order
  *		 content xattrs head NUL path NUL link NUL	; separated by single spaces
- * Parsing takes what formatting wrote, and nothing else: -VARVE_E_FORMAT without a text. */
+ * Numbers are decimal, the mode octal; all without leading zeros. Parsing takes what formatting
+ * wrote, and nothing else: -VARVE_E_FORMAT without a text. The text must end in a NUL behind its
+ * length, as that of a struct buf. */
 void layer_files_format(const struct layer_files *files, struct buf *out);
 int layer_files_parse(const char *text, size_t len, struct layer_files *ret);
 
