@@ -64,7 +64,7 @@ static const struct cure cures[CURE_COUNT] = {
 	[CURE_GCC_SEED] =
 		{"gcc-seed",
 		 "the compiler made symbols of random numbers (LTO, coverage, anonymous namespaces)",
-		 "-frandom-seed=FILE with the name of the source; keep objects out of layers"},
+		 "-frandom-seed=FILE with the name of the source, in a fixed build directory"},
 	[CURE_BUILD_ID] = {"build-id", "only the linker's build id differs",
 			   "-Wl,--build-id=sha1 (of the content) or =none; never =uuid"},
 	[CURE_COMPILER_VERSION] = {"compiler-version", "another version of the compiler",

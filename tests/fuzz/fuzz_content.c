@@ -13,8 +13,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Names say which format text is; the others are told by their first bytes. */
-static const char *const names[] = {"x", "x.pyc", "x.json", "var/lib/dpkg/status", "x.tar.gz",
-				    "etc/shadow"};
+static const char *const names[] = {"x",        "x.pyc",     "x.json", "var/lib/dpkg/status",
+				    "x.tar.gz", "etc/shadow"};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

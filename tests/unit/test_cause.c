@@ -34,7 +34,7 @@ static const struct {
 	{"/home/a/x.c", "/home/a/y.c", CURE_NONE},
 	{"id=deadbeef01", "id=0123456789", CURE_RANDOM},
 	{"_GLOBAL__I_00100_0_main.c_5f3a9c1e_0x1b2c", "_GLOBAL__I_00100_0_main.c_11112222_0x9999",
-	 CURE_NONE},
+	 CURE_RANDOM},
 	{"pid 123", "pid 45678", CURE_PROCESS_ID},
 	{"v1.10", "v1.11", CURE_NONE},
 	{"1.2.3", "1.2.14", CURE_NONE},
