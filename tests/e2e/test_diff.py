@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """varve diff: differences planted by Python's tarfile are named with the class they were made as."""
 import gzip
+import json
 import shutil
 import tarfile
 
 import oci_make
 import pytest
 from diff_images import NO_EFFECT, found, image, tar_of
+from oci_schema import INDEX
 from registries import bed  # noqa: F401  fixture
 
 PYC = b"\x6f\x0d\x0d\x0a"
@@ -148,6 +150,73 @@ def test_of_a_registry(bed):  # noqa: F811
     assert found(bed.varve("diff", "--json", bed.target(), b, rc=5).json()) == {("etc/motd", "uid", "owner")}
 
 
+def index(path, images, **members):
+    """oci:PATH:t, an index: {platform: (tars, config)}; what has no "/" is an attestation's name."""
+    layout, children = oci_make.Layout(path), []
+    for platform, tars in images.items():
+        image(path, tars, {"architecture": platform})
+        manifest = layout_tag(path)
+        os_, _, architecture = platform.partition("/")
+        children.append({**manifest, "platform": {"os": os_, "architecture": architecture} if architecture else
+                         {"os": "unknown", "architecture": "unknown"}})
+    document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": children, **members}
+    layout.tag("t", layout.blob(oci_make.dump(document), INDEX))
+    return f"oci:{path}:t"
+
+
+def layout_tag(path):
+    entry = json.loads((path / "index.json").read_text())["manifests"][-1]
+    return {key: entry[key] for key in ("mediaType", "digest", "size")}
+
+
+def told(result):
+    return {(one.get("platform"), one.get("path"), one["field"], one["class"]) for one in result["differences"]}
+
+
+def test_indexes_are_compared_image_by_image(varve):
+    base, other, added = [tar_of(BASE)], [PLANTED["uid"][0]], [tar_of({"x": {}})]
+    a = index(varve.path("a"), {"linux/amd64": base, "linux/arm64": base, "linux/s390x": base, "attestation": added})
+    b = index(varve.path("b"), {"linux/arm64": other, "linux/amd64": base, "linux/riscv64": base}, annotations={"k": "v"})
+    assert told(varve("diff", "--json", "--all-platforms", a, b, rc=5).json()) == {
+        ("linux/arm64", "etc/motd", "uid", "owner"), ("linux/s390x", None, "image of this platform", "platform"),
+        ("linux/riscv64", None, "image of this platform", "platform"), (None, None, "manifest without a platform", "history"),
+        (None, None, "index.annotations", "history")}
+    assert told(varve("diff", "--json", "--all-platforms", "--semantic", a, b, rc=5).json()) == {
+        ("linux/arm64", "etc/motd", "uid", "owner"), ("linux/s390x", None, "image of this platform", "platform"),
+        ("linux/riscv64", None, "image of this platform", "platform")}
+    text = varve("diff", "--all-platforms", a, b, rc=5).stdout
+    assert "linux/arm64: layer 1: etc/motd: uid [owner] 0 -> 7 (owner)\n" in text
+    varve("copy", "--all-platforms", a, "store:x/i:1")
+    assert varve("diff", "--all-platforms", a, "x/i:1").stdout == ""
+    assert varve("diff", "--platform", "linux/amd64", a, b).stdout == ""
+    result = varve("diff", "--all-platforms", a, image(varve.path("c"), base), rc=1)
+    assert "is an index" in result.stderr and result.stdout == ""
+
+
+def test_images_of_an_index_in_another_order(varve):
+    a, b = [index(varve.path(str(i)), {platform: [tar_of(BASE)] for platform in order})
+            for i, order in enumerate((["linux/amd64", "linux/arm64"], ["linux/arm64", "linux/amd64"]))]
+    assert told(varve("diff", "--json", "--all-platforms", a, b, rc=5).json()) == {(None, None, "index digest", "history")}
+    varve("diff", "--semantic", "--all-platforms", a, b)
+
+
+def test_whiteouts_are_weighed_with_what_lies_below(varve):
+    directory = {"d/": {"type": tarfile.DIRTYPE}}
+    below = tar_of({**directory, "d/x": {}, "d/y": {}})
+
+    def told_of(number, one, other, below=below, other_below=None):
+        sides = [image(varve.path(f"{number}{side}"), [under, tar_of({**directory, **dict.fromkeys(names, {})})])
+                 for side, under, names in (("a", below, one), ("b", other_below or below, other))]
+        return found(varve("diff", "--json", *sides, rc=5).json())
+    opaque, same, other = "d/.wh..wh..opq", ("whiteouts", "encoding"), ("entry", "whiteout")
+    assert told_of(1, [opaque], ["d/.wh.x", "d/.wh.y"]) == {(opaque, *same), ("d/.wh.x", *same), ("d/.wh.y", *same)}
+    assert told_of(2, [opaque], ["d/.wh.x"]) == {(opaque, *other), ("d/.wh.x", *same)}
+    assert told_of(3, ["d/.wh.x"], ["d/.wh.y"]) == {("d/.wh.x", *other), ("d/.wh.y", *other)}
+    assert told_of(4, ["d/.wh.none"], []) == {("d/.wh.none", *same)}
+    # Where what lies below differs, nothing is claimed.
+    assert (opaque, *other) in told_of(5, [opaque], ["d/.wh.x", "d/.wh.y"], other_below=tar_of({**directory, "d/x": {}}))
+
+
 def test_text_is_one_line_each_and_steers_no_terminal(varve):
     a = image(varve.path("a"), [tar_of({"x": {}})])
     b = image(varve.path("b"), [tar_of({"x": {"mode": 0o600}, "\x1b[2Jy\n": {}})])
@@ -167,6 +236,17 @@ def test_a_damaged_index_is_made_again(varve):
         assert varve("diff", a, b, rc=5).stdout == first
     shutil.rmtree(varve.store / "facts/layer-files")
     assert varve("diff", a, b, rc=5).stdout == first
+
+
+def test_an_index_that_says_other_data_is_refused(varve):
+    a, b = image(varve.path("a"), [tar_of(BASE)]), image(varve.path("b"), [PLANTED["text"][0]])
+    varve("diff", a, b, rc=5)
+    path = varve.store / "facts/layer-files" / oci_make.digest_of(PLANTED["text"][0])[7:]
+    digest = oci_make.digest_of(b"hullo\n")[7:].encode()
+    path.write_bytes(path.read_bytes().replace(digest, b"0" * 64))
+    result = varve("diff", a, b, rc=1)
+    assert "etc/motd is not what the layer's index says" in result.stderr and "facts/layer-files" in result.stderr
+    assert result.stdout == ""
 
 
 def test_wrong_bytes_are_no_comparison(varve):
