@@ -2,6 +2,7 @@
 #include "audit/difference.h"
 
 #include <inttypes.h>
+#include "audit/cure.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 
@@ -11,7 +12,9 @@ static const char *const class_names[] = {
 	[DIFFERENCE_ENCODING] = "encoding",
 	[DIFFERENCE_TIME] = "time",
 	[DIFFERENCE_HISTORY] = "history",
+	[DIFFERENCE_STAMP] = "stamp",
 	[DIFFERENCE_CONFIG] = "config",
+	[DIFFERENCE_PLATFORM] = "platform",
 	[DIFFERENCE_LAYER] = "layer",
 	[DIFFERENCE_ENTRY] = "entry",
 	[DIFFERENCE_WHITEOUT] = "whiteout",
@@ -41,11 +44,20 @@ static void set_text(json_t *object, const char *key, const char *text)
 		json_set(object, key, json_text(text));
 }
 
+static const char *rule_of(const struct difference *one)
+{
+	const struct cure *cure = one->cure;
+
+	if (!cure)
+		cure = cure_of(cure_for(one->class, one->path, one->field));
+	return cure ? cure->id : NULL;
+}
+
 void differences_add(struct differences *all, const struct difference *one)
 {
 	json_t *object;
 
-	if (all->semantic && one->class <= DIFFERENCE_HISTORY) {
+	if (all->semantic && one->class <= DIFFERENCE_STAMP) {
 		all->left_out++;
 		return;
 	}
@@ -56,6 +68,12 @@ void differences_add(struct differences *all, const struct difference *one)
 	set_text(object, "kind", one->kind);
 	set_text(object, "a", one->a);
 	set_text(object, "b", one->b);
+	set_text(object, "rule", rule_of(one));
+	set_text(object, "platform", all->platform);
+	if (one->inside && json_array_size(one->inside))
+		json_set(object, "inside", json_incref(one->inside));
+	if (one->more)
+		json_set(object, "more", json_integer((json_int_t)one->more));
 	if (one->layer)
 		json_set(object, "layer", json_integer(one->layer));
 	json_append(all->list, object);
@@ -71,14 +89,51 @@ static void add_safe(struct buf *out, const char *text)
 			buf_addc(out, *text);
 }
 
+static void print_values(const json_t *one, struct buf *out)
+{
+	const char *a = json_optional_string(one, "a", NULL),
+		   *b = json_optional_string(one, "b", NULL),
+		   *rule = json_optional_string(one, "rule", NULL);
+
+	if (a || b) {
+		buf_addstr(out, " ");
+		add_safe(out, a ? a : "(absent)");
+		buf_addstr(out, " -> ");
+		add_safe(out, b ? b : "(absent)");
+	}
+	if (rule)
+		buf_addf(out, " (%s)", rule);
+	buf_addc(out, '\n');
+}
+
+static void print_inside(const json_t *one, struct buf *out)
+{
+	json_int_t more = json_integer_value(json_object_get(one, "more"));
+	size_t i;
+	json_t *part;
+
+	json_array_foreach(json_object_get(one, "inside"), i, part)
+	{
+		buf_addstr(out, "    ");
+		add_safe(out, json_optional_string(part, "where", ""));
+		buf_addc(out, ':');
+		print_values(part, out);
+	}
+	if (more)
+		buf_addf(out, "    and %" JSON_INTEGER_FORMAT " more\n", more);
+}
+
 static void print_one(const json_t *one, struct buf *out)
 {
 	const char *path = json_optional_string(one, "path", NULL),
 		   *kind = json_optional_string(one, "kind", NULL),
-		   *a = json_optional_string(one, "a", NULL),
-		   *b = json_optional_string(one, "b", NULL);
+		   *platform = json_optional_string(one, "platform", NULL);
 	json_int_t layer = json_integer_value(json_object_get(one, "layer"));
 
+	if (platform) {
+		add_safe(out, platform);
+		buf_addstr(out, ": ");
+	}
 	if (layer)
 		buf_addf(out, "layer %" JSON_INTEGER_FORMAT ": ", layer);
 	if (path) {
@@ -88,13 +143,39 @@ static void print_one(const json_t *one, struct buf *out)
 	add_safe(out, json_optional_string(one, "field", ""));
 	buf_addf(out, " [%s%s%s]", json_optional_string(one, "class", ""), kind ? ": " : "",
 		 kind ? kind : "");
-	if (a || b) {
-		buf_addstr(out, " ");
-		add_safe(out, a ? a : "(absent)");
-		buf_addstr(out, " -> ");
-		add_safe(out, b ? b : "(absent)");
+	print_values(one, out);
+	print_inside(one, out);
+}
+
+/* --- rules ---------------------------------------------------------------------------------------
+ */
+
+static void note_rule(bool named[CURE_COUNT], const json_t *object)
+{
+	const char *id = json_optional_string(object, "rule", NULL);
+
+	for (int rule = CURE_NONE + 1; id && rule < CURE_COUNT; rule++)
+		if (str_equal(cure_of((enum cure_rule)rule)->id, id))
+			named[rule] = true;
+}
+
+static void print_cures(const struct differences *all, struct buf *out)
+{
+	bool named[CURE_COUNT] = {false};
+	size_t i, k;
+	json_t *one, *part;
+
+	json_array_foreach(all->list, i, one)
+	{
+		note_rule(named, one);
+		json_array_foreach(json_object_get(one, "inside"), k, part) note_rule(named, part);
 	}
-	buf_addc(out, '\n');
+	for (int rule = CURE_NONE + 1; rule < CURE_COUNT; rule++) {
+		const struct cure *cure = cure_of((enum cure_rule)rule);
+
+		if (named[rule])
+			buf_addf(out, "%s: %s; cure: %s\n", cure->id, cure->why, cure->cure);
+	}
 }
 
 void differences_print(const struct differences *all, struct buf *out)
@@ -103,6 +184,7 @@ void differences_print(const struct differences *all, struct buf *out)
 	json_t *one;
 
 	json_array_foreach(all->list, i, one) print_one(one, out);
+	print_cures(all, out);
 }
 
 void differences_print_json(const struct differences *all, struct buf *out)

@@ -8,7 +8,8 @@
 #include "base/json.h"
 
 struct buf;
-struct layer_files;
+struct cure;
+struct layer_pair;
 
 /* Classes that have no effect on what runs in the image come first: --semantic leaves them out. */
 enum difference_class {
@@ -17,7 +18,9 @@ enum difference_class {
 	DIFFERENCE_ENCODING, /* the same entries, other tar headers */
 	DIFFERENCE_TIME, /* a date: of a file, the config, the history */
 	DIFFERENCE_HISTORY, /* the history, an annotation, a label of media type */
+	DIFFERENCE_STAMP, /* a file's data, only in what says when, where and by whom it was made */
 	DIFFERENCE_CONFIG, /* what the container runs with */
+	DIFFERENCE_PLATFORM, /* an image of an index that only one index has */
 	DIFFERENCE_LAYER, /* a layer that only one image has */
 	DIFFERENCE_ENTRY, /* an entry that only one layer has */
 	DIFFERENCE_WHITEOUT, /* a deletion that only one layer has */
@@ -37,12 +40,16 @@ struct difference {
 	const char *field; /* "config.Env", "mtime", ... */
 	const char *kind; /* of content, in words; NULL: none */
 	const char *a, *b; /* the two values; NULL: absent there */
+	json_t *inside; /* of content: array of {where, a, b, rule?}; borrowed; NULL: none */
+	size_t more; /* of these, how many were left out */
+	const struct cure *cure; /* NULL: what cure_for() says */
 };
 
 struct differences {
 	json_t *list; /* array of objects; owned */
 	bool semantic; /* leave out what has no effect */
 	size_t left_out;
+	const char *platform; /* that is being compared, of an index; NULL: none; borrowed */
 };
 
 void differences_init(struct differences *all, bool semantic);
@@ -53,10 +60,10 @@ void differences_add(struct differences *all, const struct difference *one);
 void difference_documents(struct differences *all, const char *prefix, const json_t *a,
 			  const json_t *b);
 /* Entries of two layers whose tars differ. */
-void difference_layers(struct differences *all, int layer, const struct layer_files *a,
-		       const struct layer_files *b);
+void difference_layers(struct differences *all, const struct layer_pair *layers);
 
-/* One line each; control characters of names are escaped. */
+/* One line each, what is inside a file below it, and last a line for each rule that was named;
+ * control characters of names are escaped. */
 void differences_print(const struct differences *all, struct buf *out);
 /* {"differences": [...], "equal": BOOL, "leftOut": N} in canonical JSON and a newline. */
 void differences_print_json(const struct differences *all, struct buf *out);

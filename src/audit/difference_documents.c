@@ -15,6 +15,8 @@ static const struct {
 } classes[] = {
 	{"config.created", DIFFERENCE_TIME},
 	{"config.history", DIFFERENCE_HISTORY},
+	{"index.annotations", DIFFERENCE_HISTORY},
+	{"index.mediaType", DIFFERENCE_HISTORY},
 	{"manifest.annotations", DIFFERENCE_HISTORY},
 	{"manifest.mediaType", DIFFERENCE_HISTORY},
 	{"manifest.config.mediaType", DIFFERENCE_HISTORY},

@@ -3,39 +3,33 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include "audit/layer_files.h"
+#include "audit/cure.h"
+#include "audit/findings.h"
+#include "audit/layer_pair.h"
+#include "audit/whiteouts.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/path.h"
 #include "layer/layer_tar.h"
 
 struct pair {
 	struct differences *all;
-	int layer;
+	const struct layer_pair *layers;
+	size_t number; /* of pairs before it whose data differs */
 	const struct layer_file *a, *b; /* of the same path */
 };
 
-enum { NUMBER = 64, PYC_FLAGS_AT = 4 };
+enum { NUMBER = 64 };
 
 static void add(const struct pair *p, enum difference_class class, const char *field,
 		const char *kind, const char *a, const char *b)
 {
 	differences_add(p->all, &(struct difference){.class = class,
-						     .layer = p->layer,
+						     .layer = p->layers->layer,
 						     .path = p->a ? p->a->path : p->b->path,
 						     .field = field,
 						     .kind = kind,
 						     .a = a,
 						     .b = b});
-}
-
-static void number_text(enum difference_class class, uint64_t value, char text[NUMBER])
-{
-	if (class == DIFFERENCE_MODE)
-		(void)snprintf(text, NUMBER, "%04" PRIo64, value);
-	else
-		(void)snprintf(text, NUMBER, "%" PRIu64, value);
 }
 
 static void compare_numbers(const struct pair *p, enum difference_class class, const char *field,
@@ -45,9 +39,29 @@ static void compare_numbers(const struct pair *p, enum difference_class class, c
 
 	if (a == b)
 		return;
-	number_text(class, a, left);
-	number_text(class, b, right);
+	(void)snprintf(left, sizeof(left), "%" PRIu64, a);
+	(void)snprintf(right, sizeof(right), "%" PRIu64, b);
 	add(p, class, field, NULL, left, right);
+}
+
+/* What an umask takes away are the bits of group and others. */
+static void compare_modes(const struct pair *p)
+{
+	char left[NUMBER], right[NUMBER];
+
+	if (p->a->mode == p->b->mode)
+		return;
+	(void)snprintf(left, sizeof(left), "%04o", p->a->mode);
+	(void)snprintf(right, sizeof(right), "%04o", p->b->mode);
+	differences_add(p->all, &(struct difference){.class = DIFFERENCE_MODE,
+						     .layer = p->layers->layer,
+						     .path = p->a->path,
+						     .field = "mode",
+						     .a = left,
+						     .b = right,
+						     .cure = (p->a->mode ^ p->b->mode) & ~0077U
+								     ? NULL
+								     : cure_of(CURE_UMASK)});
 }
 
 static void compare_times(const struct pair *p)
@@ -64,69 +78,50 @@ static void compare_times(const struct pair *p)
 /* --- content -------------------------------------------------------------------------------------
  */
 
-/* Formats by their first bytes. */
-static const struct {
-	const char *magic;
-	size_t len;
-	const char *kind;
-} magics[] = {
-	{"\177ELF", 4, "ELF program or library"},
-	{"!<arch>\n", 8, "ar archive"},
-	{"SQLite format 3\0", 16, "SQLite database"},
-	{"\037\213", 2, "gzip data"},
-	{"\050\265\057\375", 4, "zstd data"},
-	{"\3757zXZ", 5, "xz data"},
-	{"PK\003\004", 4, "zip archive"},
-};
-
-static bool is_pyc(const struct layer_file *f)
+/* Too large to be looked into: the first bytes tell the kind. */
+static void name_by_head(const struct pair *p, struct findings *f)
 {
-	return str_ends(f->path, ".pyc") && f->head[2] == '\r' && f->head[3] == '\n';
+	struct content a = {p->a->path, p->a->head, LAYER_FILE_HEAD},
+		       b = {p->b->path, p->b->head, LAYER_FILE_HEAD};
+
+	findings_name_kind(f, content_kind(&a, &b, p->a->text && p->b->text));
+	findings_add(f, &(struct finding){.where = "not looked into: too large"});
 }
 
-/* PEP 552: magic, flags, then the source's time and size, or its hash. */
-static const char *kind_of_pyc(const struct layer_file *a, const struct layer_file *b)
+static void look_inside(const struct pair *p, struct findings *f)
 {
-	if (!varve_digest_equal(&a->body, &b->body))
-		return "Python bytecode: the code";
-	if (memcmp(a->head, b->head, PYC_FLAGS_AT) != 0)
-		return "Python bytecode: the version of Python in the header";
-	if (memcmp(a->head + PYC_FLAGS_AT, b->head + PYC_FLAGS_AT, 4) != 0)
-		return "Python bytecode: how the header says to check the source";
-	if (a->head[PYC_FLAGS_AT] & 1)
-		return "Python bytecode: the source's hash in the header";
-	return "Python bytecode: the source's time or size in the header";
-}
+	struct content a, b;
 
-static const char *kind_of_text(const char *path)
-{
-	if (str_equal(path, "var/lib/dpkg/status") || str_starts(path, "var/lib/dpkg/status.d/"))
-		return "dpkg status";
-	if (str_ends(path, ".json"))
-		return "JSON text";
-	return "text";
-}
-
-static const char *kind_of(const struct layer_file *a, const struct layer_file *b)
-{
-	if (is_pyc(a) && is_pyc(b))
-		return kind_of_pyc(a, b);
-	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
-		if (memcmp(a->head, magics[i].magic, magics[i].len) == 0 &&
-		    memcmp(b->head, magics[i].magic, magics[i].len) == 0)
-			return magics[i].kind;
-	return a->text && b->text ? kind_of_text(a->path) : "binary data";
+	if (p->layers->has_data && layer_data_get(&p->layers->a_data, p->number, &a) &&
+	    layer_data_get(&p->layers->b_data, p->number, &b))
+		content_compare(f, &a, &b);
+	else
+		name_by_head(p, f);
 }
 
 static void compare_content(const struct pair *p)
 {
+	CLEANUP(findings_release) struct findings f = {0};
 	char left[VARVE_DIGEST_TEXT], right[VARVE_DIGEST_TEXT];
+	enum difference_class class;
+	enum cure_rule place;
 
-	if (p->a->type != TAR_FILE || varve_digest_equal(&p->a->content, &p->b->content))
-		return;
-	add(p, DIFFERENCE_CONTENT, "content", kind_of(p->a, p->b),
-	    varve_digest_text(&p->a->content, left), varve_digest_text(&p->b->content, right));
-	compare_numbers(p, DIFFERENCE_CONTENT, "size", p->a->size, p->b->size);
+	findings_init(&f);
+	look_inside(p, &f);
+	class = f.effect ? DIFFERENCE_CONTENT : DIFFERENCE_STAMP;
+	place = cure_for(class, p->a->path, "content");
+	differences_add(p->all, &(struct difference){
+					.class = class,
+					.layer = p->layers->layer,
+					.path = p->a->path,
+					.field = "content",
+					.kind = f.kind,
+					.a = varve_digest_text(&p->a->content, left),
+					.b = varve_digest_text(&p->b->content, right),
+					.inside = f.inside,
+					.more = f.count > FINDINGS_MAX ? f.count - FINDINGS_MAX : 0,
+					.cure = cure_of(place != CURE_NONE ? place : f.rule)});
+	compare_numbers(p, class, "size", p->a->size, p->b->size);
 }
 
 /* --- entries -------------------------------------------------------------------------------------
@@ -159,7 +154,7 @@ static void compare_entry(const struct pair *p)
 
 	compare_numbers(p, DIFFERENCE_OWNER, "uid", a->uid, b->uid);
 	compare_numbers(p, DIFFERENCE_OWNER, "gid", a->gid, b->gid);
-	compare_numbers(p, DIFFERENCE_MODE, "mode", a->mode, b->mode);
+	compare_modes(p);
 	compare_times(p);
 	if (!varve_digest_equal(&a->xattrs, &b->xattrs))
 		add(p, DIFFERENCE_ATTRIBUTE, "extended attributes", NULL, NULL, NULL);
@@ -171,16 +166,28 @@ static void compare_entry(const struct pair *p)
 		add(p, DIFFERENCE_LINK, "link", NULL, a->link, b->link);
 	compare_numbers(p, DIFFERENCE_DEVICE, "major", a->major, b->major);
 	compare_numbers(p, DIFFERENCE_DEVICE, "minor", a->minor, b->minor);
-	compare_content(p);
+	if (!varve_digest_equal(&a->content, &b->content))
+		compare_content(p);
+}
+
+/* A deletion that the other layer has in other words is one of encoding only. */
+static void add_whiteout(const struct pair *p, const struct layer_file *only)
+{
+	const struct layer_pair *l = p->layers;
+	bool moot = l->below && whiteout_comes_to_the_same(l->below, only->path, p->a ? l->a : l->b,
+							   p->a ? l->b : l->a);
+
+	add(p, moot ? DIFFERENCE_ENCODING : DIFFERENCE_WHITEOUT, moot ? "whiteouts" : "entry",
+	    moot ? "comes to the same" : NULL, p->a ? "whiteout" : NULL, p->b ? "whiteout" : NULL);
 }
 
 static void add_lonely(const struct pair *p, const struct layer_file *only)
 {
-	bool whiteout = str_starts(path_base(only->path), ".wh.");
-	const char *what = whiteout ? "whiteout" : type_name(only->type);
-
-	add(p, whiteout ? DIFFERENCE_WHITEOUT : DIFFERENCE_ENTRY, "entry", NULL, p->a ? what : NULL,
-	    p->b ? what : NULL);
+	if (is_whiteout(only->path))
+		add_whiteout(p, only);
+	else
+		add(p, DIFFERENCE_ENTRY, "entry", NULL, p->a ? type_name(only->type) : NULL,
+		    p->b ? type_name(only->type) : NULL);
 }
 
 /* --- order ---------------------------------------------------------------------------------------
@@ -200,31 +207,27 @@ static bool same_order(const struct layer_files *a, const struct layer_files *b)
 	return true;
 }
 
-void difference_layers(struct differences *all, int layer, const struct layer_files *a,
-		       const struct layer_files *b)
+void difference_layers(struct differences *all, const struct layer_pair *layers)
 {
-	size_t i = 0, k = 0, before = json_array_size(all->list) + all->left_out;
-	bool ordered = same_order(a, b);
+	struct pair p = {.all = all, .layers = layers};
+	struct layer_pair_step step = {0};
+	size_t before = json_array_size(all->list) + all->left_out;
 
-	while (i < a->count || k < b->count) {
-		struct pair p = {.all = all, .layer = layer};
-		int side = i == a->count   ? 1
-			   : k == b->count ? -1
-					   : strcmp(a->items[i].path, b->items[k].path);
-
-		p.a = side <= 0 ? &a->items[i++] : NULL;
-		p.b = side >= 0 ? &b->items[k++] : NULL;
-		if (side == 0)
+	while (layer_pair_next(layers, &step)) {
+		p.a = step.a;
+		p.b = step.b;
+		if (p.a && p.b)
 			compare_entry(&p);
 		else
-			add_lonely(&p, side < 0 ? &a->items[i - 1] : &b->items[k - 1]);
+			add_lonely(&p, p.a ? p.a : p.b);
+		p.number += layer_pair_step_differs(&step);
 	}
-	if (!ordered)
+	if (!same_order(layers->a, layers->b))
 		differences_add(all, &(struct difference){.class = DIFFERENCE_ORDER,
-							  .layer = layer,
+							  .layer = layers->layer,
 							  .field = "order of entries"});
 	else if (json_array_size(all->list) + all->left_out == before)
 		differences_add(all, &(struct difference){.class = DIFFERENCE_ENCODING,
-							  .layer = layer,
+							  .layer = layers->layer,
 							  .field = "tar headers"});
 }

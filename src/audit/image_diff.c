@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "audit/image_diff.h"
 
-#include "audit/layer_files.h"
+#include <pthread.h>
+#include "audit/layer_pair.h"
+#include "audit/whiteouts.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/strv.h"
 #include "store/store.h"
 
 struct image_pair {
@@ -94,6 +97,111 @@ static void add_digests(const struct image_pair *p, enum difference_class class,
 						     .b = b ? varve_digest_text(b, right) : NULL});
 }
 
+/* The layers below, the same in both images, as one list of paths; NULL paths: not the same. */
+static int stack_below(const struct image_pair *p, size_t count, struct strv *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		CLEANUP(layer_files_release) struct layer_files files = {0};
+		int r = open_layer(p, p->a, i, &files);
+
+		if (r < 0)
+			return r;
+		whiteouts_stack(ret, &files);
+	}
+	return 0;
+}
+
+static bool same_below(const struct image_pair *p, size_t i, size_t k)
+{
+	if (i != k)
+		return false;
+	for (size_t below = 0; below < i; below++)
+		if (!varve_digest_equal(&p->a->diff_ids[below], &p->b->diff_ids[below]))
+			return false;
+	return true;
+}
+
+/* The other layer's data, in a thread of its own. */
+struct reading {
+	struct layer_data *data;
+	const struct varve_descriptor *blob;
+	const char *name; /* of the image; borrowed */
+	int fd, dirfd, result;
+	struct varve_error err;
+};
+
+static void *read_beside(void *cookie)
+{
+	struct reading *r = cookie;
+
+	r->result = layer_data_read(r->data, r->fd, r->blob, r->dirfd, &r->err);
+	return NULL;
+}
+
+/* Both layers at once where there is something to read. */
+static int read_both(struct reading *a, struct reading *b, struct varve_error *err)
+{
+	pthread_t thread;
+	bool beside = b->data->size > 0 && pthread_create(&thread, NULL, read_beside, b) == 0;
+
+	(void)read_beside(a);
+	if (beside)
+		(void)pthread_join(thread, NULL);
+	else
+		(void)read_beside(b);
+	if (a->result < 0 || b->result < 0) {
+		const struct reading *failed = a->result < 0 ? a : b;
+
+		if (err)
+			*err = failed->err;
+		varve_error_prefix(err, "%.300s", failed->name);
+		return failed->result;
+	}
+	return 0;
+}
+
+static int read_data(const struct image_pair *p, size_t i, size_t k, struct layer_pair *pair)
+{
+	const struct varve_descriptor *left = layer_of(p->a, i), *right = layer_of(p->b, k);
+	CLEANUP(fd_close) int a_fd = -1;
+	CLEANUP(fd_close) int b_fd = -1;
+	struct reading a = {&pair->a_data, left, p->a->name, -1, store_dirfd(p->store), 0, {0}};
+	struct reading b = {&pair->b_data, right, p->b->name, -1, store_dirfd(p->store), 0, {0}};
+	int r;
+
+	layer_pair_want(pair);
+	pair->has_data = true;
+	if (pair->a_data.size == 0 && pair->b_data.size == 0)
+		return 0;
+	a.fd = a_fd = place_open(p->a->place, left, p->err);
+	if (a_fd < 0)
+		return a_fd;
+	b.fd = b_fd = place_open(p->b->place, right, p->err);
+	r = b_fd < 0 ? b_fd : read_both(&a, &b, p->err);
+	if (r < 0)
+		varve_error_prefix(p->err, "layer %zu", i + 1);
+	return r;
+}
+
+static int compare_entries(const struct image_pair *p, size_t i, size_t k,
+			   const struct layer_files *a, const struct layer_files *b)
+{
+	CLEANUP(strv_release) struct strv below = STRV_INIT;
+	CLEANUP(layer_pair_release)
+	struct layer_pair pair = {.layer = (int)i + 1, .a = a, .b = b};
+	int r = 0;
+
+	if (same_below(p, i, k) && layer_pair_has_lonely_whiteout(&pair)) {
+		r = stack_below(p, i, &below);
+		pair.below = &below;
+	}
+	if (r == 0)
+		r = read_data(p, i, k, &pair);
+	if (r == 0)
+		difference_layers(p->all, &pair);
+	return r;
+}
+
 /* Layer i of a and layer k of b. The config's word for a diff id is not taken. */
 static int compare_layer(const struct image_pair *p, size_t i, size_t k)
 {
@@ -114,8 +222,8 @@ static int compare_layer(const struct image_pair *p, size_t i, size_t k)
 	if (varve_digest_equal(&a.diff_id, &b.diff_id))
 		add_digests(p, DIFFERENCE_COMPRESSION, i + 1, "blob", left, right);
 	else
-		difference_layers(p->all, (int)i + 1, &a, &b);
-	return 0;
+		r = compare_entries(p, i, k, &a, &b);
+	return r;
 }
 
 static int compare_layers(const struct image_pair *p)

@@ -39,35 +39,26 @@ static void digest_xattrs(const struct layer_xattrs *xattrs, struct varve_digest
 		digest_bytes(all.data, all.len, ret);
 }
 
-/* Two digests in one pass: of all bytes, and of those behind the head. */
 static int read_data(struct tar_reader *reader, struct layer_file *file, struct varve_error *err)
 {
 	CLEANUP(hasher_freep) struct hasher *content = hasher_new();
-	CLEANUP(hasher_freep) struct hasher *body = hasher_new();
-	bool has_head = false;
 	size_t have = 0;
 	const void *data;
 	ssize_t n;
 
 	file->text = true;
 	while ((n = tar_reader_data(reader, &data, err)) > 0) {
-		size_t len = (size_t)n, skip = LAYER_FILE_HEAD - have;
+		size_t len = (size_t)n, head = LAYER_FILE_HEAD - have;
 
-		skip = skip < len ? skip : len;
-		memcpy(file->head + have, data, skip);
-		have += skip;
+		head = head < len ? head : len;
+		memcpy(file->head + have, data, head);
+		have += head;
 		file->text = file->text && !memchr(data, 0, len);
 		hasher_update(content, data, len);
-		/* Only a .pyc is compared behind its header: hashing twice costs. */
-		has_head = has_head || str_ends(file->path, ".pyc");
-		if (has_head)
-			hasher_update(body, (const char *)data + skip, len - skip);
 	}
 	if (n < 0)
 		return (int)n;
 	hasher_final(content, &file->content);
-	if (has_head)
-		hasher_final(body, &file->body);
 	return 0;
 }
 
@@ -107,6 +98,22 @@ static int by_path(const void *left, const void *right)
 	if (r != 0)
 		return r;
 	return a->order < b->order ? -1 : a->order > b->order;
+}
+
+const struct layer_file *layer_files_find(const struct layer_files *files, const char *path)
+{
+	size_t low = 0, high = files->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(files->items[middle].path, path) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < files->count && str_equal(files->items[low].path, path) ? &files->items[low]
+									     : NULL;
 }
 
 static int read_items(struct layer_files *files, struct tar_reader *reader, struct varve_error *err)

@@ -13,7 +13,7 @@
 
 struct buf;
 
-enum { LAYER_FILE_HEAD = 16 }; /* bytes: the header of a .pyc, and every magic number we know */
+enum { LAYER_FILE_HEAD = 16 }; /* bytes: every magic number we know */
 
 struct layer_file {
 	char *path; /* clean; as written where that is impossible (".."); owned */
@@ -26,7 +26,6 @@ struct layer_file {
 	long nanoseconds;
 	uint64_t order; /* place in the tar, from 0 */
 	struct varve_digest content; /* of a file's data */
-	struct varve_digest body; /* of the data behind the head */
 	struct varve_digest xattrs; /* of names and values; none where there are none */
 	const char *oddity; /* for verify: what makes readers disagree; NULL: nothing; not in the
 			     * text */
@@ -47,12 +46,16 @@ int layer_files_read(int fd, const struct varve_descriptor *blob, struct layer_f
 /* The first entry of this path; NULL: none. */
 const struct layer_file *layer_files_find(const struct layer_files *files, const char *path);
 void layer_files_release(struct layer_files *files); /* usable with CLEANUP */
+/* The first entry of this path; NULL: none. */
+const struct layer_file *layer_files_find(const struct layer_files *files, const char *path);
 
 /* The text of an index:
- *	index  = "varve-layer-files 1 " hex " " count "\n" { record }
+ *	index  = "varve-layer-files 2 " hex " " count "\n" { record }
  *	record = type text mode uid gid size major minor mtime nanoseconds order
- *		 content body xattrs head NUL path NUL link NUL	; separated by single spaces
- * Parsing takes what formatting wrote, and nothing else: -VARVE_E_FORMAT without a text. */
+ *		 content xattrs head NUL path NUL link NUL	; separated by single spaces
+ * Numbers are decimal, the mode octal; all without leading zeros. Parsing takes what formatting
+ * wrote, and nothing else: -VARVE_E_FORMAT without a text. The text must end in a NUL behind its
+ * length, as that of a struct buf. */
 void layer_files_format(const struct layer_files *files, struct buf *out);
 int layer_files_parse(const char *text, size_t len, struct layer_files *ret);
 

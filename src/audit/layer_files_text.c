@@ -2,13 +2,12 @@
 #include "audit/layer_files.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "layer/layer_tar.h"
 
-#define MAGIC "varve-layer-files 1 "
-enum { HEAD_HEX = 2 * LAYER_FILE_HEAD };
+#define MAGIC "varve-layer-files 2 "
 
 static void add_digest(const struct varve_digest *digest, struct buf *out)
 {
@@ -23,7 +22,6 @@ static void format_file(const struct layer_file *f, struct buf *out)
 		 f->text, f->mode, f->uid, f->gid, f->size, f->major, f->minor);
 	buf_addf(out, " %" PRId64 " %ld %" PRIu64, f->mtime, f->nanoseconds, f->order);
 	add_digest(&f->content, out);
-	add_digest(&f->body, out);
 	add_digest(&f->xattrs, out);
 	buf_addc(out, ' ');
 	for (size_t i = 0; i < LAYER_FILE_HEAD; i++)
@@ -42,6 +40,116 @@ void layer_files_format(const struct layer_files *files, struct buf *out)
 		format_file(&files->items[i], out);
 }
 
+/* --- parsing -------------------------------------------------------------------------------------
+ */
+
+/* Up to a limit; digits only, no leading zeros: what formatting writes. */
+static bool take_number(const char **at, unsigned base, uint64_t limit, uint64_t *ret)
+{
+	const char *p = *at;
+	uint64_t value = 0;
+
+	if (*p < '0' || *p > '9' || (*p == '0' && p[1] >= '0' && p[1] <= '9'))
+		return false;
+	for (; *p >= '0' && *p < '0' + (char)base; p++) {
+		uint64_t digit = (uint64_t)(*p - '0');
+
+		if (value > (limit - digit) / base)
+			return false;
+		value = value * base + digit;
+	}
+	*at = p;
+	*ret = value;
+	return true;
+}
+
+static bool take_space(const char **at)
+{
+	return *(*at)++ == ' ';
+}
+
+static bool take_u64(const char **at, uint64_t limit, uint64_t *ret)
+{
+	return take_space(at) && take_number(at, 10, limit, ret);
+}
+
+static bool take_time(const char **at, int64_t *ret)
+{
+	uint64_t value;
+	bool negative;
+
+	if (!take_space(at))
+		return false;
+	negative = **at == '-';
+	*at += negative;
+	if (!take_number(at, 10, INT64_MAX, &value) || (negative && value == 0))
+		return false;
+	*ret = negative ? -(int64_t)value : (int64_t)value;
+	return true;
+}
+
+/* count bytes as lower-case digits. */
+static bool take_hex(const char **at, unsigned char *bytes, size_t count)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (!take_space(at))
+		return false;
+	for (size_t i = 0; i < 2 * count; i++, (*at)++) {
+		const char *digit = **at ? strchr(digits, **at) : NULL;
+
+		if (!digit)
+			return false;
+		bytes[i / 2] = (unsigned char)(bytes[i / 2] << 4 | (digit - digits));
+	}
+	return true;
+}
+
+static bool take_digest(const char **at, struct varve_digest *ret)
+{
+	char hex[VARVE_DIGEST_HEX];
+
+	if (!take_space(at) || strnlen(*at, sizeof(hex) - 1) < sizeof(hex) - 1)
+		return false;
+	memcpy(hex, *at, sizeof(hex) - 1);
+	hex[sizeof(hex) - 1] = '\0';
+	*at += sizeof(hex) - 1;
+	return varve_digest_parse_hex(hex, ret) == 0;
+}
+
+/*	type text mode	*/
+static bool take_kind(const char **at, struct layer_file *f)
+{
+	uint64_t mode;
+	const char *p = *at;
+
+	if (*p < TAR_FILE || *p > TAR_FIFO || p[1] != ' ' || (p[2] != '0' && p[2] != '1') ||
+	    p[3] != ' ')
+		return false;
+	f->type = *p;
+	f->text = p[2] == '1';
+	*at = p + 4;
+	if (!take_number(at, 8, 07777, &mode))
+		return false;
+	f->mode = (unsigned)mode;
+	return true;
+}
+
+static bool parse_fields(const char *at, struct layer_file *f)
+{
+	uint64_t nanoseconds;
+
+	if (!take_kind(&at, f) || !take_u64(&at, UINT64_MAX, &f->uid) ||
+	    !take_u64(&at, UINT64_MAX, &f->gid) || !take_u64(&at, UINT64_MAX, &f->size) ||
+	    !take_u64(&at, UINT64_MAX, &f->major) || !take_u64(&at, UINT64_MAX, &f->minor) ||
+	    !take_time(&at, &f->mtime) || !take_u64(&at, 999999999, &nanoseconds) ||
+	    !take_u64(&at, UINT64_MAX, &f->order) || !take_digest(&at, &f->content) ||
+	    !take_digest(&at, &f->xattrs) || !take_hex(&at, f->head, sizeof(f->head)))
+		return false;
+	f->nanoseconds = (long)nanoseconds;
+	return *at == '\0';
+}
+
 /* The next string that ends in a NUL before end; NULL: there is none. */
 static const char *take_string(const char **at, const char *end)
 {
@@ -52,35 +160,13 @@ static const char *take_string(const char **at, const char *end)
 	return nul ? text : NULL;
 }
 
-static bool parse_head(const char *hex, unsigned char head[LAYER_FILE_HEAD])
+/* By path, then by order; each order once is not asked. */
+static bool follows(const struct layer_files *files, const char *path, uint64_t order)
 {
-	unsigned byte;
+	const struct layer_file *last = files->count ? &files->items[files->count - 1] : NULL;
+	int r = last ? strcmp(last->path, path) : -1;
 
-	for (size_t i = 0; i < LAYER_FILE_HEAD; i++, hex += 2) {
-		if (sscanf(hex, "%2x", &byte) != 1)
-			return false;
-		head[i] = (unsigned char)byte;
-	}
-	return true;
-}
-
-static bool parse_fields(const char *text, struct layer_file *f)
-{
-	char content[VARVE_DIGEST_HEX], body[VARVE_DIGEST_HEX], xattrs[VARVE_DIGEST_HEX];
-	char head[HEAD_HEX + 1];
-	int is_text;
-
-	if (sscanf(text,
-		   "%c %d %o %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNd64
-		   " %ld %" SCNu64 " %64s %64s %64s %32s",
-		   &f->type, &is_text, &f->mode, &f->uid, &f->gid, &f->size, &f->major, &f->minor,
-		   &f->mtime, &f->nanoseconds, &f->order, content, body, xattrs, head) != 15)
-		return false;
-	f->text = is_text != 0;
-	return varve_digest_parse_hex(content, &f->content) == 0 &&
-	       varve_digest_parse_hex(body, &f->body) == 0 &&
-	       varve_digest_parse_hex(xattrs, &f->xattrs) == 0 && strlen(head) == HEAD_HEX &&
-	       parse_head(head, f->head);
+	return r < 0 || (r == 0 && last->order < order);
 }
 
 static bool parse_file(const char **at, const char *end, struct layer_files *files)
@@ -89,7 +175,8 @@ static bool parse_file(const char **at, const char *end, struct layer_files *fil
 		   *link = take_string(at, end);
 	struct layer_file file = {0};
 
-	if (!fields || !path || !link || !parse_fields(fields, &file))
+	if (!fields || !path || !link || !parse_fields(fields, &file) ||
+	    !follows(files, path, file.order))
 		return false;
 	file.path = xstrdup(path);
 	file.link = xstrdup(link);
@@ -98,15 +185,22 @@ static bool parse_file(const char **at, const char *end, struct layer_files *fil
 	return true;
 }
 
+/* The first line; its text ends in a NUL somewhere, as all that struct buf holds. */
+static bool parse_head(const char *line, struct layer_files *files, uint64_t *ret_count)
+{
+	const char *at = line + strlen(MAGIC) - 1; /* at the space */
+
+	return str_starts(line, MAGIC) && take_digest(&at, &files->diff_id) &&
+	       take_u64(&at, SIZE_MAX, ret_count) && *at == '\n';
+}
+
 int layer_files_parse(const char *text, size_t len, struct layer_files *ret)
 {
 	CLEANUP(layer_files_release) struct layer_files files = {0};
-	const char *end = text + len, *at = memchr(text, '\n', len);
-	char hex[VARVE_DIGEST_HEX];
-	size_t count;
+	const char *end = text + len, *at = len ? memchr(text, '\n', len) : NULL;
+	uint64_t count;
 
-	if (!at++ || sscanf(text, MAGIC "%64s %zu", hex, &count) != 2 ||
-	    varve_digest_parse_hex(hex, &files.diff_id) < 0)
+	if (!at++ || !parse_head(text, &files, &count))
 		return -VARVE_E_FORMAT;
 	while (at < end)
 		if (!parse_file(&at, end, &files))

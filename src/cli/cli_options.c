@@ -128,7 +128,7 @@ const struct cli_option cli_bundle_import_options[] = {
 
 const struct cli_option cli_diff_options[] = {
 	{"semantic", 0, CLI_FLAG, AT(semantic), NULL,
-	 "leave out dates, history, compression, order of entries"},
+	 "leave out what has no effect on what runs: dates, history, compression, stamps in files"},
 	{0},
 };
 

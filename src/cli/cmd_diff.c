@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "audit/image_diff.h"
+#include "audit/index_diff.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "cli/cli_options.h"
@@ -18,6 +18,16 @@ static void print(const struct cli *cli, const struct differences *all)
 	fputs(buf_text(&text), stdout);
 }
 
+static int compare(const struct cli *cli, const struct remote *remote, struct opened_image *a,
+		   struct opened_image *b, struct differences *all, struct varve_error *err)
+{
+	const struct index_side left = {&a->source.place, cli->arguments.items[0], &a->source.root},
+				right = {&b->source.place, cli->arguments.items[1],
+					 &b->source.root};
+
+	return index_diff(remote->session.store, &left, &right, all, err);
+}
+
 int cmd_diff(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(remote_release) struct remote remote = {.uploads = -1};
@@ -30,11 +40,11 @@ int cmd_diff(struct cli *cli, struct varve_error *err)
 	if (r == 0)
 		r = remote_platform(&remote, cli, err);
 	if (r == 0)
-		r = opened_image_open(&remote, cli->arguments.items[0], &a, err);
+		r = opened_image_locate(&remote, cli->arguments.items[0], &a, err);
 	if (r == 0)
-		r = opened_image_open(&remote, cli->arguments.items[1], &b, err);
+		r = opened_image_locate(&remote, cli->arguments.items[1], &b, err);
 	if (r == 0)
-		r = image_diff(remote.session.store, &a.side, &b.side, &all, err);
+		r = compare(cli, &remote, &a, &b, &all, err);
 	if (r < 0)
 		return r;
 	progress_free(remote.session.progress);

@@ -8,8 +8,8 @@ void opened_image_release(struct opened_image *o)
 	endpoint_release(&o->endpoint);
 }
 
-int opened_image_open(struct remote *remote, const char *text, struct opened_image *o,
-		      struct varve_error *err)
+int opened_image_locate(struct remote *remote, const char *text, struct opened_image *o,
+			struct varve_error *err)
 {
 	struct place landing;
 	int r = endpoint_parse_image(text, &o->endpoint, err);
@@ -18,8 +18,14 @@ int opened_image_open(struct remote *remote, const char *text, struct opened_ima
 		return r;
 	place_of_store(&landing, remote->session.store, remote->uploads);
 	r = copy_source_open(&remote->copy, &o->endpoint, &landing, false, &o->source, err);
-	if (r == 0)
-		r = image_side_open(&o->source.place, text, &o->source.root, &o->side, err);
 	place_release(&landing);
 	return r;
+}
+
+int opened_image_open(struct remote *remote, const char *text, struct opened_image *o,
+		      struct varve_error *err)
+{
+	int r = opened_image_locate(remote, text, o, err);
+
+	return r < 0 ? r : image_side_open(&o->source.place, text, &o->source.root, &o->side, err);
 }

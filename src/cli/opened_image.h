@@ -14,6 +14,9 @@ struct opened_image {
 	struct image_side side;
 };
 
+/* Only source: of an index all platforms when the copy asks for none. */
+int opened_image_locate(struct remote *remote, const char *text, struct opened_image *o,
+			struct varve_error *err);
 /* Where blobs of registries and archives go: the store. Errors name the argument. */
 int opened_image_open(struct remote *remote, const char *text, struct opened_image *o,
 		      struct varve_error *err);

@@ -53,7 +53,8 @@ static int fill(struct layer_stream *s, struct varve_error *err)
 	s->in_pos = 0;
 	s->in_len = (size_t)n;
 	s->offset += (uint64_t)n;
-	hasher_update(s->hasher, s->in, (size_t)n);
+	if (s->hasher)
+		hasher_update(s->hasher, s->in, (size_t)n);
 	if (s->offset > s->blob->size)
 		return varve_error_set(err, -VARVE_E_DIGEST,
 				       "the blob is longer than the %" PRIu64
@@ -184,6 +185,11 @@ int layer_stream_new(int fd, const struct varve_descriptor *blob, struct layer_s
 		return r;
 	*ret = steal_ptr(&s);
 	return 0;
+}
+
+void layer_stream_leave_digest(struct layer_stream *s)
+{
+	hasher_freep(&s->hasher);
 }
 
 ssize_t layer_stream_read(struct layer_stream *s, void *data, size_t len, struct varve_error *err)

@@ -14,6 +14,9 @@ struct layer_stream;
 /* Reads from the start of fd where it can seek. The compression follows from the media type. */
 int layer_stream_new(int fd, const struct varve_descriptor *blob, struct layer_stream **ret,
 		     struct varve_error *err);
+/* Before anything is read: only parts are wanted, and the caller verifies those himself; nothing is
+ * hashed and layer_stream_finish is not called. */
+void layer_stream_leave_digest(struct layer_stream *s);
 /* Fills data as far as there is something; less than len only at the end. Returns the count. */
 ssize_t layer_stream_read(struct layer_stream *s, void *data, size_t len, struct varve_error *err);
 /* r: the result of using the content. Reads the rest of the blob and compares digest and size, when

@@ -48,6 +48,11 @@ struct tar_reader *tar_reader_new(tar_read_fn read, void *cookie)
 	return t;
 }
 
+void tar_reader_leave_digest(struct tar_reader *t)
+{
+	hasher_freep(&t->hasher);
+}
+
 void tar_reader_freep(struct tar_reader **reader)
 {
 	struct tar_reader *t = *reader;
@@ -86,7 +91,8 @@ static ssize_t available(struct tar_reader *t, struct varve_error *err)
 	t->pos = 0;
 	t->len = (size_t)n;
 	t->total += (uint64_t)n;
-	hasher_update(t->hasher, t->buffer, (size_t)n);
+	if (t->hasher)
+		hasher_update(t->hasher, t->buffer, (size_t)n);
 	if (t->total > TOTAL_MAX)
 		return varve_error_set(err, -VARVE_E_LIMIT, "a layer of more than 64 GiB");
 	return n;

@@ -35,6 +35,8 @@ struct tar_item {
 };
 
 struct tar_reader *tar_reader_new(tar_read_fn read, void *cookie);
+/* Before anything is read: nobody asks for the digest, and tar_reader_finish is not called. */
+void tar_reader_leave_digest(struct tar_reader *t);
 /* 1: an item; 0: the end of the archive. Data not taken is skipped. */
 int tar_reader_next(struct tar_reader *t, struct tar_item *ret, struct varve_error *err);
 /* Where in the archive the item's data begins; before any of it was taken. */

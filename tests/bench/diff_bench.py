@@ -17,17 +17,23 @@ images: {main: {stage: main, name: "diff/main:${tag}"}}
 
 
 def bench_diff(work, runs, make_tree):
+    """The file that differs is looked into: it stands first in the layer, or last, so that all of the layer is passed."""
     tree, store, recipe = work / "tree", work / "store", work / "diff.yaml"
     tree.mkdir()
     make_tree(tree, 5000, 1 << 30)
     recipe.write_text(RECIPE)
-    for tag in ("a", "b"):
-        (tree / "changed").write_text(f"{tag}\n")
-        subprocess.run([VARVE, "build", recipe, "--tag", tag, "--store", store, "--progress", "quiet"],
-                       check=True, stdout=subprocess.DEVNULL)
-    compare = f"{VARVE} diff diff/main:a diff/main:b --store {store} || test $? = 5"
-    indexes = store / "facts/layer-files"
-    row("diff of two 1 GB images, one file", "no index", measure(f"rm -rf {indexes}; {compare}", runs))
-    row("diff of two 1 GB images, one file", "indexes there", measure(compare, runs))
+    for place, name in (("first", "a"), ("last", "z")):
+        for tag in ("a", "b"):
+            (tree / name).write_text(f"{tag}\n")
+            subprocess.run([VARVE, "build", recipe, "--tag", f"{place}-{tag}", "--store", store, "--progress", "quiet"],
+                           check=True, stdout=subprocess.DEVNULL)
+        (tree / name).unlink()
+    work_of = "diff of two 1 GB images, one file"
+    for place in ("first", "last"):
+        compare = f"{VARVE} diff diff/main:{place}-a diff/main:{place}-b --store {store} || test $? = 5"
+        indexes = store / "facts/layer-files"
+        if place == "last":
+            row(work_of, "no index", measure(f"rm -rf {indexes}; {compare}", runs))
+        row(work_of, f"indexes there, {place} file", measure(compare, runs))
     shutil.rmtree(tree)
     shutil.rmtree(store)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """varve diff: differences planted by Python's tarfile are named with the class they were made as."""
 import gzip
-import io
+import json
 import shutil
 import tarfile
 
 import oci_make
 import pytest
-from oci_schema import CONFIG, LAYER, MANIFEST
+from diff_images import NO_EFFECT, found, image, tar_of
+from oci_schema import INDEX
 from registries import bed  # noqa: F401  fixture
 
 PYC = b"\x6f\x0d\x0d\x0a"
@@ -28,41 +29,12 @@ BASE = {
 }
 
 
-def tar_of(entries, order=None, form=tarfile.PAX_FORMAT):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
-        for name in order or sorted(entries):
-            info, fields = tarfile.TarInfo(name.rstrip("/")), dict(entries[name])
-            data = fields.pop("data", b"")
-            info.mtime, info.mode, info.size = 1000, 0o644, len(data)
-            for field, value in fields.items():
-                setattr(info, field, value)
-            tar.addfile(info, io.BytesIO(data))
-    return out.getvalue()
-
-
 def changed(name, **fields):
     return tar_of({**BASE, name: {**BASE[name], **fields}})
 
 
 def without(name):
     return tar_of({key: value for key, value in BASE.items() if key != name})
-
-
-def image(path, tars, config=None, compress=None, **members):
-    """oci:PATH:t over these tars; config: further members of the config."""
-    layout = oci_make.Layout(path)
-    layers = []
-    for tar in tars:
-        data, kind = (gzip.compress(tar, compress, mtime=0), "+gzip") if compress else (tar, "")
-        layers.append((layout.blob(data, LAYER + kind), oci_make.digest_of(tar)))
-    document = {"architecture": "amd64", "os": "linux", "created": "2026-01-01T00:00:00Z",
-                "config": {"Cmd": ["/x"], "Env": ["A=1"]}, "history": [{"created_by": "one"}],
-                "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in layers]}, **(config or {})}
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": layout.blob(oci_make.dump(document), CONFIG),
-                "layers": [layer for layer, _ in layers], **members}
-    layout.tag("t", layout.blob(oci_make.dump(manifest), MANIFEST))
-    return f"oci:{path}:t"
 
 
 def flipped(name, at):
@@ -82,9 +54,9 @@ PLANTED = {
     "sqlite": (flipped("var/db", 20), {("var/db", "content", "content")}, "SQLite database"),
     "dpkg": (changed("var/lib/dpkg/status", data=b"Package: y\n"), {("var/lib/dpkg/status", "content", "content")}, "dpkg status"),
     "binary": (flipped("var/random", 3), {("var/random", "content", "content")}, "binary data"),
-    "gzip": (flipped("var/z.gz", 5), {("var/z.gz", "content", "content")}, "gzip data"),
+    "gzip": (flipped("var/z.gz", 5), {("var/z.gz", "content", "stamp")}, "gzip data"),
     "pyc code": (flipped("m.pyc", 17), {("m.pyc", "content", "content")}, "Python bytecode: the code"),
-    "pyc time": (flipped("m.pyc", 9), {("m.pyc", "content", "content")}, "Python bytecode: the source's time or size in the header"),
+    "pyc time": (flipped("m.pyc", 9), {("m.pyc", "content", "stamp")}, "Python bytecode: the source's time or size in the header"),
     "pyc flags": (flipped("m.pyc", 4), {("m.pyc", "content", "content")}, "Python bytecode: how the header says to check the source"),
     "pyc python": (flipped("m.pyc", 0), {("m.pyc", "content", "content")}, "Python bytecode: the version of Python in the header"),
     "uid": (changed("etc/motd", uid=7), {("etc/motd", "uid", "owner")}, None),
@@ -105,17 +77,13 @@ PLANTED = {
     "order": (tar_of(BASE, ["var/random", *sorted(set(BASE) - {"var/random"})]), {(None, "order of entries", "order")}, None),
     "encoding": (tar_of(BASE, form=tarfile.GNU_FORMAT), {(None, "tar headers", "encoding")}, None),
 }
-NO_EFFECT = {"compression", "order", "encoding", "time", "history"}
-
-
-def found(result):
-    return {(one.get("path"), one["field"], one["class"]) for one in result["differences"]}
+BELOW = tar_of({"etc/": BASE["etc/"], "etc/old": {}})  # what whiteouts delete
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_difference_is_named(varve, name):
     tar, expected, kind = PLANTED[name]
-    a, b = image(varve.path("a"), [tar_of(BASE)]), image(varve.path("b"), [tar])
+    a, b = image(varve.path("a"), [BELOW, tar_of(BASE)]), image(varve.path("b"), [BELOW, tar])
     for _ in range(2):  # the second time from the indexes in the store
         result = varve("diff", "--json", a, b, rc=5).json()
         assert found(result) == expected and not result["equal"], result
@@ -182,11 +150,79 @@ def test_of_a_registry(bed):  # noqa: F811
     assert found(bed.varve("diff", "--json", bed.target(), b, rc=5).json()) == {("etc/motd", "uid", "owner")}
 
 
+def index(path, images, **members):
+    """oci:PATH:t, an index: {platform: (tars, config)}; what has no "/" is an attestation's name."""
+    layout, children = oci_make.Layout(path), []
+    for platform, tars in images.items():
+        image(path, tars, {"architecture": platform})
+        manifest = layout_tag(path)
+        os_, _, architecture = platform.partition("/")
+        children.append({**manifest, "platform": {"os": os_, "architecture": architecture} if architecture else
+                         {"os": "unknown", "architecture": "unknown"}})
+    document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": children, **members}
+    layout.tag("t", layout.blob(oci_make.dump(document), INDEX))
+    return f"oci:{path}:t"
+
+
+def layout_tag(path):
+    entry = json.loads((path / "index.json").read_text())["manifests"][-1]
+    return {key: entry[key] for key in ("mediaType", "digest", "size")}
+
+
+def told(result):
+    return {(one.get("platform"), one.get("path"), one["field"], one["class"]) for one in result["differences"]}
+
+
+def test_indexes_are_compared_image_by_image(varve):
+    base, other, added = [tar_of(BASE)], [PLANTED["uid"][0]], [tar_of({"x": {}})]
+    a = index(varve.path("a"), {"linux/amd64": base, "linux/arm64": base, "linux/s390x": base, "attestation": added})
+    b = index(varve.path("b"), {"linux/arm64": other, "linux/amd64": base, "linux/riscv64": base}, annotations={"k": "v"})
+    assert told(varve("diff", "--json", "--all-platforms", a, b, rc=5).json()) == {
+        ("linux/arm64", "etc/motd", "uid", "owner"), ("linux/s390x", None, "image of this platform", "platform"),
+        ("linux/riscv64", None, "image of this platform", "platform"), (None, None, "manifest without a platform", "history"),
+        (None, None, "index.annotations", "history")}
+    assert told(varve("diff", "--json", "--all-platforms", "--semantic", a, b, rc=5).json()) == {
+        ("linux/arm64", "etc/motd", "uid", "owner"), ("linux/s390x", None, "image of this platform", "platform"),
+        ("linux/riscv64", None, "image of this platform", "platform")}
+    text = varve("diff", "--all-platforms", a, b, rc=5).stdout
+    assert "linux/arm64: layer 1: etc/motd: uid [owner] 0 -> 7 (owner)\n" in text
+    varve("copy", "--all-platforms", a, "store:x/i:1")
+    assert varve("diff", "--all-platforms", a, "x/i:1").stdout == ""
+    assert varve("diff", "--platform", "linux/amd64", a, b).stdout == ""
+    result = varve("diff", "--all-platforms", a, image(varve.path("c"), base), rc=1)
+    assert "is an index" in result.stderr and result.stdout == ""
+
+
+def test_images_of_an_index_in_another_order(varve):
+    a, b = [index(varve.path(str(i)), {platform: [tar_of(BASE)] for platform in order})
+            for i, order in enumerate((["linux/amd64", "linux/arm64"], ["linux/arm64", "linux/amd64"]))]
+    assert told(varve("diff", "--json", "--all-platforms", a, b, rc=5).json()) == {(None, None, "index digest", "history")}
+    varve("diff", "--semantic", "--all-platforms", a, b)
+
+
+def test_whiteouts_are_weighed_with_what_lies_below(varve):
+    directory = {"d/": {"type": tarfile.DIRTYPE}}
+    below = tar_of({**directory, "d/x": {}, "d/y": {}})
+
+    def told_of(number, one, other, below=below, other_below=None):
+        sides = [image(varve.path(f"{number}{side}"), [under, tar_of({**directory, **dict.fromkeys(names, {})})])
+                 for side, under, names in (("a", below, one), ("b", other_below or below, other))]
+        return found(varve("diff", "--json", *sides, rc=5).json())
+    opaque, same, other = "d/.wh..wh..opq", ("whiteouts", "encoding"), ("entry", "whiteout")
+    assert told_of(1, [opaque], ["d/.wh.x", "d/.wh.y"]) == {(opaque, *same), ("d/.wh.x", *same), ("d/.wh.y", *same)}
+    assert told_of(2, [opaque], ["d/.wh.x"]) == {(opaque, *other), ("d/.wh.x", *same)}
+    assert told_of(3, ["d/.wh.x"], ["d/.wh.y"]) == {("d/.wh.x", *other), ("d/.wh.y", *other)}
+    assert told_of(4, ["d/.wh.none"], []) == {("d/.wh.none", *same)}
+    # Where what lies below differs, nothing is claimed.
+    assert (opaque, *other) in told_of(5, [opaque], ["d/.wh.x", "d/.wh.y"], other_below=tar_of({**directory, "d/x": {}}))
+
+
 def test_text_is_one_line_each_and_steers_no_terminal(varve):
     a = image(varve.path("a"), [tar_of({"x": {}})])
     b = image(varve.path("b"), [tar_of({"x": {"mode": 0o600}, "\x1b[2Jy\n": {}})])
     assert varve("diff", a, b, rc=5).stdout.splitlines() == [
-        r"layer 1: \x1b[2Jy\x0a: entry [entry] (absent) -> file", "layer 1: x: mode [mode] 0644 -> 0600"]
+        r"layer 1: \x1b[2Jy\x0a: entry [entry] (absent) -> file", "layer 1: x: mode [mode] 0644 -> 0600 (umask)",
+        "umask: modes follow the builder's umask; cure: set umask 022, or modes explicitly (install -m)"]
 
 
 def test_a_damaged_index_is_made_again(varve):
@@ -200,6 +236,17 @@ def test_a_damaged_index_is_made_again(varve):
         assert varve("diff", a, b, rc=5).stdout == first
     shutil.rmtree(varve.store / "facts/layer-files")
     assert varve("diff", a, b, rc=5).stdout == first
+
+
+def test_an_index_that_says_other_data_is_refused(varve):
+    a, b = image(varve.path("a"), [tar_of(BASE)]), image(varve.path("b"), [PLANTED["text"][0]])
+    varve("diff", a, b, rc=5)
+    path = varve.store / "facts/layer-files" / oci_make.digest_of(PLANTED["text"][0])[7:]
+    digest = oci_make.digest_of(b"hullo\n")[7:].encode()
+    path.write_bytes(path.read_bytes().replace(digest, b"0" * 64))
+    result = varve("diff", a, b, rc=1)
+    assert "etc/motd is not what the layer's index says" in result.stderr and "facts/layer-files" in result.stderr
+    assert result.stdout == ""
 
 
 def test_wrong_bytes_are_no_comparison(varve):
