@@ -156,19 +156,3 @@ int layer_files_read(int fd, const struct varve_descriptor *blob, struct layer_f
 	files = (struct layer_files){0};
 	return 0;
 }
-
-const struct layer_file *layer_files_find(const struct layer_files *files, const char *path)
-{
-	size_t low = 0, high = files->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(files->items[middle].path, path) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < files->count && str_equal(files->items[low].path, path) ? &files->items[low]
-									     : NULL;
-}

@@ -46,8 +46,6 @@ int layer_files_read(int fd, const struct varve_descriptor *blob, struct layer_f
 /* The first entry of this path; NULL: none. */
 const struct layer_file *layer_files_find(const struct layer_files *files, const char *path);
 void layer_files_release(struct layer_files *files); /* usable with CLEANUP */
-/* The first entry of this path; NULL: none. */
-const struct layer_file *layer_files_find(const struct layer_files *files, const char *path);
 
 /* The text of an index:
  *	index  = "varve-layer-files 2 " hex " " count "\n" { record }
