@@ -6,12 +6,13 @@ import shutil
 import time
 
 import accounts
+import debs
 import pytest
 import wheels
 from conftest import Varve, need
 from git_server import GitServer
 from linnaeus_app import Application
-from linnaeus_bed import BASE, LOCK, NVCC, RECIPE, RUNTIME, Bed
+from linnaeus_bed import BASE, LOCK, NVCC, RECIPE, RUNTIME, Bed, fourth_row
 from oci_image import Image
 from registries import FaultRegistry
 
@@ -22,13 +23,13 @@ GPU = ("a GPU is there", "compute capability 8.0;8.6", "a kernel runs")
 
 
 @pytest.fixture(scope="module")
-def bed(binary, tmp_path_factory):
+def bed(binary, tmp_path_factory, signing_key):
     need("git")
     uv = wheels.uv_wheel()
     if uv is None:
         pytest.skip("pip cannot download uv here")
     account = accounts.find(accounts.current())
-    made = Bed(Varve(binary, account), tmp_path_factory.mktemp("linnaeus"), uv)
+    made = Bed(Varve(binary, account), tmp_path_factory.mktemp("linnaeus"), uv, signing_key)
     yield made
     made.close()
     account.close()
@@ -55,7 +56,7 @@ def test_help_lists_the_recipes_own_options(varve):
     flat = re.sub(r"\s+", " ", text)
     for words in ("--arch ampere|turing|hopper", "(default ampere)", "--repository VALUE", "(required)", "--branch VALUE",
                   "(default main)", "--max-jobs N|auto", "(default 12)", "--tag-suffix VALUE", "(default: empty)",
-                  "--cuda-toolkit debian|wheels|image", "(default debian)", "--flash-repository VALUE"):
+                  "--cuda-toolkit debian|nvidia|wheels|image", "(default debian)", "--flash-repository VALUE"):
         assert words in flat, words
 
 
@@ -145,6 +146,7 @@ def test_each_row_is_built_and_valid(bed, ampere):
         built[arch] = bed.build("--arch", arch, "--branch", bed.app.good, *flash(bed))
     assert "base/flash-attention | compiling for 80 with 12 jobs, torch 2.7.1+cu126" in told(ampere)
     assert any(line.startswith("base/flash-attention-3 | compiling for 90a with 12 jobs") for line in told(built["hopper"]))
+    assert "base/flash-attention-3 | Cuda compilation tools" in told(built["hopper"])
     # The same torch: its layers are those of ampere.
     assert not [step for step in built["turing"].ran if step.startswith("base/torch")]
     for arch, tag in ROWS.items():
@@ -173,18 +175,52 @@ def test_what_the_images_say_of_themselves(bed, ampere):
     assert result.startswith("/app/linnaeus/linnaeus/__init__.py\n") and ".git" not in result and ".cache" not in result
 
 
-def test_another_toolkit_leaves_the_rest_alone(bed, ampere):
-    """The folder /usr/local/cuda of an image in place of Debian's nvcc."""
+@pytest.mark.parametrize("toolkit, release, headers", [
+    ("debian", "12.4", {"cuda_runtime.h": "// 12.4", "cublas.h": "// 126"}),
+    ("nvidia", "12.6", {"cuda_runtime.h": "// 12.6", "cublas.h": "// 126"}),
+    ("image", "12.4", {"cublas.h": "// 126"})])
+def test_another_toolkit_leaves_the_rest_alone(bed, ampere, toolkit, release, headers):
+    """Wherever nvcc comes from it lies in one place, with the headers of torch's libraries beside its own."""
     del ampere
-    bed.project.tree("nvidia", {"usr/local/cuda-12/bin/nvcc": (NVCC + "# other\n", 0o755),
-                                "usr/local/cuda": ("link", "/etc/alternatives/cuda")})
-    bed.project.write_recipe({"varve": 1, "name": "n", "sources": {"n": {"kind": "local", "path": "nvidia"}},
-                              "stages": {"n": {"steps": [{"step": "n", "copy": "n", "to": "/"}]}},
-                              "images": {"n": {"stage": "n", "name": "n:1"}}}, "n.yaml")
-    bed.varve("build", "n.yaml", "-o", f"oci:{bed.varve.path('cuda')}")
-    build = bed.build("--branch", bed.app.good, "--arch", "turing", "--cuda-toolkit", "image", "--cuda-image", "oci:cuda")
-    assert not [step for step in build.ran if step.startswith("base/torch")] and "base/toolkit" in build.ran
-    assert "# other" in bed.project.inside("cat $CUDA_HOME/bin/nvcc", image=f"{BASE}:{ROWS['turing']}").stdout
+    options = bed.cuda_image(NVCC + "# image\n", "cuda") if toolkit == "image" else ("--cuda-toolkit", toolkit)
+    build = bed.build("--branch", bed.app.good, "--arch", "turing", *options)
+    assert not [step for step in build.ran if step.startswith("base/torch")]
+    name = f"{BASE}:{ROWS['turing']}"
+    shown = bed.project.inside("nvcc --version; cat $CUDA_HOME/bin/nvcc; ls $CUDA_HOME", image=name).stdout
+    assert f"release {release}," in shown
+    assert {"debian": "lib64", "nvidia": "# NVIDIA's", "image": "# image"}[toolkit] in shown
+    for file, text in headers.items():
+        assert bed.project.inside(f"cat $CUDA_HOME/include/{file}", image=name).stdout == text + "\n"
+    assert rows_of(bed, name)["nvcc"]["verdict"] == "ok"
+
+
+def test_nvidias_packages_are_taken_with_its_signature_only(bed, ampere):
+    del ampere
+    plan = [*bed.options, "--arch", "turing", "--cuda-toolkit", "nvidia", "--branch", bed.app.good]
+    bed.varve.write("linnaeus.yaml", bed.text.replace("mirror: nvidia\n    keyring: nvidia.gpg", "mirror: nvidia\n    keyring: another.gpg"))
+    missing = bed.varve("lock", "linnaeus.yaml", *plan, rc=2)
+    another = debs.SigningKey("Another <another@example.org>")
+    bed.varve.write("another.gpg", another.public)
+    another.close()
+    refused = bed.varve("lock", "linnaeus.yaml", *plan, rc=None)
+    bed.varve.write("linnaeus.yaml", bed.text)
+    assert "keyring another.gpg cannot be read" in missing.stderr
+    assert refused.rc not in (0, 2) and "source \"nvidia\"" in refused.stderr and "signature" in refused.stderr, refused
+
+
+def test_a_fourth_row_as_the_readme_shows_it(bed, ampere):
+    """Made for CUDA 13, whose nvcc comes as wheels."""
+    del ampere
+    bed.varve.write("linnaeus.yaml", fourth_row(bed.text))
+    options = ["--arch", "blackwell", "--branch", bed.app.good]
+    refused = bed.build(*options, rc=2).result
+    built = bed.build(*options, "--cuda-toolkit", "wheels")
+    bed.varve.write("linnaeus.yaml", bed.text)
+    assert "does not compile with the nvcc of CUDA 12" in refused.stderr
+    name = f"{BASE}:blackwell-cu130-torch2.11.0-fanone"
+    assert name in built.digests
+    assert {row["verdict"] for row in rows_of(bed, bed.runtime(bed.app.good, "blackwell")).values()} == {"ok", "skipped"}
+    assert bed.project.inside("cat $CUDA_HOME/include/cublas.h; [ -x $CUDA_HOME/nvvm/bin/cicc ]", image=name).stdout == "// 130\n"
 
 
 # --- what runs again -----------------------------------------------------------------------------
@@ -360,9 +396,7 @@ def test_a_disk_that_is_too_small(bed, ampere):
 def test_an_nvcc_that_does_not_work_with_the_compiler(bed):
     """Said by a step of seconds, before Flash Attention."""
     script = "#!/bin/sh\necho 'error: -- unsupported GNU version! gcc versions later than 13 are not supported!' >&2\nexit 1\n"
-    bed.project.tree("tools", {"bin/nvcc": (script, 0o755)})
-    build = bed.build("--branch", bed.app.good, rc=1)
-    bed.project.tree("tools", {"bin/nvcc": (NVCC, 0o755)})
+    build = bed.build("--branch", bed.app.good, *bed.cuda_image(script, "cuda-too-old"), rc=1)
     assert "unsupported GNU version" in build.result.stderr and "toolkit/try" in build.result.stderr
     assert "base/flash-attention" not in build.ran
 
