@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "build/build_before.h"
+#include "build/build_order.h"
 #include "build/worker.h"
 
 enum { RUN_TICK = 200 /* ms */, RUN_GRACE = 20 /* ms */, RUN_FETCHES = 4 };
@@ -25,7 +26,8 @@ struct run {
 	size_t count, alloc;
 	enum source_state *sources;
 	bool *busy; /* per step: a worker is at it */
-	size_t first; /* all steps before it are known */
+	int *order; /* of turns: build_order */
+	size_t first; /* the steps of all turns before it are known */
 	size_t asked; /* the sources of all steps before it are coming */
 	unsigned limit; /* of steps at once */
 	bool failed;
@@ -42,6 +44,7 @@ static void run_release(struct run *run)
 	free(run->workers);
 	free(run->sources);
 	free(run->busy);
+	free(run->order);
 }
 
 static unsigned running(const struct run *run, enum worker_kind kind)
@@ -209,7 +212,8 @@ static bool is_full(const struct run *run)
 
 static bool all_are_known(struct run *run)
 {
-	while (run->first < run->build->plan->step_count && run->build->known[run->first].known)
+	while (run->first < run->build->plan->step_count &&
+	       run->build->known[run->order[run->first]].known)
 		run->first++;
 	return run->first == run->build->plan->step_count;
 }
@@ -223,8 +227,8 @@ static bool advance_all(struct run *run)
 	ask_for_sources(run);
 	(void)all_are_known(run);
 	for (i = run->first; i < build->plan->step_count && !run->failed && !is_full(run); i++)
-		if (!build->known[i].known)
-			advance(run, (int)i);
+		if (!build->known[run->order[i]].known)
+			advance(run, run->order[i]);
 	return all_are_known(run) && bases_are_here(run);
 }
 
@@ -415,6 +419,7 @@ int build_run(struct build *build, struct varve_error *err)
 		return r;
 	run.sources = xcalloc(build->plan->sources.count + 1, sizeof(*run.sources));
 	run.busy = xcalloc(build->plan->step_count, sizeof(*run.busy));
+	run.order = build_order(build->plan);
 	run.limit = limit_of(build);
 	if (store_needs_sweep(build->store))
 		start(&run, WORKER_SWEEP, 0);
