@@ -235,9 +235,12 @@ class Bed:
         varve.write("linnaeus.yaml", self.text)
 
     @property
+    def mirrors(self):
+        return [*self.index.mirror, *(f"--mirror={name}={self.archives.url}/{name}" for name in ("debian", "nvidia"))]
+
+    @property
     def options(self):
-        archives = [f"--mirror={name}={self.archives.url}/{name}" for name in ("debian", "nvidia")]
-        return [*self.index.mirror, *archives, "--repository", self.server.url("app/.git")]
+        return [*self.mirrors, "--repository", self.server.url("app/.git")]
 
     def cuda_image(self, nvcc, directory):
         """The options for a toolkit of an image: /usr/local/cuda with this script. directory: a new one, the lock holds to it."""

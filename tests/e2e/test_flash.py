@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 RECIPE_NAME, LOCK = "linnaeus.yaml", "linnaeus.lock.json"
 AMPERE = f"{BASE}:ampere-cu126-torch2.7.1-fav2"
 HOPPER = f"{BASE}:hopper-cu128-torch2.8.0-fav3"
-NEEDED = 30 << 30  # of disk, where torch is installed for two accounts
+NEEDED = 18 << 30  # of disk, where torch is installed for two accounts in turn
 NOWHERE = ("--repository", "https://git.invalid/app", "-i", "base")
 
 
@@ -169,7 +169,7 @@ def run_until(varve, done, end):
 
 def test_flash_attention_goes_on(as_user):
     """Interrupted after its first objects; the second run compiles others, and these stay the files that they are."""
-    need_disk(NEEDED // 2)
+    need_disk(NEEDED)
     varve = as_user(accounts.current())
     shutil.copy(RECIPE, varve.directory)
     lock_today(varve, RECIPE_NAME, "--arch", "ampere", *NOWHERE)
