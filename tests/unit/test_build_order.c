@@ -43,7 +43,7 @@ static void test_order(void **state)
 		struct lock_artifact artifacts[STEPS] = {0};
 		struct lock_source locked = {.artifacts = artifacts, .count = STEPS};
 		struct plan_source source = {.kind = SOURCE_PYTHON, .locked = &locked};
-		struct plan_step steps[STEPS];
+		CLEANUP(free_ptr) struct plan_step *steps = xcalloc(STEPS, sizeof(*steps));
 		struct plan plan = {.steps = steps, .step_count = STEPS};
 		CLEANUP(free_ptr) int *order = NULL;
 
