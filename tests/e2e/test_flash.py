@@ -10,7 +10,7 @@ import pytest
 from compiles import compiling, finished, hand_over, lock_today
 from conftest import need
 from git_server import GitRepository, GitServer
-from linnaeus_bed import BASE, RECIPE, cut
+from linnaeus_bed import BASE, RECIPE, cut, fourth_row
 from oci_image import Image
 from processes import assert_nothing_left, killed_at_exit
 from support import Build
@@ -124,6 +124,25 @@ def test_version_3_in_miniature(as_user, tmp_path):
     assert library[:4] == b"\x7fELF" and b"tmpxft" not in library  # nvcc's temporary names have a process id
     assert capabilities(first, HOPPER, "flash_attn_3/_C*.so") == ["sm_90a"]
     assert not [name for name in files if name.startswith("build/")]
+
+
+THRUST = """#include <thrust/device_vector.h>
+#include <thrust/reduce.h>
+int sum(int n) { thrust::device_vector<int> v(n, 1); return thrust::reduce(v.begin(), v.end()); }
+"""
+
+
+def test_nvcc_of_nvidias_wheels(as_user):
+    """The toolkit of the row that README.md adds: CUDA 13 whole, with the headers of its libraries."""
+    varve = as_user(accounts.current())
+    varve.write(RECIPE_NAME, fourth_row(miniature(RECIPE.read_text())))
+    options = ["--arch", "blackwell", "--cuda-toolkit", "wheels"]
+    lock_today(varve, RECIPE_NAME, *options, *NOWHERE)
+    varve("build", RECIPE_NAME, *options, *NOWHERE, timeout=1800)
+    image = f"{BASE}:blackwell-cu130-torch2.11.0-fanone"
+    compile_it = f"cat >/tmp/x.cu <<'END'\n{THRUST}END\nnvcc -gencode arch=compute_120,code=sm_120 -c /tmp/x.cu -o /tmp/x.o\nnvcc --version"
+    shown = varve("run", image, "sh", "-ec", compile_it, timeout=600).stdout
+    assert "release 13.0," in shown
 
 
 # --- causal-conv1d ---------------------------------------------------------------------------------
