@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "build/build_before.h"
+#include "build/build_order.h"
 
 static void run_release(struct run *run)
 {
@@ -17,6 +18,7 @@ static void run_release(struct run *run)
 	free(run->sources);
 	free(run->busy);
 	free(run->made);
+	free(run->order);
 }
 
 void run_fail(struct run *run, int r)
@@ -102,6 +104,7 @@ static int run_missing(struct build *build, struct executor *executor, struct va
 
 	run.sources = xcalloc(build->plan->sources.count + 1, sizeof(*run.sources));
 	run.busy = xcalloc(build->plan->step_count, sizeof(*run.busy));
+	run.order = build_order(build->plan);
 	run.made = xcalloc(build->plan->step_count, sizeof(*run.made));
 	if (store_needs_sweep(build->store))
 		run_start(&run, WORKER_SWEEP, 0);

@@ -17,7 +17,8 @@ struct run {
 	enum run_source *sources; /* per source of the plan */
 	bool *busy; /* per step: somebody is at it */
 	bool *made; /* per step: the executor says that its record is there */
-	size_t first; /* all steps before it are known */
+	int *order; /* of turns: build_order */
+	size_t first; /* the steps of all turns before it are known */
 	size_t asked; /* the sources of all steps before it are coming */
 	unsigned begun; /* steps that the executor has in hand */
 	unsigned limit; /* of steps at once, for an executor that does not go ahead */

@@ -88,7 +88,8 @@ static bool all_are_known(struct run *run)
 	const struct build *build = run->build;
 
 	while (run->first < build->plan->step_count &&
-	       (build->known[run->first].known || !build_wants(build, run->first)))
+	       (build->known[run->order[run->first]].known ||
+		!build_wants(build, (size_t)run->order[run->first])))
 		run->first++;
 	return run->first == run->build->plan->step_count;
 }
@@ -101,7 +102,7 @@ static bool sources_of_all_are_here(struct run *run)
 	const struct plan *plan = run->build->plan;
 	bool here = true;
 
-	for (size_t i = run->first; i < plan->step_count && !run->failed; i++)
+	for (size_t i = 0; i < plan->step_count && !run->failed; i++)
 		if (!run->build->known[i].known && !run->busy[i])
 			here = run_sources_are_here(run, &plan->steps[i]) && here;
 	return here && !run->failed;
@@ -116,7 +117,7 @@ static void begin_ahead(struct run *run)
 
 	if (run->executor->wants_sources && !sources_of_all_are_here(run))
 		return;
-	for (size_t i = run->first; i < build->plan->step_count; i++)
+	for (size_t i = 0; i < build->plan->step_count; i++)
 		if (!build->known[i].known && !run->busy[i] && !run->made[i])
 			steps[count++] = (int)i;
 	for (size_t i = 0; i < count; i++)
@@ -130,7 +131,7 @@ static void advance_ahead(struct run *run)
 {
 	struct build *build = run->build;
 
-	for (size_t i = run->first; i < build->plan->step_count && !run->failed; i++)
+	for (size_t i = 0; i < build->plan->step_count && !run->failed; i++)
 		if (run->made[i] && !build->known[i].known)
 			advance(run, (int)i);
 	begin_ahead(run);
@@ -144,8 +145,9 @@ static void advance_ready(struct run *run)
 	run_ask_for_sources(run);
 	for (size_t i = run->first; i < build->plan->step_count && !run->failed && !is_full(run);
 	     i++)
-		if (!build->known[i].known && build_wants(build, i))
-			advance(run, (int)i);
+		if (!build->known[run->order[i]].known &&
+		    build_wants(build, (size_t)run->order[i]))
+			advance(run, run->order[i]);
 }
 
 /* True at the end. */

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """recipes/linnaeus.yaml where nothing large is to be had: its own options, rows, stages, images and checks, on the
-host's Python instead of Debian, a toolkit of one script instead of nvcc, and wheels of a few lines that are called
-torch and so on. What the real ones do is for the slow test.
+host's Python instead of Debian, packages and wheels with a script instead of nvcc (in an archive that the bed signs),
+and wheels of a few lines that are called torch and so on. What the real ones do is for the slow tests.
 
 	bed = Bed(varve, directory, uv)
 	bed.build("--arch", "turing")		# a support.Build; bed.options: repository, index and so on"""
+import gzip
+import hashlib
 import io
+import json
 import re
 import tarfile
 import types
 import zipfile
 
+import debs
 import wheels
 from conftest import TOP
+from faults import FaultServer
 from git_server import GitRepository, GitServer
 from linnaeus_app import Application
 from support import Project
@@ -66,18 +71,26 @@ def build_editable(directory, settings=None, metadata=None):
     return _wheel(directory, project["name"], project["version"], {"__editable__.pth": "/app/linnaeus\\n"},
                   project["dependencies"])
 '''
-# Flash Attention: a setup.py that "compiles" and notes what it was told.
-SETUP = '''import os, sys
+# Flash Attention: a setup.py that "compiles" and notes what it was told. Version 3 wants the nvcc of its own place, and
+# headers of a submodule.
+SETUP = '''import os, subprocess, sys
 from setuptools.build_meta import _wheel
 assert "bdist_wheel" in sys.argv and os.environ["FLASH_ATTENTION_FORCE_BUILD"] == "TRUE"
 import torch
+if os.environ["FLASH_ATTN_CUDA_ARCHS"] == "90a":
+    assert os.environ["FLASH_ATTENTION_OFFLINE_BUILD"] == "1" and os.path.isfile("../csrc/cutlass/include/cutlass.h")
+    print(subprocess.check_output(["third_party/nvidia/backend/bin/nvcc", "--version"], text=True).split(",")[0])
 print("compiling for", os.environ["FLASH_ATTN_CUDA_ARCHS"], "with", os.environ["MAX_JOBS"], "jobs, torch", torch.__version__)
 dist = sys.argv[sys.argv.index("--dist-dir") + 1]
 os.makedirs(dist)
 _wheel(dist, "%s", "%s", {"%s.py" if "%s" != "flash_attn" else "flash_attn/__init__.py": "__version__ = '%s'\\n"})
 '''
+# torch, torchvision and the CUDA of both.
+TORCHES = (("2.7.1", "0.22.1", "126"), ("2.8.0", "0.23.0", "128"), ("2.11.0", "0.26.0", "130"))
 TRIVIAL = ("einops ninja packaging psutil wheel h5py huggingface-hub matplotlib opencv-python pandas Pillow polli-typus "
            "pytest python-dateutil pyyaml rich ruff termcolor tqdm wandb yacs").split()
+# Links to busybox in a root that has no Debian below.
+PROGRAMS = ("dpkg-deb", "unzip")
 NVCC = "#!/bin/sh\nif [ $1 = --version ]; then echo 'Cuda compilation tools, release 12.4, V12.4.131'; else : >$4; fi\n"
 
 
@@ -109,17 +122,64 @@ def as_manylinux(wheel):
     return re.sub(r"musllinux_\d+_\d+_", "manylinux_2_17_", wheel.name), out.getvalue()
 
 
+def fill_toolkit(index):
+    """The wheels that a CUDA toolkit can be made of: headers of version 12.4, and all of version 13."""
+    index.add("nvidia-cuda-cccl-cu12", "12.4.127.post1", files={"nvidia/cuda_cccl/include/cccl.h": ""})
+    index.add("nvidia-cuda-nvcc-cu12", "12.4.131", files={"nvidia/cuda_nvcc/include/crt/host.h": "", "nvidia/cuda_nvcc/nvvm/libdevice/l.bc": ""})
+    index.add("nvidia-cuda-runtime-cu12", "12.4.127", files={"nvidia/cuda_runtime/include/cuda_runtime.h": "// 12.4\n",
+                                                           "nvidia/cuda_runtime/lib/libcudart.so.12": "", "nvidia/__init__.py": ""})
+    for name, version, path, text in (("nvcc", "13.0.88", "bin/nvcc", NVCC.replace("12.4", "13.0")), ("crt", "13.0.88", "include/crt/host.h", ""),
+                                      ("cccl", "13.0.85", "include/cccl.h", "")):
+        index.add(f"nvidia-cuda-{name}", version, files={f"nvidia/cu13/{path}": text})
+    index.add("nvidia-nvvm", "13.0.88", files={"nvidia/cu13/nvvm/bin/cicc": ""})
+
+
+def toolkit_deb():
+    """Debian's package of the compiler: nvcc and cicc in a place of its own, the rest in /usr/bin."""
+    own = "usr/lib/nvidia-cuda-toolkit/bin/"
+    files = {own + "nvcc": NVCC, own + "cicc": "", own + "crt/link.stub": ""}
+    files.update({f"usr/bin/{name}": "" for name in ("ptxas", "nvlink", "cudafe++", "fatbinary", "bin2c", "cuobjdump")})
+    return {"name": "nvidia-cuda-toolkit", "version": "12.4.131~12.4.1-2", "depends": "much-more", "files": files}
+
+
+def nvidia_debs(version):
+    """Packages of NVIDIA's own repository: each has its part of one toolkit."""
+    top, target = f"usr/local/cuda-{version}/", f"usr/local/cuda-{version}/targets/x86_64-linux/"
+    files = {"nvcc": {top + "bin/nvcc": NVCC.replace("12.4", version) + "# NVIDIA's\n"}, "nvvm": {top + "nvvm/bin/cicc": ""},
+             "crt": {target + "include/crt/host.h": ""}, "cudart": {target + "lib/libcudart.so.12": ""},
+             "cudart-dev": {target + "include/cuda_runtime.h": f"// {version}\n"}, "cccl": {target + "include/cccl.h": ""}}
+    return [{"name": f"cuda-{part}-{version.replace('.', '-')}", "version": version, "depends": "much-more", "files": files[part]} for part in files]
+
+
+def flat_archive(directory, packages, key):
+    """An archive in one directory, as NVIDIA has it."""
+    directory.mkdir(parents=True)
+    stanzas = []
+    for package in packages:
+        data, name = debs.make_deb(package), f"{package['name']}.deb"
+        (directory / name).write_bytes(data)
+        stanzas.append(debs.stanza({**debs.control_fields(package), "Filename": f"./{name}", "Size": len(data),
+                                    "SHA256": hashlib.sha256(data).hexdigest()}))
+    index = gzip.compress("\n".join(stanzas).encode(), mtime=0)
+    (directory / "Packages.gz").write_bytes(index)
+    release = (f"Origin: Tests\nDate: Tue, 14 Nov 2023 22:13:20 UTC\nSHA256:\n {hashlib.sha256(index).hexdigest()} {len(index)} Packages.gz\n")
+    (directory / "InRelease").write_bytes(key.clearsign(release))
+
+
 def fill(index, uv):
     """The index of the stand-ins."""
     index.projects.pop("uv")  # the one that is to be a package as well
     index.add_file("uv", *as_manylinux(uv))
-    for version, cuda in (("2.7.1", "126"), ("2.8.0", "128")):
-        runtime = f"nvidia-cuda-runtime-cu12=={cuda[:2]}.{cuda[2]}.77"
-        index.add("nvidia-cuda-runtime-cu12", f"{cuda[:2]}.{cuda[2]}.77", files={"nvidia/cuda_runtime.txt": cuda * 9000})
-        index.add("torch", version, requires=[runtime], files={"torch/__init__.py": TORCH % f"{version}+cu{cuda}"})
+    for version, vision, cuda in TORCHES:
+        suffix, number = ("-cu12", f"{cuda[:2]}.{cuda[2]}.77") if cuda < "130" else ("", f"{cuda[:2]}.{cuda[2]}.48")
+        place = "nvidia/cublas" if suffix else "nvidia/cu13"
+        index.add(f"nvidia-cuda-runtime{suffix}", number, files={"nvidia/cuda_runtime.txt": cuda * 9000, "nvidia/cu13/lib/libcudart.so.13": ""})
+        index.add(f"nvidia-cublas{suffix}", number, files={f"{place}/include/cublas.h": f"// {cuda}\n"})
+        index.add("torch", version, requires=[f"nvidia-{part}{suffix}=={number}" for part in ("cublas", "cuda-runtime")],
+                  files={"torch/__init__.py": TORCH % f"{version}+cu{cuda}"})
         index.add("torchaudio", version, requires=[f"torch=={version}"])
-    for version, torch in (("0.22.1", "2.7.1"), ("0.23.0", "2.8.0")):
-        index.add("torchvision", version, requires=[f"torch=={torch}"])
+        index.add("torchvision", vision, requires=[f"torch=={version}"])
+    fill_toolkit(index)
     index.add("setuptools", "80", files={"setuptools/__init__.py": "", "setuptools/build_meta.py": BACKEND})
     index.add("numpy", "2.0")
     for one in TRIVIAL:
@@ -133,38 +193,63 @@ def cut(text, start, end, instead):
     return text[:first] + instead + text[text.index(end, first + 1):]
 
 
+def fourth_row(text):
+    """The recipe with the row that README.md shows how to add."""
+    row = re.search(r"^ +blackwell: \{.*?\}$", (TOP / "README.md").read_text(), re.M | re.S)[0]
+    row = "    " + " ".join(row.split()) + "\n"
+    text = text.replace("choices: [ampere, turing, hopper]", "choices: [ampere, turing, hopper, blackwell]", 1)
+    return text.replace("  cuda-toolkit:\n    debian:", row + "  cuda-toolkit:\n    debian:", 1)
+
+
 def stand_in(python):
     text = RECIPE.read_text()
-    text = cut(text, "  system:\n    kind: debian", "  torch:\n", "  root: {kind: local, path: root}\n  tools: {kind: local, path: tools}\n")
-    text = cut(text, "  # nvcc itself", "  cuda-image:", "")
+    text = cut(text, "  system:\n    kind: debian", "  torch:\n", "  root: {kind: local, path: root}\n")
+    text = text.replace("    suite: trixie\n", "    suite: trixie\n    keyring: nvidia.gpg\n", 1)
     text = text.replace("{step: system, install: system}", "{step: system, copy: root, to: /}")
-    text = cut(text, "      - step: nvcc\n", "      - step: nvcc-image", "      - {step: nvcc, if: \"${cuda-toolkit} == debian\", copy: tools, to: /usr/local/cuda}\n")
     return text.replace("Python 3.11", f"Python {python}").replace("(3, 11)", f"(3, {python[2:]})").replace("3.11", python)
 
 
 class Bed:
     """A project with the stand-in recipe as linnaeus.yaml, its index and the application's server."""
 
-    def __init__(self, varve, directory, uv):
+    def __init__(self, varve, directory, uv, key):
         _, self.python = wheels.host_python()
         self.varve, self.project = varve, Project(varve)
-        wheels.add_python(self.project.busybox())
+        wheels.add_python(self.project.busybox(more={f"bin/{name}": ("link", "busybox") for name in PROGRAMS}))
         varve.account.own(varve.path("root"))
-        self.project.tree("tools", {"bin/nvcc": (NVCC, 0o755), "lib64/libcudart.so": "x"})
+        debs.make_repo(directory / "archives/debian", [toolkit_deb()], key, suite="trixie", component="non-free")
+        flat_archive(directory / "archives/nvidia", nvidia_debs("12.6"), key)
+        varve.write("nvidia.gpg", key.public)
+        self.archives = FaultServer(directory / "archives")
         (directory / "index").mkdir()
         self.index = wheels.Index(directory / "index", uv)
         fill(self.index, uv)
         self.app = Application(directory / "srv/app")
         self.flash = GitRepository(directory / "srv/flash")
+        self.server = GitServer(directory / "srv")
+        GitRepository(directory / "srv/cutlass").commit({"include/cutlass.h": "#define TINY 1\n"})
+        self.flash.git("submodule", "--quiet", "add", self.server.url("cutlass/.git"), "csrc/cutlass")
         self.flash.commit({"hopper/setup.py": setup_py("flash_attn_3", "3.0.0b1", "flash_attn_interface")})
         self.flash.git("tag", "v2.8.3")
-        self.server = GitServer(directory / "srv")
         self.text = stand_in(self.python)
         varve.write("linnaeus.yaml", self.text)
 
     @property
+    def mirrors(self):
+        return [*self.index.mirror, *(f"--mirror={name}={self.archives.url}/{name}" for name in ("debian", "nvidia"))]
+
+    @property
     def options(self):
-        return [*self.index.mirror, "--repository", self.server.url("app/.git")]
+        return [*self.mirrors, "--repository", self.server.url("app/.git")]
+
+    def cuda_image(self, nvcc, directory):
+        """The options for a toolkit of an image: /usr/local/cuda with this script. directory: a new one, the lock holds to it."""
+        self.project.tree("nvidia", {"usr/local/cuda-12/bin/nvcc": (nvcc, 0o755), "usr/local/cuda": ("link", "/etc/alternatives/cuda")})
+        document = {"varve": 1, "name": "n", "sources": {"n": {"kind": "local", "path": "nvidia"}},
+                    "stages": {"n": {"steps": [{"step": "n", "copy": "n", "to": "/"}]}}, "images": {"n": {"stage": "n", "name": "n:1"}}}
+        self.varve.write("n.yaml", json.dumps(document))
+        self.varve("build", "n.yaml", "-o", f"oci:{self.varve.path(directory)}")
+        return "--cuda-toolkit", "image", "--cuda-image", f"oci:{directory}"
 
     def build(self, *arguments, **options):
         return self.project.build(*self.options, *arguments, file="linnaeus.yaml", **{"timeout": 300, **options})
@@ -184,4 +269,5 @@ class Bed:
 
     def close(self):
         self.server.close()
+        self.archives.close()
         self.index.close()

@@ -6,12 +6,15 @@ import shutil
 import time
 
 import accounts
+import debs
 import pytest
 import wheels
+from compiles import lock_today
 from conftest import Varve, need
+from disk import Peak, used
 from git_server import GitServer
 from linnaeus_app import Application
-from linnaeus_bed import BASE, LOCK, NVCC, RECIPE, RUNTIME, Bed
+from linnaeus_bed import BASE, LOCK, NVCC, RECIPE, RUNTIME, Bed, fourth_row
 from oci_image import Image
 from registries import FaultRegistry
 
@@ -22,13 +25,13 @@ GPU = ("a GPU is there", "compute capability 8.0;8.6", "a kernel runs")
 
 
 @pytest.fixture(scope="module")
-def bed(binary, tmp_path_factory):
+def bed(binary, tmp_path_factory, signing_key):
     need("git")
     uv = wheels.uv_wheel()
     if uv is None:
         pytest.skip("pip cannot download uv here")
     account = accounts.find(accounts.current())
-    made = Bed(Varve(binary, account), tmp_path_factory.mktemp("linnaeus"), uv)
+    made = Bed(Varve(binary, account), tmp_path_factory.mktemp("linnaeus"), uv, signing_key)
     yield made
     made.close()
     account.close()
@@ -55,7 +58,7 @@ def test_help_lists_the_recipes_own_options(varve):
     flat = re.sub(r"\s+", " ", text)
     for words in ("--arch ampere|turing|hopper", "(default ampere)", "--repository VALUE", "(required)", "--branch VALUE",
                   "(default main)", "--max-jobs N|auto", "(default 12)", "--tag-suffix VALUE", "(default: empty)",
-                  "--cuda-toolkit debian|wheels|image", "(default debian)", "--flash-repository VALUE"):
+                  "--cuda-toolkit debian|nvidia|wheels|image", "(default debian)", "--flash-repository VALUE"):
         assert words in flat, words
 
 
@@ -77,13 +80,15 @@ def test_what_cannot_be_built_is_said_before_anything_is_done(varve, arguments, 
 
 def test_the_machines_config_may_name_the_repository(bed, ampere):
     del ampere
-    options = {"repository": "https://git.invalid/another", "linnaeus.repository": bed.server.url("app/.git"), "app.repository": "x"}
+    options = {"repository": "https://git.invalid/another", "linnaeus.repository": bed.server.url("app/.git"), "app.repository": "x",
+               "linnaeus.flash-repository": bed.server.url("flash/.git")}
     bed.varve.write("config/varve/config.json", json.dumps({"options": options}))
     try:
         plan = bed.varve("plan", "linnaeus.yaml", *bed.index.mirror).stdout
+        hopper = bed.varve("plan", "linnaeus.yaml", *bed.mirrors, "--arch", "hopper").stdout
     finally:
         bed.varve.path("config/varve/config.json").unlink()
-    assert bed.app.tip[:12] in plan
+    assert bed.app.tip[:12] in plan and "base/flash-attention-3" in hopper
 
 
 @pytest.mark.parametrize("suffix", ["/x", " x", "-" + "a" * 120, "+b"])
@@ -133,6 +138,22 @@ def test_the_lock_that_comes_with_it_serves_all_rows(bed, varve):
         assert resolved <= {"app", "flash-git"}, tag
 
 
+def test_what_the_lock_brings_for_each_row():
+    """The versions of the table, and what else a base has to have."""
+    found = {}
+    for source in json.loads(LOCK.read_text())["sources"]:
+        found.setdefault(source["name"], []).append({one["name"]: one["version"] for one in source["artifacts"]})
+    torch = {one["torch"]: one for one in found["torch"]}
+    for version, cuda in (("2.7.1", "12.6."), ("2.8.0", "12.8.")):
+        row = torch[version]
+        assert row["nvidia-cuda-runtime-cu12"].startswith(cuda) and row["torchaudio"] == version
+        assert {"torchvision", "uv", "ninja", "packaging", "setuptools", "wheel"} <= set(row)
+    assert "2.7.4.post1" in [one.get("flash-attn") for one in found["flash"]]
+    assert found["nvcc"][0]["nvidia-cuda-toolkit"].startswith("12.4.")
+    assert {"build-essential", "gcc", "g++", "git", "curl", "unzip", "libglib2.0-0", "libsm6", "libxext6", "libfontconfig1", "libxrender1",
+            "libgl1", "rclone", "python3.11", "python3.11-dev", "python3.11-venv"} <= set(found["system"][0])
+
+
 def test_the_names_of_all_rows(bed):
     for arch, tag in ROWS.items():
         plan = bed.plan("--arch", arch, "--branch", bed.app.good, *flash(bed))
@@ -145,6 +166,7 @@ def test_each_row_is_built_and_valid(bed, ampere):
         built[arch] = bed.build("--arch", arch, "--branch", bed.app.good, *flash(bed))
     assert "base/flash-attention | compiling for 80 with 12 jobs, torch 2.7.1+cu126" in told(ampere)
     assert any(line.startswith("base/flash-attention-3 | compiling for 90a with 12 jobs") for line in told(built["hopper"]))
+    assert "base/flash-attention-3 | Cuda compilation tools" in told(built["hopper"])
     # The same torch: its layers are those of ampere.
     assert not [step for step in built["turing"].ran if step.startswith("base/torch")]
     for arch, tag in ROWS.items():
@@ -173,18 +195,52 @@ def test_what_the_images_say_of_themselves(bed, ampere):
     assert result.startswith("/app/linnaeus/linnaeus/__init__.py\n") and ".git" not in result and ".cache" not in result
 
 
-def test_another_toolkit_leaves_the_rest_alone(bed, ampere):
-    """The folder /usr/local/cuda of an image in place of Debian's nvcc."""
+@pytest.mark.parametrize("toolkit, release, headers", [
+    ("debian", "12.4", {"cuda_runtime.h": "// 12.4", "cublas.h": "// 126"}),
+    ("nvidia", "12.6", {"cuda_runtime.h": "// 12.6", "cublas.h": "// 126"}),
+    ("image", "12.4", {"cublas.h": "// 126"})])
+def test_another_toolkit_leaves_the_rest_alone(bed, ampere, toolkit, release, headers):
+    """Wherever nvcc comes from it lies in one place, with the headers of torch's libraries beside its own."""
     del ampere
-    bed.project.tree("nvidia", {"usr/local/cuda-12/bin/nvcc": (NVCC + "# other\n", 0o755),
-                                "usr/local/cuda": ("link", "/etc/alternatives/cuda")})
-    bed.project.write_recipe({"varve": 1, "name": "n", "sources": {"n": {"kind": "local", "path": "nvidia"}},
-                              "stages": {"n": {"steps": [{"step": "n", "copy": "n", "to": "/"}]}},
-                              "images": {"n": {"stage": "n", "name": "n:1"}}}, "n.yaml")
-    bed.varve("build", "n.yaml", "-o", f"oci:{bed.varve.path('cuda')}")
-    build = bed.build("--branch", bed.app.good, "--arch", "turing", "--cuda-toolkit", "image", "--cuda-image", "oci:cuda")
-    assert not [step for step in build.ran if step.startswith("base/torch")] and "base/toolkit" in build.ran
-    assert "# other" in bed.project.inside("cat $CUDA_HOME/bin/nvcc", image=f"{BASE}:{ROWS['turing']}").stdout
+    options = bed.cuda_image(NVCC + "# image\n", "cuda") if toolkit == "image" else ("--cuda-toolkit", toolkit)
+    build = bed.build("--branch", bed.app.good, "--arch", "turing", *options)
+    assert not [step for step in build.ran if step.startswith("base/torch")]
+    name = f"{BASE}:{ROWS['turing']}"
+    shown = bed.project.inside("nvcc --version; cat $CUDA_HOME/bin/nvcc; ls $CUDA_HOME", image=name).stdout
+    assert f"release {release}," in shown
+    assert {"debian": "lib64", "nvidia": "# NVIDIA's", "image": "# image"}[toolkit] in shown
+    for file, text in headers.items():
+        assert bed.project.inside(f"cat $CUDA_HOME/include/{file}", image=name).stdout == text + "\n"
+    assert rows_of(bed, name)["nvcc"]["verdict"] == "ok"
+
+
+def test_nvidias_packages_are_taken_with_its_signature_only(bed, ampere):
+    del ampere
+    plan = [*bed.options, "--arch", "turing", "--cuda-toolkit", "nvidia", "--branch", bed.app.good]
+    bed.varve.write("linnaeus.yaml", bed.text.replace("mirror: nvidia\n    keyring: nvidia.gpg", "mirror: nvidia\n    keyring: another.gpg"))
+    missing = bed.varve("lock", "linnaeus.yaml", *plan, rc=2)
+    another = debs.SigningKey("Another <another@example.org>")
+    bed.varve.write("another.gpg", another.public)
+    another.close()
+    refused = bed.varve("lock", "linnaeus.yaml", *plan, rc=None)
+    bed.varve.write("linnaeus.yaml", bed.text)
+    assert "keyring another.gpg cannot be read" in missing.stderr
+    assert refused.rc not in (0, 2) and "source \"nvidia\"" in refused.stderr and "signature" in refused.stderr, refused
+
+
+def test_a_fourth_row_as_the_readme_shows_it(bed, ampere):
+    """Made for CUDA 13, whose nvcc comes as wheels."""
+    del ampere
+    bed.varve.write("linnaeus.yaml", fourth_row(bed.text))
+    options = ["--arch", "blackwell", "--branch", bed.app.good]
+    refused = bed.build(*options, rc=2).result
+    built = bed.build(*options, "--cuda-toolkit", "wheels")
+    bed.varve.write("linnaeus.yaml", bed.text)
+    assert "does not compile with the nvcc of CUDA 12" in refused.stderr
+    name = f"{BASE}:blackwell-cu130-torch2.11.0-fanone"
+    assert name in built.digests
+    assert {row["verdict"] for row in rows_of(bed, bed.runtime(bed.app.good, "blackwell")).values()} == {"ok", "skipped"}
+    assert bed.project.inside("cat $CUDA_HOME/include/cublas.h; [ -x $CUDA_HOME/nvvm/bin/cicc ]", image=name).stdout == "// 130\n"
 
 
 # --- what runs again -----------------------------------------------------------------------------
@@ -321,6 +377,12 @@ def test_push_sends_the_base_once_and_mounts_it(bed, ampere):
         bed.build("--registry", registry.host, "--branch", commit, "--push")
         assert registry.journal.uploaded() < 100_000, registry.journal
         assert not [entry for entry in registry.journal.of("upload-post") if entry.repository.endswith("-base")]
+        # Another Flash Attention is sent alone: what it is beside is there in layers of its own.
+        registry.journal.clear()
+        bed.varve.write("linnaeus.yaml", bed.text.replace('flash-archs: "80"', 'flash-archs: "80;86"', 1))
+        built = bed.build("--registry", registry.host, "--branch", commit, "--push")
+        bed.varve.write("linnaeus.yaml", bed.text)
+        assert "base/flash-attention" in built.ran and registry.journal.uploaded() < 100_000, registry.journal
         name = registry.name(BASE.replace("base", "dev"), f"{commit[:12]}-ampere")
         bed.varve("gc", "--keep", "0")
         assert bed.varve("validate", f"docker://{name}", timeout=120).stderr.endswith("7 passed, 3 skipped\n")
@@ -360,9 +422,7 @@ def test_a_disk_that_is_too_small(bed, ampere):
 def test_an_nvcc_that_does_not_work_with_the_compiler(bed):
     """Said by a step of seconds, before Flash Attention."""
     script = "#!/bin/sh\necho 'error: -- unsupported GNU version! gcc versions later than 13 are not supported!' >&2\nexit 1\n"
-    bed.project.tree("tools", {"bin/nvcc": (script, 0o755)})
-    build = bed.build("--branch", bed.app.good, rc=1)
-    bed.project.tree("tools", {"bin/nvcc": (NVCC, 0o755)})
+    build = bed.build("--branch", bed.app.good, *bed.cuda_image(script, "cuda-too-old"), rc=1)
     assert "unsupported GNU version" in build.result.stderr and "toolkit/try" in build.result.stderr
     assert "base/flash-attention" not in build.ran
 
@@ -380,19 +440,20 @@ NEEDED = 16 << 30  # of disk: wheels 3.0 GB, packages 0.3, trees 6.5, layers 2.9
 
 
 def build_turing(varve, server, app):
-    """Builds the row with real packages from the registries of this host, locked anew; the seconds it took, and names."""
+    """Builds the row with real packages from the registries of this host, locked anew. Returns the seconds it took, what it
+    took of the disk beyond what was fetched, in parts of what the result takes, and the images."""
     shutil.copy(RECIPE, varve.directory)
     options = ["linnaeus.yaml", "--arch", "turing", "--repository", server.url("app/.git"), "--branch", app.good]
-    probe = varve("lock", *options, rc=None, timeout=300)
-    if probe.rc in (3, 4):
-        pytest.skip(f"no registry: {probe.stderr.strip().splitlines()[-1]}")
-    assert probe.rc == 0, probe
-    times = {}
-    for name, command in (("fetch", ["fetch", *options]), ("build", ["build", *options, "--offline", "--max-jobs", "2"])):
-        begun = time.monotonic()
-        result = varve(*command, timeout=3600)
-        times[name] = time.monotonic() - begun
-    return times, dict(reversed(line.split(" ", 1)) for line in result.stdout.splitlines())
+    lock_today(varve, *options)
+    begun = time.monotonic()
+    varve("fetch", *options, timeout=3600)
+    times, fetched, blobs = {"fetch": time.monotonic() - begun}, used(varve.store), used(varve.store / "blobs")
+    begun = time.monotonic()
+    with Peak(varve.store) as peak:
+        result = varve("build", *options, "--offline", "--max-jobs", "2", timeout=3600)
+    times["build"] = time.monotonic() - begun
+    result_takes = used(varve.store / "trees") + used(varve.store / "blobs") - blobs
+    return times, (peak.bytes - fetched) / result_takes, dict(reversed(line.split(" ", 1)) for line in result.stdout.splitlines())
 
 
 @pytest.mark.slow
@@ -406,10 +467,10 @@ def test_the_turing_row_whole(as_user, tmp_path):
     server = GitServer(tmp_path)
     digests = []
     for name, varve in users.items():
-        times, built = build_turing(varve, server, app)
+        times, disk, built = build_turing(varve, server, app)
         base, runtime = f"{BASE}:{ROWS['turing']}", f"{RUNTIME}:{app.good[:12]}-turing"
-        print(f"turing row by {name}: fetch {times['fetch']:.0f} s, build {times['build']:.0f} s")
-        assert set(built) == {base, runtime}
+        print(f"turing row by {name}: fetch {times['fetch']:.0f} s, build {times['build']:.0f} s, peak of disk {disk:.3f} x content and blobs")
+        assert set(built) == {base, runtime} and disk < 1.05
         digests.append(built)
         if name == "root":
             check_turing(varve, server, app, runtime)
@@ -418,7 +479,22 @@ def test_the_turing_row_whole(as_user, tmp_path):
     assert digests[0] == digests[1]
 
 
+# Programs and libraries that a base has to have, whatever brings them.
+CONTENT = """set -e
+for one in gcc g++ make git curl unzip rclone python python3 python3.11 uv ninja nvcc; do command -v $one >/dev/null || echo $one; done
+for one in libglib-2.0.so.0 libgthread-2.0.so.0 libSM.so.6 libXext.so.6 libfontconfig.so.1 libXrender.so.1 libGL.so.1; do
+	/sbin/ldconfig -p | grep -q $one || echo $one
+done
+for one in /usr/include/python3.11/Python.h $CUDA_HOME/include/cuda_runtime.h $CUDA_HOME/include/cublas_v2.h $CUDA_HOME/lib64/libcudart.so; do
+	[ -e $one ] || echo $one
+done
+python3.11 -m venv /tmp/venv
+python -c 'import torch, torchvision, torchaudio'
+"""
+
+
 def check_turing(varve, server, app, runtime):
+    assert varve("run", f"{BASE}:{ROWS['turing']}", "sh", "-c", CONTENT, timeout=300).stdout == ""
     rows = varve("validate", runtime, "--json", timeout=600).json()
     assert [row["verdict"] for row in rows] == ["ok"] * 7 + ["skipped"] * 3, rows
     history = [one.get("created_by", "") for one in Image(varve.store, runtime).config["history"]]
