@@ -110,7 +110,7 @@ static int run_step(struct session *session, int step, struct record *record,
 	CLEANUP(strv_release) struct strv environment = STRV_INIT;
 	CLEANUP(free_ptr)
 	struct varve_layer *layers =
-		xcalloc(plan_chain_room(session->plan, plan->below), sizeof(*layers));
+		xcalloc(plan_chain_room(session->plan, session->build.known, plan->below), sizeof(*layers));
 	struct enter enter = {.layers = layers,
 			      .step = step,
 			      .environment = &environment,
