@@ -140,8 +140,8 @@ int layer_list_get(const json_t *object, struct layer_list *ret, struct varve_er
 		r = json_get_object(object, "layer", &only, err);
 		r = r < 0 ? r : read_one(only, &list, err);
 	} else if (json_array_size(layers) < 2 || json_array_size(layers) > LAYER_LIST_MAX) {
-		r = varve_error_set(err, -VARVE_E_FORMAT, "member \"layers\" is no list of %d to %d",
-				    2, LAYER_LIST_MAX);
+		r = varve_error_set(err, -VARVE_E_FORMAT,
+				    "member \"layers\" is no list of %d to %d", 2, LAYER_LIST_MAX);
 	}
 	json_array_foreach(layers, i, layer)
 	{

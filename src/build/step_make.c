@@ -182,8 +182,7 @@ static int write_record(struct step *step, const struct layer_list *layers, stru
 {
 	const struct build_step *state = &step->build->steps[step->index];
 	const struct layer_compression *compression = &step->build->options->compression;
-	struct store_record record = {
-		.key = state->key, .input = state->input, .layers = *layers};
+	struct store_record record = {.key = state->key, .input = state->input, .layers = *layers};
 
 	layer_compression_name(compression, record.compression);
 	snprintf(record.compressor, sizeof(record.compressor), "%s",

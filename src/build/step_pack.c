@@ -91,7 +91,8 @@ static int divide(struct step *step, int *ret_parts, size_t *ret_count, struct v
 {
 	const struct layer_split how = {(const char *const *)step->plan->split.items,
 					step->plan->split_maximum};
-	struct layer_notices notices = {&step->notices};
+	/* One of many wheels has not all that the step was told of. */
+	struct layer_notices notices = {step->plan->wheels.count > 0 ? NULL : &step->notices};
 
 	if (mkdirat(step->job.dirfd, "parts", 0755) < 0)
 		return varve_error_set(err, -errno, "make %s/parts", step->job.path);

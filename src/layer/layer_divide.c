@@ -223,10 +223,9 @@ static int find_parents(struct division *d)
 
 static void note_touched(struct division *d, const char *path, int part, bool made)
 {
-	d->touched = array_grow(d->touched, d->touched_count, &d->touched_alloc,
-				sizeof(*d->touched));
-	d->touched[d->touched_count++] =
-		(struct touched){find_parent(d, path)->path, part, made};
+	d->touched =
+		array_grow(d->touched, d->touched_count, &d->touched_alloc, sizeof(*d->touched));
+	d->touched[d->touched_count++] = (struct touched){find_parent(d, path)->path, part, made};
 }
 
 static int make_parents(struct division *d, const char *path, int part)

@@ -197,7 +197,8 @@ static void share_out(struct split *s, const struct gathered *units, size_t coun
 /* The units of an open directory: large ones leave, the others do when they are too many. */
 static void settle(struct split *s, size_t first, int zone)
 {
-	CLEANUP(free_ptr) struct gathered *gathered = xcalloc(s->count - first + 1, sizeof(*gathered));
+	CLEANUP(free_ptr)
+	struct gathered *gathered = xcalloc(s->count - first + 1, sizeof(*gathered));
 	size_t count = 0;
 
 	for (size_t i = first; i < s->count; i++) {

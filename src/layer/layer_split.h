@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which part of a split tree each of its files belongs to. Pure: names and sizes in, parts out.
  *
- * The answer depends on the tree alone, never on an earlier build, and is stable: a file that grows,
- * appears or goes changes the part that it is in, and others only where a bound is crossed.
+ * The answer depends on the tree alone, never on an earlier build, and is stable: a file that
+ *grows, appears or goes changes the part that it is in, and others only where a bound is crossed.
  *
  *	zone	a listed directory and what is in it (the innermost counts); the rest is one, too
  *	bytes	512 for each name, and the content of files in whole blocks of 512: about the tar

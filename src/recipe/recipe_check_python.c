@@ -132,9 +132,8 @@ static int check_install_debian(const struct recipe_step *step, struct varve_err
 	const struct {
 		const struct recipe_value *value;
 		const char *key;
-	} fields[] = {{&step->into, "into"},
-		      {&step->layout, "layout"},
-		      {&step->bytecode, "bytecode"}};
+	} fields[] = {
+		{&step->into, "into"}, {&step->layout, "layout"}, {&step->bytecode, "bytecode"}};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		if (fields[i].value->text)

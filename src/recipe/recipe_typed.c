@@ -92,10 +92,14 @@ int recipe_size(const struct recipe_value *at, const char *text, uint64_t *ret,
 		uint64_t bytes;
 	} units[] = {
 		{"", 1},
-		{"K", UINT64_C(1) << 10}, {"kB", UINT64_C(1000)},
-		{"M", UINT64_C(1) << 20}, {"MB", UINT64_C(1000000)},
-		{"G", UINT64_C(1) << 30}, {"GB", UINT64_C(1000000000)},
-		{"T", UINT64_C(1) << 40}, {"TB", UINT64_C(1000000000000)},
+		{"K", UINT64_C(1) << 10},
+		{"kB", UINT64_C(1000)},
+		{"M", UINT64_C(1) << 20},
+		{"MB", UINT64_C(1000000)},
+		{"G", UINT64_C(1) << 30},
+		{"GB", UINT64_C(1000000000)},
+		{"T", UINT64_C(1) << 40},
+		{"TB", UINT64_C(1000000000000)},
 	};
 	size_t digits = strspn(text, "0123456789"), i = 0;
 	CLEANUP(free_ptr) char *number = xstrndup(text, digits);

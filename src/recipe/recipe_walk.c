@@ -67,8 +67,8 @@ static int walk_step(const struct walk *walk, const struct recipe_step *step)
 		{"copy", SCHEMA_VALUE, 0, 0, 0, NAMES_ANY, NULL},
 		{"run", SCHEMA_VALUE, 0, 0, 0, NAMES_ANY, NULL},
 	};
-	static const struct schema_key split = {
-		"split", SCHEMA_VALUE, 0, 0, 0, NAMES_OPTIONS, NULL};
+	static const struct schema_key split = {"split", SCHEMA_VALUE,  0,   0,
+						0,       NAMES_OPTIONS, NULL};
 	int r = walk_value(walk, &actions[step->action], &step->argument);
 
 	if (r == 0)

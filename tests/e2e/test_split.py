@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from oci_image import parents
 from registries import bed  # noqa: F401  fixture
-from support import copy, own_project, project, project_of, run  # noqa: F401  fixtures
+from support import NAME, copy, own_project, project, project_of, run  # noqa: F401  fixtures
 from test_layers import APP, CHANGE, FILES, MAKE
 
 # What splitting may lose: links across parts, attributes of directories that several parts have, whiteouts.
@@ -61,7 +61,7 @@ def test_the_parts_together_are_the_layer(project):  # noqa: F811
         image = project.image()
         assert len(image.manifest["layers"]) > len(whole.manifest["layers"]), name
         assert_same(view, seen(image))
-        assert project.varve("verify", "t/main:latest").returncode == 0
+        project.varve("verify", NAME)
         assert any("makes nothing in /w/none" in str(event) for event in told.events) == ("none" in str(split))
 
 
@@ -98,7 +98,8 @@ def tree_of(top):
             path = os.path.join(root, name)
             st = os.lstat(path)
             inode = st.st_ino if st.st_nlink > 1 and name not in directories else 0
-            found[os.path.relpath(path, top)] = (st.st_mode, st.st_uid, st.st_gid, int(st.st_mtime), inode and st.st_nlink)
+            if path != f"{top}/opt":  # no layer says anything of it: its time is that of the unpacking
+                found[os.path.relpath(path, top)] = (st.st_mode, st.st_uid, st.st_gid, st.st_mtime, inode and st.st_nlink)
     return found
 
 

@@ -59,8 +59,7 @@ static int by_walk(const void *a, const void *b)
 /* Leaves and enters directories until the walk is in that of path. */
 static void go_to(struct split *split, struct buf *at, const char *path)
 {
-	while (at->len > 0 &&
-	       (strncmp(path, at->data, at->len) != 0 || path[at->len] != '/')) {
+	while (at->len > 0 && (strncmp(path, at->data, at->len) != 0 || path[at->len] != '/')) {
 		split_leave(split, buf_text(at));
 		at->len = path_dir_len(buf_text(at));
 		at->data[at->len] = '\0';
@@ -208,8 +207,8 @@ static void random_file(uint32_t *seed, struct tree *tree)
 	if (kind < 3)
 		(void)snprintf(path, sizeof(path), "d%u/f%u", top, next(seed) % 100000);
 	else
-		(void)snprintf(path, sizeof(path), "d%u/e%u/g%u/f%u", top, middle,
-			       next(seed) % 3, next(seed) % 100000);
+		(void)snprintf(path, sizeof(path), "d%u/e%u/g%u/f%u", top, middle, next(seed) % 3,
+			       next(seed) % 100000);
 	add(tree, path, size, 0);
 }
 

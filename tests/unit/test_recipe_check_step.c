@@ -107,7 +107,8 @@ static const struct text_case references_cases[] = {
 	{WHEELS("install: w, into: /v, split: yes"),
 	 "r.yaml:4:61: \"split\" cannot be \"yes\"; it takes wheels, none or a map of directories, "
 	 "maximum and wheels"},
-	{WHEELS("install: w, into: /v, split: {wheels: true, maximum: 1GB, directories: [/v/x]}"), ""},
+	{WHEELS("install: w, into: /v, split: {wheels: true, maximum: 1GB, directories: [/v/x]}"),
+	 ""},
 	{WHEELS("install: w, into: /v, split: {wheels: perhaps}"),
 	 "r.yaml:4:70: \"perhaps\" is neither true nor false"},
 	{WHEELS("install: w, into: /v, split: {maximum: 1g}"),

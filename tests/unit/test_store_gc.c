@@ -229,12 +229,16 @@ static void facts_that_dangle_go(void **state)
 	const struct fixture *f = *state;
 	CLEANUP(store_record_release) struct store_record kept = fixture_record(f->store, "kept");
 	CLEANUP(store_record_release) struct store_record gone = fixture_record(f->store, "gone");
-	CLEANUP(free_ptr) char *kept_path = under("facts/blob", &kept.layers.items[0].diff_id, ".gzip:6");
-	CLEANUP(free_ptr) char *gone_path = under("facts/blob", &gone.layers.items[0].diff_id, ".gzip:6");
+	CLEANUP(free_ptr)
+	char *kept_path = under("facts/blob", &kept.layers.items[0].diff_id, ".gzip:6");
+	CLEANUP(free_ptr)
+	char *gone_path = under("facts/blob", &gone.layers.items[0].diff_id, ".gzip:6");
 
 	assert_int_equal(store_record_write(f->store, &kept, NULL), 0);
-	assert_int_equal(store_note_blob_of_layer(f->store, &kept.layers.items[0], "gzip:6", NULL), 0);
-	assert_int_equal(store_note_blob_of_layer(f->store, &gone.layers.items[0], "gzip:6", NULL), 0);
+	assert_int_equal(store_note_blob_of_layer(f->store, &kept.layers.items[0], "gzip:6", NULL),
+			 0);
+	assert_int_equal(store_note_blob_of_layer(f->store, &gone.layers.items[0], "gzip:6", NULL),
+			 0);
 	assert_int_equal(store_fact_write(f->store, "stat-x", "x", 1), 0);
 	assert_int_equal(store_fact_write(f->store, "host/x", "x", 1), 0);
 	assert_int_equal(store_fact_write(f->store, "host/y", "y", 1), 0);

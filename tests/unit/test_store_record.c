@@ -142,7 +142,8 @@ static void another_blob_of_a_layer_is_found(void **state)
 	assert_int_equal(store_note_blob_of_layer(f->store, &a.layers.items[0], "gzip:6", NULL), 0);
 	assert_int_equal(store_blob_of_layer(f->store, &a.layers.items[0].diff_id, "zstd:3", &got),
 			 -VARVE_E_NOT_FOUND);
-	assert_int_equal(store_blob_of_layer(f->store, &a.layers.items[0].diff_id, "gzip:6", &got), 0);
+	assert_int_equal(store_blob_of_layer(f->store, &a.layers.items[0].diff_id, "gzip:6", &got),
+			 0);
 	assert_true(varve_digest_equal(&got.blob.digest, &a.layers.items[0].blob.digest));
 	assert_int_equal(unlinkat(f->scratch->fd, path, 0), 0);
 	assert_int_equal(store_blob_of_layer(f->store, &a.layers.items[0].diff_id, "gzip:6", &got),
