@@ -6,10 +6,13 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "layer/layer_split.h"
 #include "plan/plan_compile.h"
 
 _Static_assert((int)PLAN_LAYER_RULES == (int)LAYER_RULES_VERSION,
 	       "keys must name the rules that the layer code follows");
+_Static_assert((int)PLAN_PARTS_MAX == (int)LAYER_PARTS_MAX,
+	       "the plan must know how many layers a step can have");
 
 void build_begin(const struct plan *plan, struct varve_store *store, struct source_context *sources,
 		 struct build *ret)
@@ -31,6 +34,7 @@ void build_release(struct build *build)
 	for (i = 0; i < build->plan->step_count; i++) {
 		free(build->known[i].destination);
 		free(build->known[i].interpreter);
+		layer_list_release(&build->known[i].layers);
 		json_decref(build->steps[i].input);
 	}
 	free(build->known);

@@ -31,7 +31,7 @@ struct build_secret {
 /* Records that others keep, for steps that the store does not know. */
 struct build_cache {
 	void *cookie;
-	/* Brings the record of this key and its layer into the store: 1; 0: there is none. Never
+	/* Brings the record of this key and its layers into the store: 1; 0: there is none. Never
 	 * fails a build: what goes wrong is told elsewhere. */
 	int (*find)(void *cookie, const struct varve_digest *key);
 	/* A text that others found out (destination.h): 1 and it is appended; 0: there is none. */
@@ -51,12 +51,11 @@ struct build_options {
 
 /* What is known of one step: beside plan_known, what only the store and the build need. */
 struct build_step {
-	struct varve_layer layer; /* valid when known and not empty */
 	struct varve_digest key; /* valid when has_key */
 	json_t *input; /* owned; valid when has_key */
 	bool has_key;
 	bool cached; /* was in the store when first looked at */
-	char compression[16]; /* of the layer's blob, as recorded */
+	char compression[16]; /* of the layers' blobs, as recorded */
 };
 
 /* All of a build's state; filled by build_begin, used by one thread. */
@@ -96,8 +95,8 @@ int build_look_up(struct build *build, int step, struct varve_error *err);
  * without us. */
 int build_run(struct build *build, struct executor *executor, struct varve_error *err);
 
-/* Makes sure that a known step's blob has the wanted compression: finds another blob of the same
- * tar, or compresses that tar anew; the step is not run. */
+/* Makes sure that a known step's blobs have the wanted compression: finds other blobs of the same
+ * tars, or compresses those tars anew; the step is not run. */
 int build_compress(struct build *build, int step, struct varve_error *err);
 
 /* Writes plan->images[index] and enters it in the store's index. */

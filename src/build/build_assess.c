@@ -16,12 +16,12 @@ static int adopt_record(struct build *build, int step, struct store_record *reco
 	struct plan_known *known = &build->known[step];
 
 	known->known = true;
-	known->empty = record->layer.entry_count == 0;
-	known->diff_id = record->layer.diff_id;
-	build->steps[step].layer = record->layer;
+	layer_list_release(&known->layers);
+	known->layers = record->layers;
+	record->layers = (struct layer_list){0};
 	memcpy(build->steps[step].compression, record->compression, sizeof(record->compression));
 	build->status[step].verdict = PLAN_HIT;
-	build->status[step].size = known->empty ? 0 : record->layer.blob.size;
+	build->status[step].size = layer_list_size(&known->layers);
 	return 1;
 }
 

@@ -35,15 +35,12 @@ static int compress_anew(struct build *build, struct varve_layer *layer, struct 
 	return store_blob_commit(&writer, NULL, &layer->blob.digest, err);
 }
 
-int build_compress(struct build *build, int step, struct varve_error *err)
+static int compress_layer(struct build *build, struct varve_layer *layer, const char *wanted,
+			  struct varve_error *err)
 {
-	struct varve_layer *layer = &build->steps[step].layer, other;
-	char wanted[16];
+	struct varve_layer other;
 	int r;
 
-	layer_compression_name(&build->options->compression, wanted);
-	if (build->known[step].empty || strcmp(wanted, build->steps[step].compression) == 0)
-		return 0;
 	if (store_blob_of_layer(build->store, &layer->diff_id, wanted, &other) == 0) {
 		*layer = other;
 		return 0;
@@ -52,4 +49,18 @@ int build_compress(struct build *build, int step, struct varve_error *err)
 	if (r < 0)
 		return r;
 	return store_note_blob_of_layer(build->store, layer, wanted, err);
+}
+
+int build_compress(struct build *build, int step, struct varve_error *err)
+{
+	struct layer_list *layers = &build->known[step].layers;
+	char wanted[16];
+	int r = 0;
+
+	layer_compression_name(&build->options->compression, wanted);
+	if (strcmp(wanted, build->steps[step].compression) == 0)
+		return 0;
+	for (size_t i = 0; i < layers->count && r == 0; i++)
+		r = compress_layer(build, &layers->items[i], wanted, err);
+	return r;
 }

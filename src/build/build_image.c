@@ -90,6 +90,8 @@ static json_t *labelled_config(const struct plan *plan, const struct plan_image 
 	return config;
 }
 
+/* The rows of an image's history: those of the base's layers, then one for each layer of a step, or
+ * one for a step without. */
 struct parts {
 	struct image_layer *layers;
 	char **texts; /* two per layer */
@@ -107,39 +109,57 @@ static void parts_release(struct parts *parts)
 }
 
 /* The layers of the image below come first, as they are. */
-static size_t parts_begin(const struct build *build, int top, size_t steps, struct parts *ret)
+static size_t parts_begin(const struct build *build, int top, struct parts *ret)
 {
-	CLEANUP(free_ptr)
-	struct varve_layer *base = xcalloc(plan_chain_room(build->plan, top), sizeof(*base));
-	size_t count = plan_base_layers(build->plan, top, base), i;
+	size_t room = plan_chain_room(build->plan, build->known, top), i;
+	CLEANUP(free_ptr) struct varve_layer *base = xcalloc(room, sizeof(*base));
 
-	ret->layers = xcalloc(count + steps + 1, sizeof(*ret->layers));
-	ret->texts = xcalloc(2 * (count + steps) + 1, sizeof(*ret->texts));
-	ret->count = count + steps;
-	for (i = 0; i < count; i++)
+	ret->layers = xcalloc(room, sizeof(*ret->layers));
+	ret->texts = xcalloc(2 * room, sizeof(*ret->texts));
+	ret->count = plan_base_layers(build->plan, top, base);
+	for (i = 0; i < ret->count; i++)
 		ret->layers[i].layer = base[i];
-	return count;
+	return ret->count;
 }
 
-static void parts_fill(struct build *build, const int *steps, size_t base, struct parts *ret)
+/* number: of the layer, from 0. */
+static char *describe_layer(const struct build *build, int index, size_t number)
 {
+	size_t count = build->known[index].layers.count;
+	char *text = describe(build->plan, &build->plan->steps[index]), *numbered;
+
+	if (count < 2)
+		return text;
+	numbered = xasprintf("%s (layer %zu of %zu)", text, number + 1, count);
+	free(text);
+	return numbered;
+}
+
+static void parts_add(struct build *build, int index, size_t number, struct parts *ret)
+{
+	const struct layer_list *layers = &build->known[index].layers;
+	size_t i = ret->count++;
 	char key[VARVE_DIGEST_TEXT];
-	size_t i;
 
-	for (i = base; i < ret->count; i++) {
-		const struct plan_step *step = &build->plan->steps[steps[i - base]];
+	ret->texts[2 * i] = describe_layer(build, index, number);
+	ret->texts[2 * i + 1] =
+		xasprintf("varve key %s", varve_digest_text(&build->steps[index].key, key));
+	ret->layers[i] = (struct image_layer){
+		.created_by = ret->texts[2 * i],
+		.comment = ret->texts[2 * i + 1],
+		.epoch = build->plan->steps[index].epoch,
+	};
+	if (layers->count > 0)
+		ret->layers[i].layer = layers->items[number];
+}
 
-		ret->texts[2 * i] = describe(build->plan, step);
-		ret->texts[2 * i + 1] = xasprintf(
-			"varve key %s", varve_digest_text(&build->steps[steps[i - base]].key, key));
-		ret->layers[i] = (struct image_layer){
-			.layer = build->steps[steps[i - base]].layer,
-			.created_by = ret->texts[2 * i],
-			.comment = ret->texts[2 * i + 1],
-			.epoch = step->epoch,
-		};
-		if (build->known[steps[i - base]].empty)
-			ret->layers[i].layer.entry_count = 0;
+static void parts_fill(struct build *build, const int *steps, size_t count, struct parts *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t layers = build->known[steps[i]].layers.count;
+
+		for (size_t number = 0; number < (layers ? layers : 1); number++)
+			parts_add(build, steps[i], number, ret);
 	}
 }
 
@@ -181,7 +201,8 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 	const struct plan *plan = build->plan;
 	const struct plan_image *image = &plan->images[index];
 	CLEANUP(free_ptr)
-	int *steps = xcalloc(plan_chain_room(plan, plan->stages[image->stage].top), sizeof(*steps));
+	int *steps = xcalloc(plan_chain_room(plan, build->known, plan->stages[image->stage].top),
+			     sizeof(*steps));
 	CLEANUP(json_decrefp) json_t *config = labelled_config(plan, image);
 	CLEANUP(parts_release) struct parts parts = {0};
 	CLEANUP(json_decrefp) json_t *history = NULL;
@@ -196,8 +217,8 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 		if (r < 0)
 			return r;
 	}
-	base = parts_begin(build, plan->stages[image->stage].top, count, &parts);
-	parts_fill(build, steps, base, &parts);
+	base = parts_begin(build, plan->stages[image->stage].top, &parts);
+	parts_fill(build, steps, count, &parts);
 	r = base_history(build, plan->stages[image->stage].top, &history, err);
 	if (r < 0)
 		return r;

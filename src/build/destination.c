@@ -170,7 +170,7 @@ static int layers_below(const struct build *build, int step, struct varve_layer 
 	for (at = base; at >= 0; at = build->plan->steps[at].below)
 		if (!build->known[at].known)
 			return -EAGAIN;
-	*ret = xcalloc(plan_chain_room(build->plan, base), sizeof(**ret));
+	*ret = xcalloc(plan_chain_room(build->plan, build->known, base), sizeof(**ret));
 	*ret_count = step_chain_layers(build, base, *ret);
 	return 0;
 }

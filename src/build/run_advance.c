@@ -145,8 +145,7 @@ static void advance_ready(struct run *run)
 	run_ask_for_sources(run);
 	for (size_t i = run->first; i < build->plan->step_count && !run->failed && !is_full(run);
 	     i++)
-		if (!build->known[run->order[i]].known &&
-		    build_wants(build, (size_t)run->order[i]))
+		if (!build->known[run->order[i]].known && build_wants(build, (size_t)run->order[i]))
 			advance(run, run->order[i]);
 }
 

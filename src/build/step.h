@@ -2,8 +2,8 @@
  * Making one step's layer. Everything here runs inside the step's worker process: id 0 of its user
  * namespace (or real root), with a mount namespace of its own.
  *
- *	trees below -> view (mounted or merged) -> action fills upper -> layer_normalise -> blob,
- *	tree, record */
+ *	trees below -> view (mounted or merged) -> action fills upper -> layer_normalise ->
+ *	(layer_divide: a tree for each part) -> blob, tree, record */
 #ifndef BUILD_STEP_H
 #define BUILD_STEP_H
 
@@ -77,15 +77,20 @@ int step_copy(struct step *step, struct varve_error *err);
 int step_install(struct step *step, struct varve_error *err);
 int step_install_wheels(struct step *step, struct varve_error *err);
 
+/* upper, a tree by now with these implied directories -> blobs and trees in the store; takes the
+ * tree from the work directory. */
+int step_pack(struct step *step, const struct strv *implied, struct layer_list *ret,
+	      struct varve_error *err);
+
 /* A command in the step's view: binds, environment and so on are the caller's. */
 int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err);
 
 /* tree_copy for a sandbox without mounts. */
 sandbox_copy step_bind_copy;
 
-/* Runs the whole step and puts blob, tree and record into the store; or finds that another process
- * has done so meanwhile. output: descriptor for what its command prints. Adds to ret_notices what
- * the user should know. */
+/* Runs the whole step and puts blobs, trees and record into the store; or finds that another
+ * process has done so meanwhile. output: descriptor for what its command prints. Adds to
+ * ret_notices what the user should know. */
 int step_make(struct build *build, int index, int output, struct strv *ret_notices,
 	      struct varve_error *err);
 

@@ -178,38 +178,21 @@ static int normalise(struct step *step, struct strv *ret_implied, struct varve_e
 	return r;
 }
 
-/* upper (a tree by now) -> blob in the store. */
-static int pack(struct step *step, const struct strv *implied, struct varve_layer *ret,
-		struct varve_error *err)
-{
-	CLEANUP(store_blob_abort) struct store_blob_writer writer = {0};
-	struct varve_digest digest;
-	int r;
-
-	r = store_blob_begin(step->build->store, &writer, err);
-	if (r < 0)
-		return r;
-	r = layer_pack(step->upper, implied, &step->build->host->owners,
-		       &step->build->options->compression, &writer.sink, ret, err);
-	if (r < 0 || ret->entry_count == 0)
-		return r;
-	return store_blob_commit(&writer, &ret->blob.digest, &digest, err);
-}
-
-static int write_record(struct step *step, const struct varve_layer *layer, struct varve_error *err)
+static int write_record(struct step *step, const struct layer_list *layers, struct varve_error *err)
 {
 	const struct build_step *state = &step->build->steps[step->index];
 	const struct layer_compression *compression = &step->build->options->compression;
-	struct store_record record = {.key = state->key, .input = state->input, .layer = *layer};
-	int r;
+	struct store_record record = {.key = state->key, .input = state->input, .layers = *layers};
 
 	layer_compression_name(compression, record.compression);
 	snprintf(record.compressor, sizeof(record.compressor), "%s",
 		 layer_compressor_version(compression->kind));
 	snprintf(record.step, sizeof(record.step), "%.40s/%.80s", step->build->plan->recipe_name,
 		 step->name);
-	if (layer->entry_count > 0) {
-		r = store_note_blob_of_layer(step->build->store, layer, record.compression, err);
+	for (size_t i = 0; i < layers->count; i++) {
+		int r = store_note_blob_of_layer(step->build->store, &layers->items[i],
+						 record.compression, err);
+
 		if (r < 0)
 			return r;
 	}
@@ -218,23 +201,15 @@ static int write_record(struct step *step, const struct varve_layer *layer, stru
 
 static int finish(struct step *step, struct varve_error *err)
 {
-	struct varve_layer layer;
-	CLEANUP(store_tree_lists_release)
-	struct store_tree_lists lists = STORE_TREE_LISTS_INIT;
+	CLEANUP(layer_list_release) struct layer_list layers = {0};
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
 	int r;
 
-	r = normalise(step, &lists.implied, err);
-	owner_links_forget_devices(step->build->host->owners.links);
+	r = normalise(step, &implied, err);
 	if (r == 0)
-		r = pack(step, &lists.implied, &layer, err);
-	lists.devices = owner_links_has_devices(step->build->host->owners.links);
+		r = step_pack(step, &implied, &layers, err);
 	if (r == 0)
-		r = step_links_list(step->build, step->upper, &lists.links, err);
-	if (r == 0 && layer.entry_count > 0)
-		r = store_tree_adopt(step->build->store, &step->build->host->owners, &layer.diff_id,
-				     step->job.dirfd, "upper", &lists, err);
-	if (r == 0)
-		r = write_record(step, &layer, err);
+		r = write_record(step, &layers, err);
 	return r;
 }
 

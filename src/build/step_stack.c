@@ -44,8 +44,8 @@ size_t step_chain_layers(const struct build *build, int step, struct varve_layer
 	int at;
 
 	for (at = step; at >= 0; at = build->plan->steps[at].below)
-		if (!build->known[at].empty)
-			ret[count++] = build->steps[at].layer;
+		for (i = build->known[at].layers.count; i-- > 0;)
+			ret[count++] = build->known[at].layers.items[i];
 	for (i = 0; i < (count - base) / 2; i++) {
 		struct varve_layer swap = ret[base + i];
 

@@ -166,7 +166,8 @@ int step_view(struct step *step, int top, const struct step_place *place,
 	size_t count;
 	int r;
 
-	layers = xcalloc(plan_chain_room(step->build->plan, top), sizeof(*layers));
+	layers = xcalloc(plan_chain_room(step->build->plan, step->build->known, top),
+			 sizeof(*layers));
 	count = step_chain_layers(step->build, top, layers);
 	r = step_stack_open(step->build, layers, count, &stack, err);
 	if (r == 0)

@@ -229,8 +229,8 @@ static int add_layer(struct session *session, size_t step, struct bundle *bundle
 	if (r < 0)
 		return r;
 	bundle_add(bundle, &blob, name);
-	if (record.layer.entry_count > 0)
-		bundle_add(bundle, &record.layer.blob, name);
+	for (size_t i = 0; i < record.layers.count; i++)
+		bundle_add(bundle, &record.layers.items[i].blob, name);
 	return 0;
 }
 

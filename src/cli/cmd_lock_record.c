@@ -109,8 +109,8 @@ static int run_step(struct session *session, int step, struct record *record,
 	const struct plan_step *plan = &session->plan->steps[step];
 	CLEANUP(strv_release) struct strv environment = STRV_INIT;
 	CLEANUP(free_ptr)
-	struct varve_layer *layers =
-		xcalloc(plan_chain_room(session->plan, plan->below), sizeof(*layers));
+	struct varve_layer *layers = xcalloc(
+		plan_chain_room(session->plan, session->build.known, plan->below), sizeof(*layers));
 	struct enter enter = {.layers = layers,
 			      .step = step,
 			      .environment = &environment,

@@ -94,8 +94,8 @@ static int enter_step(struct session *session, int step, const char *failed,
 	CLEANUP(strv_release) struct strv environment = STRV_INIT;
 	CLEANUP(strv_release) struct strv argv = STRV_INIT;
 	CLEANUP(free_ptr)
-	struct varve_layer *layers =
-		xcalloc(plan_chain_room(session->plan, plan->below), sizeof(*layers));
+	struct varve_layer *layers = xcalloc(
+		plan_chain_room(session->plan, session->build.known, plan->below), sizeof(*layers));
 	struct enter enter = {.layers = layers, .failed = failed, .step = step};
 	int r;
 

@@ -45,6 +45,7 @@ static void step_release(struct plan_step *step)
 		free(step->ownership[i].path);
 	free(step->ownership);
 	strv_release(&step->scrub);
+	strv_release(&step->split);
 }
 
 static void image_release(struct plan_image *image)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <varve/descriptor.h>
+#include "base/descriptor.h"
 #include "base/json.h"
 #include "base/strv.h"
 #include "lock/lock.h"
@@ -22,6 +23,8 @@ enum { PLAN_FORMAT = 1, PLAN_NONE = -1 };
 /* A member of keys. src/build asserts that it equals LAYER_RULES_VERSION, which this directory may
  * not include. */
 enum { PLAN_LAYER_RULES = 2 };
+/* The layers of a step at most; as LAYER_PARTS_MAX. */
+enum { PLAN_PARTS_MAX = 60 };
 #define PLAN_EPOCH_DEFAULT INT64_C(315532800) /* 1980-01-01, the oldest date that zip can hold */
 
 /* A source that the chosen images need, resolved to a spec (source/source.h has the members). A
@@ -129,6 +132,8 @@ struct plan_step {
 	bool ownership_fast; /* the command need not see owners: not in the key, where it alters
 				bytes the host's way of doing it is (build_look_up) */
 	struct strv scrub; /* patterns, built-in sets already replaced */
+	struct strv split; /* clean paths of directories that become layers of their own */
+	uint64_t split_maximum; /* bytes of a layer; 0: no bound */
 	int64_t epoch;
 };
 
@@ -188,8 +193,7 @@ void plan_set_jobs(struct plan_step *step, int64_t jobs);
 /* What is known of a step so far; kept by whoever walks the plan. */
 struct plan_known {
 	bool known; /* the layer is known */
-	bool empty; /* the step changed nothing: no layer */
-	struct varve_digest diff_id;
+	struct layer_list layers; /* bottom first; none: the step changed nothing; owned */
 	char *destination; /* copy: the destination with the symlinks below it resolved; owned;
 			      NULL: not resolved yet */
 	char *interpreter; /* install of wheels: "PATH sha256:HEX" of the program that step names,
@@ -202,8 +206,8 @@ int plan_base(const struct plan *plan, int top);
 const struct lock_source *plan_base_locked(const struct plan *plan, int top);
 /* That image's layers, bottom first; returns their number. ret has room for plan_chain_room. */
 size_t plan_base_layers(const struct plan *plan, int top, struct varve_layer *ret);
-/* More layers than the chain that ends in top has. */
-size_t plan_chain_room(const struct plan *plan, int top);
+/* More layers, and more steps, than the chain that ends in top has. */
+size_t plan_chain_room(const struct plan *plan, const struct plan_known *known, int top);
 /* The diff ids of the chain ending in step (PLAN_NONE: empty chain), bottom first, those of an
  * image below included, empty steps left out. Returns the count, or -EAGAIN when one is not known
  * (then *ret_unknown is its index). ret has room for plan_chain_room. */
@@ -216,6 +220,11 @@ int plan_chain(const struct plan *plan, int step, const struct plan_known *known
  * = step). */
 int plan_input(const struct plan *plan, int step, const struct plan_known *known, json_t **ret,
 	       int *ret_unknown);
+/* True for a step of several layers. */
+static inline bool plan_is_split(const struct plan_step *step)
+{
+	return step->split.count > 0 || step->split_maximum > 0;
+}
 /* True for a step that installs wheels. */
 bool plan_installs_wheels(const struct plan *plan, const struct plan_step *step);
 /* True for an artifact that the step installs. */

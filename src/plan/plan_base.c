@@ -55,13 +55,13 @@ size_t plan_base_layers(const struct plan *plan, int top, struct varve_layer *re
 	return count;
 }
 
-size_t plan_chain_room(const struct plan *plan, int top)
+size_t plan_chain_room(const struct plan *plan, const struct plan_known *known, int top)
 {
 	const struct lock_source *locked = plan_base_locked(plan, top);
 	size_t room = locked ? locked->count + 1 : 1;
 
 	for (; top >= 0; top = plan->steps[top].below)
-		room++;
+		room += known[top].layers.count + 1;
 	return room;
 }
 

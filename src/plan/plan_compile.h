@@ -116,6 +116,10 @@ int64_t plan_chain_epoch(const struct compiler *c, int step);
 int compile_scrub(struct compiler *c, const struct recipe_step *from, struct plan_step *ret,
 		  struct varve_error *err);
 
+/* --- plan_split.c --- */
+int compile_split(struct compiler *c, const struct recipe_step *from, struct plan_step *ret,
+		  struct varve_error *err);
+
 /* --- plan_base.c --- */
 /* Checks what the lock says of an image source; other kinds pass. */
 int compile_check_base(const struct plan_source *source, struct varve_error *err);

@@ -10,7 +10,7 @@
 
 enum {
 	SPLIT_SHARE = 100, /* the smallest wheels stay together up to this part of the whole */
-	SPLIT_LAYERS = 60, /* own layers at most: runtimes stop at about 127 */
+	SPLIT_LAYERS = PLAN_PARTS_MAX, /* own layers at most: runtimes stop at about 127 */
 };
 
 bool plan_installs_wheels(const struct plan *plan, const struct plan_step *step)
@@ -93,15 +93,21 @@ static void split(const struct lock_source *source, struct install_parts *ret)
 static int wants_split(struct compiler *c, const struct recipe_step *from, bool *ret,
 		       struct varve_error *err)
 {
+	const struct recipe_value *word = &from->split.word;
 	CLEANUP(free_ptr) char *text = NULL;
-	int r = from->action == ACTION_INSTALL ? compile_expand(c, &from->split, &text, err) : 0;
+	CLEANUP(free_ptr) char *wheels = NULL;
+	int r = compile_expand(c, word, &text, err);
 
+	if (r == 0)
+		r = compile_expand(c, &from->split.wheels, &wheels, err);
+	if (r == 0 && wheels && *wheels)
+		return recipe_boolean(&from->split.wheels, wheels, ret, err);
 	if (r < 0)
 		return r;
 	*ret = str_equal(text, "wheels");
 	if (!text || *ret || *text == '\0' || str_equal(text, "none"))
 		return 0;
-	return recipe_error(&from->split.at, err, "split \"%s\" is neither wheels nor none", text);
+	return recipe_error(&word->at, err, "split \"%s\" is neither wheels nor none", text);
 }
 
 int compile_parts(struct compiler *c, const struct recipe_step *from, int below,

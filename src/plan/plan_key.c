@@ -12,7 +12,7 @@ int plan_chain(const struct plan *plan, int step, const struct plan_known *known
 	       struct varve_digest *ret, int *ret_unknown)
 {
 	CLEANUP(free_ptr)
-	struct varve_layer *base = xcalloc(plan_chain_room(plan, step), sizeof(*base));
+	struct varve_layer *base = xcalloc(plan_chain_room(plan, known, step), sizeof(*base));
 	size_t base_count = plan_base_layers(plan, step, base), count = base_count, i;
 	int unknown = PLAN_NONE, at;
 
@@ -21,8 +21,8 @@ int plan_chain(const struct plan *plan, int step, const struct plan_known *known
 	for (at = step; at >= 0; at = plan->steps[at].below) {
 		if (!known[at].known)
 			unknown = at;
-		else if (!known[at].empty)
-			ret[count++] = known[at].diff_id;
+		for (i = known[at].layers.count; i-- > 0;)
+			ret[count++] = known[at].layers.items[i].diff_id;
 	}
 	if (unknown != PLAN_NONE) {
 		*ret_unknown = unknown;
@@ -41,7 +41,7 @@ static int chain_json(const struct plan *plan, int step, const struct plan_known
 		      json_t **ret, int *ret_unknown)
 {
 	CLEANUP(free_ptr)
-	struct varve_digest *chain = xcalloc(plan_chain_room(plan, step), sizeof(*chain));
+	struct varve_digest *chain = xcalloc(plan_chain_room(plan, known, step), sizeof(*chain));
 	int count = plan_chain(plan, step, known, chain, ret_unknown), i;
 
 	if (count < 0)
@@ -135,6 +135,15 @@ static json_t *caches_json(const struct plan_step *step)
 	return object;
 }
 
+static json_t *split_json(const struct plan_step *step)
+{
+	json_t *object = json_object();
+
+	json_set(object, "directories", json_of_strv(&step->split));
+	json_set(object, "maximum", json_integer((json_int_t)step->split_maximum));
+	return object;
+}
+
 static json_t *base_json(const struct plan *plan, const struct plan_step *step)
 {
 	static const char *const actions[] = {
@@ -148,6 +157,8 @@ static json_t *base_json(const struct plan *plan, const struct plan_step *step)
 	json_set(object, "epoch", json_integer(step->epoch));
 	json_set(object, "ownership", ownership_json(step));
 	json_set(object, "scrub", json_of_strv(&step->scrub));
+	if (plan_is_split(step))
+		json_set(object, "split", split_json(step));
 	return object;
 }
 

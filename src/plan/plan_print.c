@@ -45,6 +45,8 @@ void plan_describe(const struct plan *plan, const struct plan_step *step, struct
 	default:
 		buf_addstr(out, step->network ? "run, host network" : "run");
 	}
+	if (plan_is_split(step))
+		buf_addstr(out, ", split");
 }
 
 /* --- columns --- */

@@ -196,6 +196,8 @@ static int fill_step(struct compiler *c, const struct recipe_step *from, struct 
 		r = compile_ownership(c, from, step, err);
 	if (r == 0)
 		r = compile_scrub(c, from, step, err);
+	if (r == 0)
+		r = compile_split(c, from, step, err);
 	c->environment = NULL;
 	return r;
 }

@@ -149,6 +149,14 @@ struct recipe_ownership { /* path with uid, gid, mode: all but path may be absen
 	struct recipe_value path, uid, gid, mode;
 };
 
+/* How a step becomes several layers. */
+struct recipe_split {
+	struct recipe_value word; /* written alone: wheels or none */
+	struct recipe_value wheels; /* boolean, install of wheels: a layer of each large one */
+	struct recipe_values directories; /* each with what is in it: a layer of its own */
+	struct recipe_value maximum; /* size: larger layers are divided further */
+};
+
 struct recipe_step {
 	struct recipe_value name;
 	struct recipe_place at;
@@ -179,7 +187,7 @@ struct recipe_step {
 	bool ownership_strict; /* ownership: strict, or an entry of the list */
 	bool ownership_fast; /* likewise */
 	struct recipe_values scrub; /* patterns, or names of built-in sets */
-	struct recipe_value split; /* install of wheels: "wheels" makes a layer of each large one */
+	struct recipe_split split;
 };
 
 struct recipe_stage {

@@ -36,6 +36,8 @@ int check_install(const struct recipe_step *step, enum recipe_source_kind kind,
 		  struct varve_error *err);
 /* Values of a step that stand alone. */
 int check_step(const struct recipe_step *step, struct varve_error *err);
+/* Refuses to split by wheels, for a step that installs none. */
+int check_no_wheels(const struct recipe_split *split, struct varve_error *err);
 /* Stages, names of their steps, references; fills check->edges and marks sources. */
 int check_stages(struct check *check, struct varve_error *err);
 /* Cycles, and stages that no image needs. */

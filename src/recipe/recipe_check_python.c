@@ -113,7 +113,6 @@ static int check_word(const struct recipe_value *value, const char *key, const c
 static int check_install_python(const struct recipe_step *step, struct varve_error *err)
 {
 	static const char *const layouts[] = {"venv", "prefix", "directory", NULL};
-	static const char *const splits[] = {"wheels", "none", NULL};
 	int r;
 
 	if (!step->into.text)
@@ -125,8 +124,6 @@ static int check_install_python(const struct recipe_step *step, struct varve_err
 				  err);
 	if (r == 0)
 		r = check_word(&step->layout, "layout", layouts, "venv, prefix or directory", err);
-	if (r == 0)
-		r = check_word(&step->split, "split", splits, "wheels or none", err);
 	return r < 0 ? r : check_boolean(&step->bytecode, err);
 }
 
@@ -135,10 +132,8 @@ static int check_install_debian(const struct recipe_step *step, struct varve_err
 	const struct {
 		const struct recipe_value *value;
 		const char *key;
-	} fields[] = {{&step->into, "into"},
-		      {&step->layout, "layout"},
-		      {&step->bytecode, "bytecode"},
-		      {&step->split, "split"}};
+	} fields[] = {
+		{&step->into, "into"}, {&step->layout, "layout"}, {&step->bytecode, "bytecode"}};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		if (fields[i].value->text)
@@ -146,7 +141,7 @@ static int check_install_debian(const struct recipe_step *step, struct varve_err
 					    "\"%s\" is for wheels; Debian packages go where they "
 					    "belong",
 					    fields[i].key);
-	return 0;
+	return check_no_wheels(&step->split, err);
 }
 
 int check_install(const struct recipe_step *step, enum recipe_source_kind kind,

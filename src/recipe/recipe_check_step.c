@@ -183,6 +183,40 @@ static int check_slurm(const struct recipe_pairs *slurm, struct varve_error *err
 	return 0;
 }
 
+int check_no_wheels(const struct recipe_split *split, struct varve_error *err)
+{
+	const struct recipe_value *asked = &split->wheels;
+
+	if (str_equal(split->word.text, "wheels"))
+		asked = &split->word;
+	if (!asked->text)
+		return 0;
+	return recipe_error(&asked->at, err,
+			    "a step that installs no wheels is split by directories or a maximum");
+}
+
+static int check_split(const struct recipe_split *split, struct varve_error *err)
+{
+	uint64_t ignored;
+	bool unused;
+	int r = 0;
+
+	if (is_literal(&split->word) && !str_equal(split->word.text, "none") &&
+	    !str_equal(split->word.text, "wheels"))
+		r = recipe_error(&split->word.at, err,
+				 "\"split\" cannot be \"%s\"; it takes wheels, none or a map of "
+				 "directories, maximum and wheels",
+				 split->word.text);
+	for (size_t i = 0; r == 0 && i < split->directories.count; i++)
+		r = grammar_check_literal(GRAMMAR_PATTERN, &split->directories.items[i],
+					  "a directory to split off", err);
+	if (r == 0 && is_literal(&split->wheels))
+		r = recipe_boolean(&split->wheels, split->wheels.text, &unused, err);
+	if (r == 0 && is_literal(&split->maximum))
+		r = recipe_size(&split->maximum, split->maximum.text, &ignored, err);
+	return r;
+}
+
 int check_step(const struct recipe_step *step, struct varve_error *err)
 {
 	int r = grammar_check(GRAMMAR_NAME, &step->name, "the name of a step", err);
@@ -204,6 +238,10 @@ int check_step(const struct recipe_step *step, struct varve_error *err)
 			&step->at, err,
 			"step \"%s\": \"ownership: fast\" is about commands, and a copy runs none",
 			step->name.text);
+	if (r == 0)
+		r = check_split(&step->split, err);
+	if (r == 0 && step->action != ACTION_INSTALL)
+		r = check_no_wheels(&step->split, err);
 	for (size_t i = 0; r == 0 && i < step->ownership_count; i++)
 		r = check_owner(&step->ownership[i], err);
 	for (size_t i = 0; r == 0 && i < step->scrub.count; i++)

@@ -11,6 +11,8 @@ static int read_argument(const struct node *node, const struct schema_subject *s
 			 void *object, struct varve_error *err);
 static int read_ownership(const struct node *node, const struct schema_subject *subject,
 			  void *object, struct varve_error *err);
+static int read_split(const struct node *node, const struct schema_subject *subject, void *object,
+		      struct varve_error *err);
 static int read_steps(const struct node *node, const struct schema_subject *subject, void *object,
 		      struct varve_error *err);
 
@@ -18,6 +20,7 @@ static const char *const step_kinds[] = {"an install step", "a copy step", "a ru
 					 NULL};
 static const char *const stage_kinds[] = {"a stage", NULL};
 static const char *const ownership_kinds[] = {"an ownership entry", NULL};
+static const char *const split_kinds[] = {"a split", NULL};
 static const char *const action_names[] = {"install", "copy", "run", NULL};
 
 enum {
@@ -40,7 +43,6 @@ static const struct schema_key step_keys[] = {
 	{"into", SCHEMA_VALUE, FIELD(into), INSTALL, 0, NAMES_ANY, NULL},
 	{"layout", SCHEMA_VALUE, FIELD(layout), INSTALL, 0, NAMES_OPTIONS, NULL},
 	{"bytecode", SCHEMA_VALUE, FIELD(bytecode), INSTALL, 0, NAMES_OPTIONS, NULL},
-	{"split", SCHEMA_VALUE, FIELD(split), INSTALL, 0, NAMES_OPTIONS, NULL},
 	{"environment", SCHEMA_PAIRS, FIELD(environment), INSTALL | RUN, 0, NAMES_ANY, NULL},
 	{"unkeyed-environment", SCHEMA_PAIRS, FIELD(unkeyed_environment), RUN, 0,
 	 NAMES_ANY | NAMES_UNKEYED, NULL},
@@ -57,6 +59,7 @@ static const struct schema_key step_keys[] = {
 	{"slurm", SCHEMA_PAIRS, FIELD(slurm), 0, 0, NAMES_OPTIONS | NAMES_UNKEYED, NULL},
 	{"ownership", SCHEMA_OWN, 0, 0, 0, NAMES_NONE, read_ownership},
 	{"scrub", SCHEMA_VALUES, FIELD(scrub), 0, 0, NAMES_OPTIONS, NULL},
+	{"split", SCHEMA_OWN, 0, 0, 0, NAMES_OPTIONS, read_split},
 	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
 };
 #undef FIELD
@@ -73,6 +76,16 @@ static const struct schema_key ownership_keys[] = {
 #undef FIELD
 const struct schema schema_ownership = {ownership_keys, ownership_kinds};
 
+#define FIELD(name) offsetof(struct recipe_split, name)
+static const struct schema_key split_keys[] = {
+	{"wheels", SCHEMA_VALUE, FIELD(wheels), 0, 0, NAMES_OPTIONS, NULL},
+	{"directories", SCHEMA_VALUES, FIELD(directories), 0, 0, NAMES_ANY, NULL},
+	{"maximum", SCHEMA_VALUE, FIELD(maximum), 0, 0, NAMES_OPTIONS, NULL},
+	{NULL, SCHEMA_OWN, 0, 0, 0, NAMES_NONE, NULL},
+};
+#undef FIELD
+const struct schema schema_split = {split_keys, split_kinds};
+
 #define FIELD(name) offsetof(struct recipe_stage, name)
 static const struct schema_key stage_keys[] = {
 	{"from", SCHEMA_VALUE, FIELD(from), 0, 0, NAMES_NONE, NULL},
@@ -88,6 +101,8 @@ static void step_release(struct recipe_step *step)
 	schema_release(&schema_step, step);
 	value_release(&step->argument);
 	values_release(&step->command);
+	value_release(&step->split.word);
+	schema_release(&schema_split, &step->split);
 	for (size_t i = 0; i < step->ownership_count; i++)
 		schema_release(&schema_ownership, &step->ownership[i]);
 	free(step->ownership);
@@ -152,6 +167,23 @@ static int read_ownership(const struct node *node, const struct schema_subject *
 				&step->ownership[step->ownership_count++], err);
 	}
 	return r;
+}
+
+/* A word, or a map. */
+static int read_split(const struct node *node, const struct schema_subject *subject, void *object,
+		      struct varve_error *err)
+{
+	struct recipe_step *step = object;
+	CLEANUP(free_ptr) char *label = xasprintf("\"split\" of %s", subject->label);
+	const struct schema_subject entry = {label, 0};
+
+	if (node->type == NODE_SCALAR)
+		return schema_value(node, label, &step->split.word, err);
+	if (node->type == NODE_MAP)
+		return schema_read(&schema_split, &entry, node, &step->split, err);
+	return recipe_error(&node->at, err,
+			    "%s must be \"wheels\", \"none\" or {directories, maximum, wheels}",
+			    label);
 }
 
 static char *step_label(const struct node *map, const char *stage)

@@ -50,8 +50,8 @@ struct schema {
 enum { SCHEMA_ALL = 0x7fffffff };
 
 extern const struct schema schema_recipe, schema_option, schema_source, schema_stage, schema_step,
-	schema_repository, schema_ownership, schema_image, schema_config, schema_check,
-	schema_requirement;
+	schema_repository, schema_ownership, schema_split, schema_image, schema_config,
+	schema_check, schema_requirement;
 
 /* Refuses keys that the schema does not have, or not for this kind. */
 int schema_check_keys(const struct schema *schema, const struct schema_subject *subject,

@@ -87,17 +87,30 @@ int recipe_jobs(const struct recipe_value *at, const char *text, int64_t *ret,
 int recipe_size(const struct recipe_value *at, const char *text, uint64_t *ret,
 		struct varve_error *err)
 {
-	static const char units[] = "KMGT";
-	size_t digits = strspn(text, "0123456789");
+	static const struct {
+		const char *name;
+		uint64_t bytes;
+	} units[] = {
+		{"", 1},
+		{"K", UINT64_C(1) << 10},
+		{"kB", UINT64_C(1000)},
+		{"M", UINT64_C(1) << 20},
+		{"MB", UINT64_C(1000000)},
+		{"G", UINT64_C(1) << 30},
+		{"GB", UINT64_C(1000000000)},
+		{"T", UINT64_C(1) << 40},
+		{"TB", UINT64_C(1000000000000)},
+	};
+	size_t digits = strspn(text, "0123456789"), i = 0;
 	CLEANUP(free_ptr) char *number = xstrndup(text, digits);
-	const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
-	unsigned shift = unit ? 10 * ((unsigned)(unit - units) + 1) : 0;
 	unsigned long long value;
 
-	if ((text[digits] && (!unit || text[digits + 1])) ||
-	    !str_to_u64(number, UINT64_MAX >> shift, &value) || value == 0)
+	while (i < ARRAY_SIZE(units) && !str_equal(units[i].name, text + digits))
+		i++;
+	if (i == ARRAY_SIZE(units) || !str_to_u64(number, INT64_MAX / units[i].bytes, &value) ||
+	    value == 0)
 		return recipe_error(&at->at, err,
-				    "\"%s\" is no size: a number of bytes, as 512M or 7G", text);
-	*ret = (uint64_t)value << shift;
+				    "\"%s\" is no size: a number of bytes, as 512M or 7GB", text);
+	*ret = (uint64_t)value * units[i].bytes;
 	return 0;
 }

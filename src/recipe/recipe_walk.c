@@ -67,12 +67,18 @@ static int walk_step(const struct walk *walk, const struct recipe_step *step)
 		{"copy", SCHEMA_VALUE, 0, 0, 0, NAMES_ANY, NULL},
 		{"run", SCHEMA_VALUE, 0, 0, 0, NAMES_ANY, NULL},
 	};
+	static const struct schema_key split = {"split", SCHEMA_VALUE,  0,   0,
+						0,       NAMES_OPTIONS, NULL};
 	int r = walk_value(walk, &actions[step->action], &step->argument);
 
 	if (r == 0)
 		r = walk_list(walk, &actions[step->action], &step->command);
 	if (r == 0)
 		r = walk_object(walk, &schema_step, step);
+	if (r == 0)
+		r = walk_value(walk, &split, &step->split.word);
+	if (r == 0)
+		r = walk_object(walk, &schema_split, &step->split);
 	for (size_t i = 0; r == 0 && i < step->ownership_count; i++)
 		r = walk_object(walk, &schema_ownership, &step->ownership[i]);
 	return r;

@@ -94,23 +94,27 @@ static int check_tar(struct remote_cache *cache, const struct varve_layer *layer
 	return r;
 }
 
+static int get_layer(struct remote_cache *cache, const struct varve_layer *layer,
+		     struct varve_error *err)
+{
+	bool there = place_has(&cache->place, &layer->blob);
+	_Atomic uint64_t unused = 0;
+	int r = pull_blob(cache->registry, cache->client, &cache->place, &layer->blob, &unused,
+			  err);
+
+	return r < 0 || there ? r : check_tar(cache, layer, err);
+}
+
 int remote_cache_get(struct remote_cache *cache, const struct varve_digest *key,
 		     struct varve_error *err)
 {
 	CLEANUP(store_record_release) struct store_record record = {0};
-	_Atomic uint64_t unused = 0;
 	int r = get_record(cache, key, &record, err);
 
 	if (r <= 0)
 		return r;
-	if (record.layer.entry_count > 0) {
-		bool there = place_has(&cache->place, &record.layer.blob);
-
-		r = pull_blob(cache->registry, cache->client, &cache->place, &record.layer.blob,
-			      &unused, err);
-		if (r == 0 && !there)
-			r = check_tar(cache, &record.layer, err);
-	}
+	for (size_t i = 0; i < record.layers.count && r >= 0; i++)
+		r = get_layer(cache, &record.layers.items[i], err);
 	if (r >= 0)
 		r = store_record_write(cache->place.store, &record, err);
 	return r < 0 ? r : 1;
@@ -136,14 +140,14 @@ static int make_artifact(struct remote_cache *cache, const struct store_record *
 	CLEANUP(json_decrefp) json_t *document = store_record_to_json(record);
 	CLEANUP(json_decrefp) json_t *nothing = json_object();
 	CLEANUP(json_decrefp) json_t *manifest = NULL;
-	struct varve_descriptor config, layer = record->layer.blob;
+	struct varve_descriptor config, empty;
 	int r = remote_cache_keep(cache, document, REMOTE_CACHE_TYPE, &config, err);
 
-	if (r == 0 && record->layer.entry_count == 0)
-		r = remote_cache_keep(cache, nothing, REMOTE_CACHE_EMPTY, &layer, err);
+	if (r == 0 && record->layers.count == 0)
+		r = remote_cache_keep(cache, nothing, REMOTE_CACHE_EMPTY, &empty, err);
 	if (r < 0)
 		return r;
-	manifest = remote_cache_manifest(&config, &layer, time(NULL));
+	manifest = remote_cache_manifest(&config, &record->layers, &empty, time(NULL));
 	return remote_cache_keep(cache, manifest, VARVE_MEDIA_MANIFEST, ret, err);
 }
 

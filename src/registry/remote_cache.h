@@ -3,7 +3,7 @@
  *
  *	tag       "step-" HEX, HEX of the step's key
  *	manifest  artifactType REMOTE_CACHE_TYPE, config: the record (see store/store.h), layers:
- *its layer's blob, or the empty descriptor where the step changed nothing annotation
+ *its layers' blobs, or the empty descriptor where the step changed nothing annotation
  *org.opencontainers.image.created: the day of its last use by a writer
  *
  * Beside them lie short texts: tag and annotation dev.varve.fact are the name, the annotation

@@ -31,13 +31,16 @@ bool remote_cache_is_tag(const char *tag)
 	       varve_digest_parse_hex(tag + strlen(prefix), &unused) == 0;
 }
 
-/* A manifest of one layer, without its annotations. */
+/* Without annotations. empty: the only layer where the list has none. */
 static json_t *new_manifest(const char *type, const struct varve_descriptor *config,
-			    const struct varve_descriptor *layer)
+			    const struct layer_list *list, const struct varve_descriptor *empty)
 {
 	json_t *manifest = json_object(), *layers = json_array();
 
-	json_append(layers, descriptor_to_json(layer));
+	for (size_t i = 0; i < list->count; i++)
+		json_append(layers, descriptor_to_json(&list->items[i].blob));
+	if (list->count == 0)
+		json_append(layers, descriptor_to_json(empty));
 	json_set(manifest, "schemaVersion", json_integer(2));
 	json_set(manifest, "mediaType", json_text(VARVE_MEDIA_MANIFEST));
 	json_set(manifest, "artifactType", json_text(type));
@@ -59,7 +62,8 @@ static json_t *new_annotations(time_t when)
 json_t *remote_cache_fact(const struct varve_descriptor *empty, const char *name, const char *text,
 			  time_t when)
 {
-	json_t *manifest = new_manifest(REMOTE_CACHE_FACT, empty, empty);
+	static const struct layer_list none;
+	json_t *manifest = new_manifest(REMOTE_CACHE_FACT, empty, &none, empty);
 	json_t *annotations = new_annotations(when);
 
 	json_set(annotations, FACT_NAME, json_text(name));
@@ -86,9 +90,10 @@ const char *remote_cache_read_fact(const struct manifest *manifest, const char *
 }
 
 json_t *remote_cache_manifest(const struct varve_descriptor *config,
-			      const struct varve_descriptor *layer, time_t when)
+			      const struct layer_list *layers, const struct varve_descriptor *empty,
+			      time_t when)
 {
-	json_t *manifest = new_manifest(REMOTE_CACHE_TYPE, config, layer);
+	json_t *manifest = new_manifest(REMOTE_CACHE_TYPE, config, layers, empty);
 
 	json_set(manifest, "annotations", new_annotations(when));
 	return manifest;
@@ -96,8 +101,24 @@ json_t *remote_cache_manifest(const struct varve_descriptor *config,
 
 bool remote_cache_is_record(const struct manifest *manifest)
 {
-	return !manifest->is_index && manifest->child_count == 2 &&
+	return !manifest->is_index && manifest->child_count >= 2 &&
 	       str_equal(manifest->children[0].media_type, REMOTE_CACHE_TYPE);
+}
+
+/* Both name the same blobs in the same order. */
+static bool layers_agree(const struct manifest *manifest, const struct layer_list *layers)
+{
+	const struct varve_descriptor *named = &manifest->children[1];
+
+	if (layers->count == 0)
+		return manifest->child_count == 2;
+	if (manifest->child_count != layers->count + 1)
+		return false;
+	for (size_t i = 0; i < layers->count; i++)
+		if (!varve_digest_equal(&layers->items[i].blob.digest, &named[i].digest) ||
+		    layers->items[i].blob.size != named[i].size)
+			return false;
+	return true;
 }
 
 const char *remote_cache_read(const struct manifest *manifest, const struct buf *text,
@@ -105,7 +126,6 @@ const char *remote_cache_read(const struct manifest *manifest, const struct buf 
 {
 	CLEANUP(json_decrefp) json_t *document = NULL;
 	CLEANUP(store_record_release) struct store_record record = {0};
-	const struct varve_descriptor *blob = &record.layer.blob;
 	struct varve_error unused;
 
 	if (!remote_cache_is_record(manifest))
@@ -115,12 +135,10 @@ const char *remote_cache_read(const struct manifest *manifest, const struct buf 
 		return "its document is malformed";
 	if (!varve_digest_equal(&record.key, key))
 		return "it is of another step";
-	if (record.layer.entry_count > 0 &&
-	    (!varve_digest_equal(&blob->digest, &manifest->children[1].digest) ||
-	     blob->size != manifest->children[1].size))
+	if (!layers_agree(manifest, &record.layers))
 		return "it names another layer than its manifest";
 	*ret = record;
-	record.input = NULL;
+	record = (struct store_record){0};
 	return NULL;
 }
 

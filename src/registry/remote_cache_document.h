@@ -18,9 +18,10 @@ json_t *remote_cache_fact(const struct varve_descriptor *empty, const char *name
 			  time_t when);
 /* Its text; NULL: it is none of this name. Borrowed. */
 const char *remote_cache_read_fact(const struct manifest *manifest, const char *name);
-/* when: of its last use; only the day counts. */
+/* when: of its last use; only the day counts. empty: stands for layers where there are none. */
 json_t *remote_cache_manifest(const struct varve_descriptor *config,
-			      const struct varve_descriptor *layer, time_t when);
+			      const struct layer_list *layers, const struct varve_descriptor *empty,
+			      time_t when);
 /* NULL, or why the record is refused. text: the config's bytes. */
 const char *remote_cache_read(const struct manifest *manifest, const struct buf *text,
 			      const struct varve_digest *key, struct store_record *ret);

@@ -165,10 +165,10 @@ static int import_record(const struct bundle_blob *blob, struct varve_store *sto
 		r = store_record_from_json(object, &record);
 	if (r < 0)
 		return varve_error_set(err, r, "%s is no record", blob->title);
-	if (record.layer.entry_count > 0 &&
-	    !varve_store_has_blob(store, &record.layer.blob.digest, NULL))
-		return varve_error_set(err, -VARVE_E_FORMAT, "the layer of %s is missing",
-				       blob->title);
+	for (size_t i = 0; i < record.layers.count; i++)
+		if (!varve_store_has_blob(store, &record.layers.items[i].blob.digest, NULL))
+			return varve_error_set(err, -VARVE_E_FORMAT, "the layer of %s is missing",
+					       blob->title);
 	return store_record_write(store, &record, err);
 }
 

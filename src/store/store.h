@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <varve/store.h>
+#include "base/descriptor.h"
 #include "base/json.h"
 #include "base/owner.h"
 #include "base/strv.h"
@@ -65,7 +66,7 @@ int store_blobs_fd(const struct varve_store *store);
 struct store_record {
 	struct varve_digest key;
 	json_t *input; /* the canonical JSON whose sha256 is the key; owned */
-	struct varve_layer layer; /* entry_count 0: the step changed nothing, there is no layer */
+	struct layer_list layers; /* none: the step changed nothing; owned */
 	char compression[16]; /* canonical name, e.g. "zstd:3" */
 	char compressor[32]; /* library and version */
 	char step[128]; /* "recipe/stage/step" that made it, for explain and messages */

@@ -156,18 +156,16 @@ static json_t *read_young(const struct varve_store *store, const char *dir, cons
 
 static void mark_record(const char *name, const json_t *record, struct store_marks *marks)
 {
-	struct varve_layer layer;
+	CLEANUP(layer_list_release) struct layer_list layers = {0};
 	struct varve_digest key;
-	struct varve_error unused;
 
-	if (!store_digest_of_name(name, &key) ||
-	    layer_from_json(json_object_get(record, "layer"), &layer, &unused) < 0)
+	if (!store_digest_of_name(name, &key) || layer_list_get(record, &layers, NULL) < 0)
 		return;
 	digest_set_add(&marks->keys, &key);
-	if (layer.entry_count == 0)
-		return;
-	digest_set_add(&marks->blobs, &layer.blob.digest);
-	digest_set_add(&marks->diff_ids, &layer.diff_id);
+	for (size_t i = 0; i < layers.count; i++) {
+		digest_set_add(&marks->blobs, &layers.items[i].blob.digest);
+		digest_set_add(&marks->diff_ids, &layers.items[i].diff_id);
+	}
 }
 
 static void mark_root(const char *name, const json_t *root, struct store_marks *marks)

@@ -24,6 +24,7 @@ static const char *record_name(const struct varve_digest *key, char name[RECORD_
 void store_record_release(struct store_record *record)
 {
 	json_decrefp(&record->input);
+	layer_list_release(&record->layers);
 	*record = (struct store_record){0};
 }
 
@@ -43,17 +44,15 @@ static int copy_member(const json_t *object, const char *key, char *ret, size_t 
 	return 0;
 }
 
-/* input is borrowed from the object until the end, where it gets a reference of its own. */
 int store_record_from_json(const json_t *object, struct store_record *ret)
 {
-	struct store_record record = {0};
-	json_t *layer = NULL, *input = NULL;
+	CLEANUP(store_record_release) struct store_record record = {0};
+	json_t *input = NULL;
 	uint64_t version = 0;
 
 	if (json_get_u64(object, "varve-record", &version, NULL) < 0 || version != RECORD_VERSION ||
 	    json_get_object(object, "input", &input, NULL) < 0 ||
-	    json_get_object(object, "layer", &layer, NULL) < 0 ||
-	    layer_from_json(layer, &record.layer, NULL) < 0)
+	    layer_list_get(object, &record.layers, NULL) < 0)
 		return -VARVE_E_FORMAT;
 	if (copy_member(object, "compression", record.compression, sizeof(record.compression)) <
 		    0 ||
@@ -65,16 +64,19 @@ int store_record_from_json(const json_t *object, struct store_record *ret)
 	json_digest(input, &record.key);
 	record.input = json_incref(input);
 	*ret = record;
+	record = (struct store_record){0};
 	return 0;
 }
 
-static bool has_layer(const struct varve_store *store, const struct varve_layer *layer)
+static bool has_layers(const struct varve_store *store, const struct layer_list *layers)
 {
 	uint64_t size;
 
-	return layer->entry_count == 0 ||
-	       (varve_store_has_blob(store, &layer->blob.digest, &size) &&
-		size == layer->blob.size);
+	for (size_t i = 0; i < layers->count; i++)
+		if (!varve_store_has_blob(store, &layers->items[i].blob.digest, &size) ||
+		    size != layers->items[i].blob.size)
+			return false;
+	return true;
 }
 
 static int read_text(const struct varve_store *store, const char *name, struct buf *text,
@@ -111,10 +113,10 @@ int store_record_read(struct varve_store *store, const struct varve_digest *key,
 		return r;
 	if (json_parse(buf_text(&text), text.len, name, &object, &unused) < 0 ||
 	    store_record_from_json(object, &record) < 0 || !varve_digest_equal(&record.key, key) ||
-	    !has_layer(store, &record.layer))
+	    !has_layers(store, &record.layers))
 		return -VARVE_E_NOT_FOUND;
 	*ret = record;
-	record.input = NULL;
+	record = (struct store_record){0};
 	return 0;
 }
 
@@ -127,7 +129,7 @@ json_t *store_record_to_json(const struct store_record *record)
 
 	json_set(object, "varve-record", json_integer(RECORD_VERSION));
 	json_set(object, "input", json_incref(record->input));
-	json_set(object, "layer", layer_to_json(&record->layer));
+	layer_list_set(object, &record->layers);
 	json_set(object, "compression", json_text(record->compression));
 	json_set(object, "compressor", json_text(record->compressor));
 	json_set(object, "step", json_text(record->step));

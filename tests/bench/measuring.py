@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seconds, processor seconds and peak memory of commands, and the table of them."""
+"""Seconds, processor seconds and peak memory of commands, and the table of them.
+
+To add to the table: a file NAME_bench.py beside this one with BENCHES = {"name": function(work, runs)}, which calls
+measure() or alternate() and row(). ON_REQUEST = {"name"} keeps one out of a run without names. A row may state its
+goal: {"ratio": 1.15} against the peer it is compared with, {"seconds": 0.05}, {"peak_mb": 64}; all are upper bounds."""
 import shutil
 import statistics
 import subprocess
@@ -7,7 +11,8 @@ import sys
 import tempfile
 import time
 
-rows = []
+rows = []  # dictionaries: work, who, and what was measured
+GOALS = {"ratio": "x", "seconds": "s", "peak_mb": "MB"}  # members of a row that a goal bounds, and their units
 
 
 def have(program):
@@ -46,24 +51,57 @@ sys.exit(status)
 """
 
 
-def row(work, who, result, peer=None):
+def alternate(commands, runs, before=None, **options):
+    """{name: command} measured in turns, so that a busy moment hits all alike; {name: result as of measure()}.
+    before: {name: callable}, run ahead of each command of that name."""
+    took = {name: [] for name in commands}
+    for _ in range(runs):
+        for name, command in commands.items():
+            took[name].append(measure(command, 1, (before or {}).get(name, lambda: None), **options))
+    return {name: (statistics.median(one[0] for one in results), max(one[1] for one in results),
+                   statistics.median(one[2] for one in results)) for name, results in took.items()}
+
+
+def judge(entry):
+    """What is said of the goals of a row."""
+    said = []
+    for member, bound in entry.get("goal", {}).items():
+        reached = entry.get(member)
+        verdict = "not measured" if reached is None else "met" if reached <= bound else "MISSED"
+        said.append(f"goal {bound:g} {GOALS[member]} {verdict}")
+    return ", ".join(said)
+
+
+def add(entry, goal):
+    if goal:
+        entry["goal"] = goal
+    rows.append(entry)
+    return judge(entry)
+
+
+def row(work, who, result, peer=None, goal=None):
     seconds, kilobytes, used = result
-    ratio = f"{seconds / peer[0]:.2f} x, processor {used / peer[2]:.2f} x" if peer else ""
-    rows.append({"work": work, "who": who, "seconds": round(seconds, 4), "processor": round(used, 4), "peak_mb": round(kilobytes / 1000, 1),
-                 "ratio_to_peer": ratio})
-    print(f"{work:34} {who:28} {seconds:8.3f} s {used:8.3f} s cpu {kilobytes / 1000:7.1f} MB  {ratio}", flush=True)
+    entry = {"work": work, "who": who, "seconds": round(seconds, 4), "processor": round(used, 4), "peak_mb": round(kilobytes / 1000, 1)}
+    text = ""
+    if peer:
+        entry["ratio"] = round(seconds / peer[0], 3)
+        entry["ratio_processor"] = round(used / peer[2], 3) if peer[2] else None
+        text = f"{entry['ratio']:.2f} x, processor {used / peer[2]:.2f} x" if peer[2] else f"{entry['ratio']:.2f} x"
+    said = add(entry, goal)
+    print(f"{work:34} {who:28} {seconds:8.3f} s {used:8.3f} s cpu {kilobytes / 1000:7.1f} MB  {text}  {said}".rstrip(), flush=True)
 
 
 def skip(work, who):
+    rows.append({"work": work, "who": who, "skipped": "not installed"})
     print(f"{work:34} {who:28} not installed")
 
 
 def row_each(work, who, result, count):
     """A row of what one of count pieces took."""
-    seconds, kilobytes, _ = result
+    seconds, kilobytes, used = result
     each = seconds / count * 1e6
-    rows.append({"work": work, "who": who, "seconds": round(seconds, 4), "each_us": round(each, 1),
-                 "peak_mb": round(kilobytes / 1000, 1)})
+    rows.append({"work": work, "who": who, "seconds": round(seconds, 4), "processor": round(used, 4), "count": count,
+                 "each_us": round(each, 1), "peak_mb": round(kilobytes / 1000, 1)})
     print(f"{work:34} {who:28} {seconds:8.3f} s {each:10.1f} us each {kilobytes / 1000:7.1f} MB", flush=True)
 
 

@@ -165,9 +165,11 @@ static inline struct plan_known *fixture_known(const struct plan *plan)
 
 	for (i = 0; i < plan->step_count; i++) {
 		CLEANUP(free_ptr) char *name = plan_step_name(plan, (int)i);
+		struct varve_layer layer = {.entry_count = 1};
 
 		known[i].known = true;
-		fixture_digest("layer", name, &known[i].diff_id);
+		fixture_digest("layer", name, &layer.diff_id);
+		layer_list_add(&known[i].layers, &layer);
 		if (plan->steps[i].to)
 			known[i].destination = xstrdup(plan->steps[i].to + 1);
 		if (plan->steps[i].interpreter)
@@ -184,6 +186,7 @@ static inline void fixture_forget(struct plan_known *known, size_t count)
 	for (i = 0; known && i < count; i++) {
 		free(known[i].destination);
 		free(known[i].interpreter);
+		layer_list_release(&known[i].layers);
 	}
 	free(known);
 }

@@ -80,16 +80,17 @@ static inline struct store_record fixture_record(struct varve_store *store, cons
 {
 	struct store_record record = {
 		.compression = "zstd:3", .compressor = "zstd 1.5", .step = "r/s/t"};
+	struct varve_layer layer = {.blob = {.media_type = VARVE_MEDIA_LAYER_ZSTD},
+				    .tar_size = 10240,
+				    .entry_count = 1};
 
 	record.input = json_object();
 	json_set(record.input, "n", json_text(text));
 	json_digest(record.input, &record.key);
-	record.layer = (struct varve_layer){.blob = {.media_type = VARVE_MEDIA_LAYER_ZSTD},
-					    .tar_size = 10240,
-					    .entry_count = 1};
-	record.layer.blob.digest = fixture_put(store, text);
-	record.layer.blob.size = strlen(text);
-	digest_bytes(text, strlen(text) + 1, &record.layer.diff_id); /* with the NUL: another one */
+	layer.blob.digest = fixture_put(store, text);
+	layer.blob.size = strlen(text);
+	digest_bytes(text, strlen(text) + 1, &layer.diff_id); /* with the NUL: another one */
+	layer_list_add(&record.layers, &layer);
 	return record;
 }
 

@@ -99,11 +99,11 @@ static void test_chain(void **state)
 	code = plan_find_step(f.plan, "code", NULL);
 	assert_int_equal(plan_chain(f.plan, PLAN_NONE, known, chain, &unknown), 0);
 	assert_int_equal(plan_chain(f.plan, code, known, chain, &unknown), 3);
-	assert_true(varve_digest_equal(&chain[0], &known[system].diff_id));
-	assert_true(varve_digest_equal(&chain[2], &known[code].diff_id));
-	known[run].empty = true;
+	assert_true(varve_digest_equal(&chain[0], &known[system].layers.items[0].diff_id));
+	assert_true(varve_digest_equal(&chain[2], &known[code].layers.items[0].diff_id));
+	layer_list_release(&known[run].layers);
 	assert_int_equal(plan_chain(f.plan, code, known, chain, &unknown), 2);
-	assert_true(varve_digest_equal(&chain[1], &known[code].diff_id));
+	assert_true(varve_digest_equal(&chain[1], &known[code].layers.items[0].diff_id));
 	known[system].known = known[run].known = false;
 	assert_int_equal(plan_chain(f.plan, code, known, chain, &unknown), -EAGAIN);
 	assert_int_equal(unknown, system);

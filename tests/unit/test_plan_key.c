@@ -209,7 +209,8 @@ static void by_index(const struct plan *plan, struct plan_known *known)
 	size_t i;
 
 	for (i = 0; i < plan->step_count; i++)
-		memset(&known[i].diff_id, (int)i + 1, sizeof(known[i].diff_id));
+		memset(&known[i].layers.items[0].diff_id, (int)i + 1,
+		       sizeof(known[i].layers.items[0].diff_id));
 }
 
 static void test_what_keeps_a_key(void **state)
@@ -297,8 +298,9 @@ static void set_layer(const struct plan *plan, struct plan_known *known, const c
 	int index = plan_find_step(plan, step, NULL);
 
 	assert_true(index >= 0);
-	known[index].diff_id.bytes[0] ^= 1;
-	known[index].empty = empty;
+	known[index].layers.items[0].diff_id.bytes[0] ^= 1;
+	if (empty)
+		layer_list_release(&known[index].layers);
 }
 
 static void edit_base(const struct plan *plan, struct plan_known *known)

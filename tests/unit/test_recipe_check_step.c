@@ -105,13 +105,28 @@ static const struct text_case references_cases[] = {
 	{WHEELS("install: w, into: /v, layout: tree"),
 	 "r.yaml:4:62: \"layout\" cannot be \"tree\"; it takes venv, prefix or directory"},
 	{WHEELS("install: w, into: /v, split: yes"),
-	 "r.yaml:4:61: \"split\" cannot be \"yes\"; it takes wheels or none"},
+	 "r.yaml:4:61: \"split\" cannot be \"yes\"; it takes wheels, none or a map of directories, "
+	 "maximum and wheels"},
+	{WHEELS("install: w, into: /v, split: {wheels: true, maximum: 1GB, directories: [/v/x]}"),
+	 ""},
+	{WHEELS("install: w, into: /v, split: {wheels: perhaps}"),
+	 "r.yaml:4:70: \"perhaps\" is neither true nor false"},
+	{WHEELS("install: w, into: /v, split: {maximum: 1g}"),
+	 "r.yaml:4:71: \"1g\" is no size: a number of bytes, as 512M or 7GB"},
+	{WHEELS("install: w, into: /v, split: {directories: [/v/../..]}"),
+	 "r.yaml:4:76: \"/v/../..\" cannot be a directory to split off\n"
+	 "it takes a path or a pattern from the root of the image, without \"..\""},
 	{WHEELS("install: w, into: /v, bytecode: maybe"),
 	 "r.yaml:4:64: \"maybe\" is neither true nor false"},
 	{WHEELS("copy: w, to: /v"), ""},
 	{HEAD "sources: {d: {kind: debian, suite: s, packages: [p]}}\n"
 	      "stages: {s: {steps: [{step: x, install: d, split: wheels}]}}\n" IMAGES,
-	 "r.yaml:4:51: \"split\" is for wheels; Debian packages go where they belong"},
+	 "r.yaml:4:51: a step that installs no wheels is split by directories or a maximum"},
+	{HEAD "sources: {d: {kind: debian, suite: s, packages: [p]}}\n"
+	      "stages: {s: {steps: [{step: x, install: d, split: {maximum: 512M}}]}}\n" IMAGES,
+	 ""},
+	{COPY("copy: l, to: /a, split: {wheels: true}"),
+	 "r.yaml:7:52: a step that installs no wheels is split by directories or a maximum"},
 	{HEAD "sources: {d: {kind: debian, suite: s, packages: [p]}}\n"
 	      "stages: {s: {steps: [{step: x, copy: d, to: /v}]}}\n" IMAGES,
 	 "r.yaml:4:38: \"d\" is a debian source: it is installed, not copied"},

@@ -124,16 +124,23 @@ static const struct text_case stages_and_images_cases[] = {
 	{STEP("step: x, run: y, to: /z"),
 	 "r.yaml:6:27: \"to\" does not belong in step \"x\", a run step\n"
 	 "keys of a run step: step, run, if, environment, unkeyed-environment, workdir, user, "
-	 "shell, mounts, caches, resume, secrets, network, jobs, jobs-memory, ownership, scrub"},
+	 "shell, mounts, caches, resume, secrets, network, jobs, jobs-memory, ownership, scrub, split"},
 	{STEP("step: x, instal: y"),
 	 "r.yaml:6:19: unknown key \"instal\" in step \"x\"; did you mean \"install\"?\n"
 	 "keys of a step: step, install, copy, run, if, to, exclude, link, into, layout, "
-	 "bytecode, split, environment, "
+	 "bytecode, environment, "
 	 "unkeyed-environment, workdir, user, shell, mounts, caches, resume, secrets, network, jobs, "
-	 "jobs-memory, ownership, scrub"},
+	 "jobs-memory, ownership, scrub, split"},
 	{STEP("step: x, run: {a: b}"),
 	 "r.yaml:6:24: \"run\" of step \"x\" must be a single value, not a map"},
 	{STEP("step: x, run: [a, b]"), ""},
+	{STEP("step: x, run: y, split: {directories: [/a], maximum: 1GB}"), ""},
+	{STEP("step: x, run: y, split: [/a]"),
+	 "r.yaml:6:34: \"split\" of step \"x\" must be \"wheels\", \"none\" or {directories, maximum, "
+	 "wheels}"},
+	{STEP("step: x, run: y, split: {maximun: 1GB}"),
+	 "r.yaml:6:35: unknown key \"maximun\" in \"split\" of step \"x\"; did you mean \"maximum\"?\n"
+	 "keys of a split: wheels, directories, maximum"},
 	{STEP("step: x, run: y, ownership: lax"),
 	 "r.yaml:6:38: \"ownership\" of step \"x\" must be \"strict\", \"fast\" or a list of {path, uid, "
 	 "gid, mode}"},

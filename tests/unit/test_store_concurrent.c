@@ -22,11 +22,11 @@ static int write_item(struct varve_store *store, int writer, int n, struct varve
 	CLEANUP(free_ptr) char *text = xasprintf("item %d, of which every writer makes one", n);
 	CLEANUP(free_ptr) char *own = xasprintf("writer-%d:%d", writer, n);
 	CLEANUP(store_record_release) struct store_record record = fixture_record(store, text);
-	struct varve_descriptor d = record.layer.blob;
+	struct varve_descriptor d = record.layers.items[0].blob;
 	int r = store_record_write(store, &record, err);
 
 	if (r == 0)
-		r = store_note_blob_of_layer(store, &record.layer, "zstd:3", err);
+		r = store_note_blob_of_layer(store, &record.layers.items[0], "zstd:3", err);
 	if (r == 0)
 		r = store_index_set(store, own, &d, NULL, err);
 	if (r == 0)

@@ -148,7 +148,7 @@ static void records_stay_for_their_time(void **state)
 
 	assert_int_equal(store_record_write(f->store, &young, NULL), 0);
 	assert_int_equal(store_record_write(f->store, &old, NULL), 0);
-	adopt(f, &young.layer.diff_id);
+	adopt(f, &young.layers.items[0].diff_id);
 	make_dir(f, "store/logs");
 	make_dir(f, failed);
 	scratch_write(f->scratch, old_log, "log");
@@ -160,8 +160,8 @@ static void records_stay_for_their_time(void **state)
 	assert_int_equal(result.records, 1);
 	assert_int_equal(result.blobs, 1);
 	assert_int_equal(result.trees, 0);
-	assert_false(has(f, &old.layer.blob.digest));
-	assert_true(has(f, &young.layer.blob.digest));
+	assert_false(has(f, &old.layers.items[0].blob.digest));
+	assert_true(has(f, &young.layers.items[0].blob.digest));
 	assert_false(scratch_exists(f->scratch, old_path));
 	assert_false(scratch_exists(f->scratch, old_log));
 	assert_true(scratch_exists(f->scratch, young_log));
@@ -209,19 +209,19 @@ static void what_can_be_made_again_goes_when_asked(void **state)
 	CLEANUP(free_ptr) char *log = under("logs", &record.key, ".log");
 
 	assert_int_equal(store_record_write(f->store, &record, NULL), 0);
-	adopt(f, &record.layer.diff_id);
+	adopt(f, &record.layers.items[0].diff_id);
 	make_dir(f, "store/caches/ccache/a");
 	make_dir(f, "store/logs");
 	scratch_write(f->scratch, log, "log");
 	(void)collect(f, (struct store_gc_options){0});
-	assert_true(store_tree_exists(f->store, &root_owners, &record.layer.diff_id));
+	assert_true(store_tree_exists(f->store, &root_owners, &record.layers.items[0].diff_id));
 	assert_true(scratch_exists(f->scratch, "store/caches/ccache/a"));
 	assert_true(scratch_exists(f->scratch, log));
 	(void)collect(f, (struct store_gc_options){.trees = true, .caches = true, .logs = true});
-	assert_false(store_tree_exists(f->store, &root_owners, &record.layer.diff_id));
+	assert_false(store_tree_exists(f->store, &root_owners, &record.layers.items[0].diff_id));
 	assert_false(scratch_exists(f->scratch, "store/caches/ccache"));
 	assert_false(scratch_exists(f->scratch, log));
-	assert_true(has(f, &record.layer.blob.digest));
+	assert_true(has(f, &record.layers.items[0].blob.digest));
 }
 
 static void facts_that_dangle_go(void **state)
@@ -229,12 +229,16 @@ static void facts_that_dangle_go(void **state)
 	const struct fixture *f = *state;
 	CLEANUP(store_record_release) struct store_record kept = fixture_record(f->store, "kept");
 	CLEANUP(store_record_release) struct store_record gone = fixture_record(f->store, "gone");
-	CLEANUP(free_ptr) char *kept_path = under("facts/blob", &kept.layer.diff_id, ".gzip:6");
-	CLEANUP(free_ptr) char *gone_path = under("facts/blob", &gone.layer.diff_id, ".gzip:6");
+	CLEANUP(free_ptr)
+	char *kept_path = under("facts/blob", &kept.layers.items[0].diff_id, ".gzip:6");
+	CLEANUP(free_ptr)
+	char *gone_path = under("facts/blob", &gone.layers.items[0].diff_id, ".gzip:6");
 
 	assert_int_equal(store_record_write(f->store, &kept, NULL), 0);
-	assert_int_equal(store_note_blob_of_layer(f->store, &kept.layer, "gzip:6", NULL), 0);
-	assert_int_equal(store_note_blob_of_layer(f->store, &gone.layer, "gzip:6", NULL), 0);
+	assert_int_equal(store_note_blob_of_layer(f->store, &kept.layers.items[0], "gzip:6", NULL),
+			 0);
+	assert_int_equal(store_note_blob_of_layer(f->store, &gone.layers.items[0], "gzip:6", NULL),
+			 0);
 	assert_int_equal(store_fact_write(f->store, "stat-x", "x", 1), 0);
 	assert_int_equal(store_fact_write(f->store, "host/x", "x", 1), 0);
 	assert_int_equal(store_fact_write(f->store, "host/y", "y", 1), 0);

@@ -39,7 +39,8 @@ static void a_record_comes_back(void **state)
 	assert_int_equal(store_record_read(f->store, &put.key, &got, NULL), 0);
 	assert_true(json_equal(put.input, got.input));
 	assert_true(varve_digest_equal(&put.key, &got.key));
-	assert_memory_equal(&put.layer, &got.layer, sizeof(put.layer));
+	assert_int_equal(got.layers.count, 1);
+	assert_memory_equal(put.layers.items, got.layers.items, sizeof(struct varve_layer));
 	assert_string_equal(got.compression, "zstd:3");
 	assert_string_equal(got.compressor, "zstd 1.5");
 	assert_string_equal(got.step, "r/s/t");
@@ -59,7 +60,7 @@ static void without_its_blob_a_record_is_absent(void **state)
 {
 	const struct fixture *f = *state;
 	CLEANUP(store_record_release) struct store_record put = fixture_record(f->store, "one");
-	CLEANUP(free_ptr) char *path = fixture_blob_path(&put.layer.blob.digest);
+	CLEANUP(free_ptr) char *path = fixture_blob_path(&put.layers.items[0].blob.digest);
 
 	assert_int_equal(store_record_write(f->store, &put, NULL), 0);
 	assert_int_equal(unlinkat(f->scratch->fd, path, 0), 0);
@@ -135,16 +136,17 @@ static void another_blob_of_a_layer_is_found(void **state)
 {
 	const struct fixture *f = *state;
 	CLEANUP(store_record_release) struct store_record a = fixture_record(f->store, "one");
-	CLEANUP(free_ptr) char *path = fixture_blob_path(&a.layer.blob.digest);
+	CLEANUP(free_ptr) char *path = fixture_blob_path(&a.layers.items[0].blob.digest);
 	struct varve_layer got;
 
-	assert_int_equal(store_note_blob_of_layer(f->store, &a.layer, "gzip:6", NULL), 0);
-	assert_int_equal(store_blob_of_layer(f->store, &a.layer.diff_id, "zstd:3", &got),
+	assert_int_equal(store_note_blob_of_layer(f->store, &a.layers.items[0], "gzip:6", NULL), 0);
+	assert_int_equal(store_blob_of_layer(f->store, &a.layers.items[0].diff_id, "zstd:3", &got),
 			 -VARVE_E_NOT_FOUND);
-	assert_int_equal(store_blob_of_layer(f->store, &a.layer.diff_id, "gzip:6", &got), 0);
-	assert_true(varve_digest_equal(&got.blob.digest, &a.layer.blob.digest));
+	assert_int_equal(store_blob_of_layer(f->store, &a.layers.items[0].diff_id, "gzip:6", &got),
+			 0);
+	assert_true(varve_digest_equal(&got.blob.digest, &a.layers.items[0].blob.digest));
 	assert_int_equal(unlinkat(f->scratch->fd, path, 0), 0);
-	assert_int_equal(store_blob_of_layer(f->store, &a.layer.diff_id, "gzip:6", &got),
+	assert_int_equal(store_blob_of_layer(f->store, &a.layers.items[0].diff_id, "gzip:6", &got),
 			 -VARVE_E_NOT_FOUND);
 }
 
