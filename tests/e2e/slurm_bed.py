@@ -61,10 +61,11 @@ class Cluster:
             "SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=10000",
             "JobAcctGatherType=jobacct_gather/linux", "JobAcctGatherFrequency=task=1",
             "JobAcctGatherParams=OverMemoryKill", "DefMemPerCPU=200", "SlurmdTimeout=6", "ReturnToService=2",
+            "SlurmdParameters=config_overrides",
             "MaxJobCount=30000", *nodes, "PartitionName=p Nodes=ALL Default=YES MaxTime=INFINITE State=UP", ""])
 
-    def run(self, *argv, check=True):
-        done = self.account.run(argv, env=self.environment, timeout=60)
+    def run(self, *argv, check=True, timeout=60):
+        done = self.account.run(argv, env=self.environment, timeout=timeout)
         assert not check or done.returncode == 0, f"{argv}: {done.stderr}"
         return done.stdout
 
@@ -74,7 +75,10 @@ class Cluster:
         self.run("slurmctld", "-f", self.conf)
         for node in self.nodes:
             self.start_node(node)
-        self.wait_for(lambda: self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split() == ["idle"] * len(self.nodes))
+        self.wait_for(lambda: self.states() == ["idle"] * len(self.nodes))
+
+    def states(self):
+        return self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split()
 
     def start_node(self, node):
         self.run("slurmd", "-f", self.conf, "-N", node)
