@@ -146,29 +146,37 @@ static int read_entry(const json_t *object, struct attestation_entry *ret, struc
 	return descriptor_from_json(object, &ret->manifest, err);
 }
 
-int attestation_list(const struct referrers_end *end, const struct varve_digest *subject,
-		     const char *type, struct attestation_list *ret, struct varve_error *err)
+static int read_entries(struct attestation_list *list, struct varve_error *err)
 {
-	CLEANUP(attestation_list_release) struct attestation_list list = {0};
-	const json_t *entry, *entries;
+	const json_t *entry, *entries = json_object_get(list->index, "manifests");
 	size_t i;
-	int r = referrers_end_list(end, subject, type, &list.index, err);
 
-	if (r < 0)
-		return r;
-	entries = json_object_get(list.index, "manifests");
-	list.items = xcalloc(json_array_size(entries) + 1, sizeof(*list.items));
+	list->items = xcalloc(json_array_size(entries) + 1, sizeof(*list->items));
 	json_array_foreach(entries, i, entry)
 	{
-		r = read_entry(entry, &list.items[list.count++], err);
+		int r = read_entry(entry, &list->items[list->count++], err);
+
 		if (r < 0) {
 			varve_error_prefix(err, "list of referrers");
 			return r;
 		}
 	}
-	*ret = list;
-	list = (struct attestation_list){0};
 	return 0;
+}
+
+int attestation_list(const struct referrers_end *end, const struct varve_digest *subject,
+		     const char *type, struct attestation_list *ret, struct varve_error *err)
+{
+	struct attestation_list list = {0};
+	int r = referrers_end_list(end, subject, type, &list.index, err);
+
+	if (r == 0)
+		r = read_entries(&list, err);
+	if (r < 0)
+		attestation_list_release(&list);
+	else
+		*ret = list;
+	return r;
 }
 
 /* --- reading -------------------------------------------------------------------------------------

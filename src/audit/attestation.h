@@ -25,6 +25,8 @@
 #define PREDICATE_SIGNATURE "https://sigstore.dev/cosign/sign/v1"
 #define STATEMENT_TYPE "https://in-toto.io/Statement/v1"
 
+struct signature_key;
+
 enum { ATTESTATION_LIMIT = JSON_LIMIT }; /* bytes of a document that is read */
 
 /* What is to be attached. */
@@ -32,6 +34,7 @@ struct attestation {
 	const char *type; /* media type, at most VARVE_MEDIA_TYPE - 1 bytes */
 	const char *title; /* file name (org.opencontainers.image.title); NULL: none */
 	const json_t *annotations; /* of the manifest: strings; NULL: none */
+	const struct signature_key *key; /* signs it: signature_put_document; NULL: nobody */
 };
 
 /* Attaches bytes to the subject; the manifest is the same for the same bytes, and attached once.

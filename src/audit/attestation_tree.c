@@ -111,7 +111,7 @@ int attestation_tree(const struct referrers_end *end, const struct varve_descrip
 static void add_text(struct buf *out, const char *text)
 {
 	for (; *text; text++)
-		buf_addc(out, (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+		buf_addc(out, (char)((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text));
 }
 
 static void print_node(const json_t *node, const char *name, int depth, struct buf *out)

@@ -27,6 +27,14 @@ static ssize_t read_stream(void *cookie, void *data, size_t len, struct varve_er
 	return layer_stream_read(cookie, data, len, err);
 }
 
+static bool has_capabilities(const struct layer_xattrs *xattrs)
+{
+	for (size_t i = 0; i < xattrs->count; i++)
+		if (str_equal(xattrs->items[i].name, "security.capability"))
+			return true;
+	return false;
+}
+
 static void digest_xattrs(const struct layer_xattrs *xattrs, struct varve_digest *ret)
 {
 	CLEANUP(buf_release) struct buf all = BUF_INIT;
@@ -85,8 +93,10 @@ static int add_item(struct layer_files *files, struct tar_reader *reader,
 								   : item->oddity,
 				    .order = files->count};
 	files->count++;
-	if (item->xattrs)
+	if (item->xattrs) {
+		file->capable = has_capabilities(item->xattrs);
 		digest_xattrs(item->xattrs, &file->xattrs);
+	}
 	return item->type == TAR_FILE ? read_data(reader, file, err) : 0;
 }
 

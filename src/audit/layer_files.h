@@ -27,6 +27,7 @@ struct layer_file {
 	uint64_t order; /* place in the tar, from 0 */
 	struct varve_digest content; /* of a file's data */
 	struct varve_digest xattrs; /* of names and values; none where there are none */
+	bool capable; /* for verify: has file capabilities; not in the text */
 	const char *oddity; /* for verify: what makes readers disagree; NULL: nothing; not in the
 			     * text */
 	unsigned char head[LAYER_FILE_HEAD]; /* the first bytes; zeros where there are fewer */

@@ -176,9 +176,11 @@ static bool is_hidden_above(const struct image_side *side, const struct layer_fi
 	return false;
 }
 
+/* File capabilities raise rights just so. */
 static bool is_setuid(const struct layer_file *file)
 {
-	return (file->type == TAR_FILE || file->type == TAR_LINK) && (file->mode & SETUID);
+	return (file->type == TAR_FILE || file->type == TAR_LINK) &&
+	       ((file->mode & SETUID) || file->capable);
 }
 
 static void check_setuid(const struct policy *policy, const struct image_side *side,

@@ -51,47 +51,50 @@ static const char *predicate_of(const char *type)
 	return str_equal(type, ATTESTATION_CYCLONEDX) ? PREDICATE_CYCLONEDX : NULL;
 }
 
-static int put_bare(const struct referrers_end *end, const struct varve_descriptor *subject,
-		    const struct attestation *attestation, const struct buf *bytes,
-		    const json_t *statement, struct varve_descriptor *ret, struct varve_error *err)
+static int put_statement(const struct referrers_end *end, const struct varve_descriptor *subject,
+			 const struct attestation *attestation, const struct buf *bytes,
+			 struct varve_descriptor *ret, struct varve_error *err)
 {
 	const json_t *given = attestation->annotations;
 	CLEANUP(json_decrefp) json_t *annotations = given ? json_deep_copy(given) : json_object();
+	CLEANUP(json_decrefp) json_t *statement = NULL;
 	struct attestation noted = *attestation;
+	int r = json_parse(buf_text(bytes), bytes->len, "document", &statement, err);
 
-	if (statement) {
-		json_set(annotations, "in-toto.io/predicate-type",
-			 json_text(json_optional_string(statement, "predicateType", "")));
-		noted.annotations = annotations;
-	}
+	if (r == 0)
+		r = attestation_check_statement(statement, &subject->digest, err);
+	if (r < 0)
+		return r;
+	if (attestation->key)
+		return signature_put_statement(end, subject, attestation->key,
+					       steal_ptr(&statement), ret, err);
+	json_set(annotations, "in-toto.io/predicate-type",
+		 json_text(json_optional_string(statement, "predicateType", "")));
+	noted.annotations = annotations;
 	return attestation_put(end, subject, &noted, bytes, ret, err);
 }
 
 int signature_put_document(const struct referrers_end *end, const struct varve_descriptor *subject,
 			   const struct attestation *attestation, const struct buf *bytes,
-			   const struct signature_key *key, struct varve_descriptor *ret,
-			   struct varve_error *err)
+			   struct varve_descriptor *ret, struct varve_error *err)
 {
 	const char *predicate = predicate_of(attestation->type);
-	bool is_statement = str_equal(attestation->type, ATTESTATION_STATEMENT);
 	CLEANUP(json_decrefp) json_t *document = NULL;
-	int r = json_parse(buf_text(bytes), bytes->len, "document", &document, err);
+	int r;
 
-	if (r == 0 && is_statement)
-		r = attestation_check_statement(document, &subject->digest, err);
-	if (r < 0)
-		return r;
-	if (!key)
-		return put_bare(end, subject, attestation, bytes, is_statement ? document : NULL,
-				ret, err);
-	if (is_statement)
-		return signature_put_statement(end, subject, key, steal_ptr(&document), ret, err);
-	if (!predicate)
+	if (str_equal(attestation->type, ATTESTATION_STATEMENT))
+		return put_statement(end, subject, attestation, bytes, ret, err);
+	if (attestation->key && !predicate)
 		return varve_error_set(err, -VARVE_E_USAGE,
 				       "only SPDX and CycloneDX documents and in-toto statements "
 				       "can be signed, no %s",
 				       attestation->type);
+	r = json_parse(buf_text(bytes), bytes->len, "document", &document, err);
+	if (r < 0)
+		return r;
+	if (!attestation->key)
+		return attestation_put(end, subject, attestation, bytes, ret, err);
 	return signature_put_statement(
-		end, subject, key,
+		end, subject, attestation->key,
 		attestation_statement(&subject->digest, predicate, steal_ptr(&document)), ret, err);
 }

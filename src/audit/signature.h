@@ -20,13 +20,12 @@ int signature_put_statement(const struct referrers_end *end, const struct varve_
 			    const struct signature_key *key, json_t *take_statement,
 			    struct varve_descriptor *ret, struct varve_error *err);
 
-/* Attaches a JSON document of the attestation's type; with a key (NULL: none) signed: a statement
- * as it is, an SPDX or CycloneDX document as the predicate of one. -VARVE_E_USAGE: there is no such
- * statement of this type; -VARVE_E_FORMAT: a statement that is about something else. */
+/* Attaches a JSON document of the attestation's type; with the attestation's key signed: a
+ * statement as it is, an SPDX or CycloneDX document as the predicate of one. -VARVE_E_USAGE: there
+ * is no such statement of this type; -VARVE_E_FORMAT: a statement that is about something else. */
 int signature_put_document(const struct referrers_end *end, const struct varve_descriptor *subject,
 			   const struct attestation *attestation, const struct buf *bytes,
-			   const struct signature_key *key, struct varve_descriptor *ret,
-			   struct varve_error *err);
+			   struct varve_descriptor *ret, struct varve_error *err);
 
 /* Adds a simple signature beside those that are there. reference: the image's name, which is part
  * of what is signed; "" for none. Others may do so at once: where a registry knows conditions they

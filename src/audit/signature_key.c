@@ -112,7 +112,7 @@ static bool set_id(struct signature_key *key)
 	return true;
 }
 
-static int make(const char *path, const struct buf *text, struct signature_key **ret,
+static int make(const char *path, bool to_sign, const struct buf *text, struct signature_key **ret,
 		struct varve_error *err)
 {
 	CLEANUP(signature_key_freep) struct signature_key *key = xcalloc(1, sizeof(*key));
@@ -130,6 +130,9 @@ static int make(const char *path, const struct buf *text, struct signature_key *
 				      "ec_paramgen_curve:P-256 -out KEY");
 		return -VARVE_E_USAGE;
 	}
+	if (to_sign && !key->is_private)
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "%s is a public key; signing needs the private one", path);
 	*ret = steal_ptr(&key);
 	return 0;
 }
@@ -137,7 +140,6 @@ static int make(const char *path, const struct buf *text, struct signature_key *
 int signature_key_read(const char *path, bool to_sign, struct signature_key **ret,
 		       struct varve_error *err)
 {
-	CLEANUP(signature_key_freep) struct signature_key *key = NULL;
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	int r = fd_read_file(AT_FDCWD, path, SIGNATURE_KEY_LIMIT, &text, err);
 
@@ -145,16 +147,10 @@ int signature_key_read(const char *path, bool to_sign, struct signature_key **re
 		varve_error_prefix(err, "--key");
 		return r;
 	}
-	r = make(path, &text, &key, err);
+	r = make(path, to_sign, &text, ret, err);
 	if (text.data)
 		OPENSSL_cleanse(text.data, text.len);
-	if (r < 0)
-		return r;
-	if (to_sign && !key->is_private)
-		return varve_error_set(err, -VARVE_E_USAGE,
-				       "%s is a public key; signing needs the private one", path);
-	*ret = steal_ptr(&key);
-	return 0;
+	return r;
 }
 
 /* --- using ---------------------------------------------------------------------------------------

@@ -84,23 +84,22 @@ int simple_check_payload(const struct buf *payload, const struct varve_digest *s
 int simple_read(const struct referrers_end *end, const json_t *layer, struct simple_signature *ret,
 		struct varve_error *err)
 {
-	CLEANUP(simple_signature_release)
-	struct simple_signature one = {BUF_INIT, BUF_INIT};
 	const json_t *annotations = json_object_get(layer, "annotations");
+	CLEANUP(buf_release) struct buf signature = BUF_INIT;
 	struct varve_descriptor blob;
 	const char *text = NULL;
 	int r = descriptor_from_json(layer, &blob, err);
 
 	if (r == 0)
 		r = json_get_string(annotations, SIMPLE_SIGNATURE, &text, err);
-	if (r == 0 && base64_decode(text, &one.signature) < 0)
+	if (r == 0 && base64_decode(text, &signature) < 0)
 		r = varve_error_set(err, -VARVE_E_FORMAT, "the signature is no base64");
 	if (r == 0)
-		r = place_read(end->place, &blob, SIMPLE_PAYLOAD_LIMIT, &one.payload, err);
+		r = place_read(end->place, &blob, SIMPLE_PAYLOAD_LIMIT, &ret->payload, err);
 	if (r < 0)
 		return r;
-	*ret = one;
-	one = (struct simple_signature){BUF_INIT, BUF_INIT};
+	ret->signature = signature;
+	signature = (struct buf)BUF_INIT;
 	return 0;
 }
 

@@ -77,27 +77,23 @@ static int read_document(int fd, const char *path, struct buf *ret, struct varve
  */
 
 /* What is signed, or has to be about the image, is read whole; anything else may be of any size. */
-static int attach(const struct cli *cli, const struct opened_subject *subject,
+static int attach(const char *path, const struct opened_subject *subject,
 		  const struct attestation *attestation, struct varve_descriptor *ret,
 		  struct varve_error *err)
 {
-	CLEANUP(signature_key_freep) struct signature_key *key = NULL;
 	CLEANUP(buf_release) struct buf bytes = BUF_INIT;
 	CLEANUP(fd_close) int fd = -1;
-	const char *path = cli->arguments.items[1];
 	int r = open_file(path, &fd, err);
 
-	if (r == 0 && cli->values.keys.count > 0)
-		r = signature_key_read(cli->values.keys.items[0], true, &key, err);
 	if (r < 0)
 		return r;
-	if (!key && !str_equal(attestation->type, ATTESTATION_STATEMENT))
+	if (!attestation->key && !str_equal(attestation->type, ATTESTATION_STATEMENT))
 		return attestation_put_file(&subject->end, &subject->self, attestation, fd, ret,
 					    err);
 	r = read_document(fd, path, &bytes, err);
 	if (r == 0)
-		r = signature_put_document(&subject->end, &subject->self, attestation, &bytes, key,
-					   ret, err);
+		r = signature_put_document(&subject->end, &subject->self, attestation, &bytes, ret,
+					   err);
 	if (r == -VARVE_E_FORMAT)
 		varve_error_prefix(err, "%.300s", path);
 	return r;
@@ -107,6 +103,7 @@ int cmd_attach(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(remote_release) struct remote remote = {.uploads = -1};
 	CLEANUP(opened_subject_release) struct opened_subject subject = OPENED_SUBJECT_INIT;
+	CLEANUP(signature_key_freep) struct signature_key *key = NULL;
 	CLEANUP(json_decrefp) json_t *annotations = NULL;
 	const char *path = cli->arguments.items[1];
 	struct attestation attestation = {.title = str_equal(path, "-") ? NULL : path_base(path)};
@@ -115,13 +112,16 @@ int cmd_attach(struct cli *cli, struct varve_error *err)
 
 	if (r == 0)
 		r = read_annotations(&cli->values.annotations, &annotations, err);
+	if (r == 0 && cli->values.keys.count > 0)
+		r = signature_key_read(cli->values.keys.items[0], true, &key, err);
 	attestation.annotations = annotations;
+	attestation.key = key;
 	if (r == 0)
 		r = remote_open(&remote, cli, true, err);
 	if (r == 0)
 		r = opened_subject_open(&remote, cli, true, &subject, err);
 	if (r == 0)
-		r = attach(cli, &subject, &attestation, &attached, err);
+		r = attach(path, &subject, &attestation, &attached, err);
 	if (r < 0)
 		return r;
 	progress_free(remote.session.progress);

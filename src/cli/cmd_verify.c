@@ -52,25 +52,26 @@ static bool is_finding(int r, const struct copy_source *source)
 	       (r == -VARVE_E_NOT_FOUND && !varve_digest_is_none(&source->named.digest));
 }
 
-static int verify(struct remote *remote, const struct cli *cli, struct verify *verify,
+static int verify(struct remote *remote, const struct cli *cli, const struct verify *wanted,
 		  struct varve_error *err)
 {
+	struct verify verify = *wanted;
 	CLEANUP(copy_source_release) struct copy_source source = {.layout = IMAGE_LAYOUT_INIT};
 	CLEANUP(endpoint_release) struct endpoint endpoint = {0};
 	struct referrers_end end;
 	int r = open_source(remote, cli->arguments.items[0], &endpoint, &source, err);
 
 	if (is_finding(r, &source)) {
-		verify_rows_add(verify->rows, "documents", err->text);
+		verify_rows_add(verify.rows, "documents", err->text);
 		return 0;
 	}
 	if (r < 0)
 		return r;
 	end = copy_source_end(&source);
-	verify->place = &source.place;
-	verify->name = cli->arguments.items[0];
-	verify->end = endpoint_has_referrers(&endpoint) ? &end : NULL;
-	return verify_run(verify, &source.named, &source.root, err);
+	verify.place = &source.place;
+	verify.name = cli->arguments.items[0];
+	verify.end = endpoint_has_referrers(&endpoint) ? &end : NULL;
+	return verify_run(&verify, &source.named, &source.root, err);
 }
 
 int cmd_verify(struct cli *cli, struct varve_error *err)

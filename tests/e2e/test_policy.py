@@ -95,6 +95,13 @@ def test_setuid_exceptions(varve):
     assert Policy(varve, many, **{"no-setuid-except": []})() == {"no-setuid-except": "s0, s1, s2, s3, s4 and 4 more"}
 
 
+def test_capabilities(varve):
+    """They count as setuid does."""
+    capable = {"pax_headers": {"SCHILY.xattr.security.capability": "\x01\x00\x00\x02\x00\x20" + "\x00" * 14}}
+    where = image(varve, tar_of(("ping", capable), ("x", {"pax_headers": {"SCHILY.xattr.user.x": "y"}}))).write()
+    assert Policy(varve, where, **{"no-setuid-except": []})() == {"no-setuid-except": "ping"}
+
+
 def test_secrets(varve):
     """Also those that a layer above has hidden."""
     key = b"-----BEGIN PRIVATE KEY-----\nMIG\n"

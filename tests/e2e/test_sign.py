@@ -7,7 +7,7 @@ import subprocess
 
 import oci_make
 import pytest
-from attached import BUNDLE, CYCLONEDX, PROVENANCE, SIGN, SIMPLE, SPDX, STATEMENT, Key, Reader, openssl, pae, statement
+from attached import BUNDLE, CYCLONEDX, PROVENANCE, SIGN, SIMPLE, SPDX, STATEMENT, Key, Reader, bundle, openssl, pae, statement
 from processes import killed_at_exit
 from registries import assert_clear, bed, program, real  # noqa: F401  a fixture
 from registry import programs
@@ -130,6 +130,19 @@ def test_wrong_use(bed, key):  # noqa: F811
     archive = f"oci-archive:{place.varve.path('a.tar')}"
     place.varve("copy", place.where, archive)
     assert_clear(place.varve("sign", archive, "--key", key.private, rc=2), "only images in the store, in oci: layouts", rc=2)
+
+
+def test_tampered(place, key, tmp_path):
+    """In each place: a payload that was changed, and one about another image, are refused with the reason."""
+    digest, _ = place.varve("sign", place.where, "--key", key.private).stdout.split()
+    one = json.loads(place.blob(digest))
+    one["dsseEnvelope"]["payload"] = base64.b64encode(base64.b64decode(one["dsseEnvelope"]["payload"]).replace(b"cosign", b"cosigm")).decode()
+    changed = place.varve.write("changed.json", json.dumps(one))
+    moved = place.varve.write("moved.json", json.dumps(bundle(key, statement(ZERO), tmp_path)))
+    for file in (changed, moved):
+        place.varve("attach", place.where, file, "--type", BUNDLE)
+    failures = [check["failure"] for check in place.varve("verify", "--json", place.where, "--key", key.public, rc=5).json()["checks"] if check["failure"]]
+    assert len(failures) == 2 and "the signature is not that of" in failures[0] and "about something else" in failures[1], failures
 
 
 # --- documents -----------------------------------------------------------------------------------

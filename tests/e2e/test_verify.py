@@ -17,7 +17,7 @@ def tar_of(*entries):
         for name, fields in entries:
             info, data = tarfile.TarInfo(name), fields.get("data", b"")
             info.size = len(data)
-            for field in ("type", "linkname", "mode"):
+            for field in ("type", "linkname", "mode", "pax_headers"):
                 setattr(info, field, fields.get(field, getattr(info, field)))
             tar.addfile(info, io.BytesIO(data))
     return out.getvalue()
