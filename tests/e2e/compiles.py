@@ -33,9 +33,9 @@ def hand_over(giver, taker, lock):
 
 
 def finished(store):
-    """What ninja notes as done in a directory that a step goes on from: path below it -> (seconds, inode, mtime)."""
+    """What ninja notes as done where a step goes on, in the place of Python's setup: object -> (seconds, inode, mtime)."""
     found = {}
-    for log in store.glob("caches/.resume-*/**/.ninja_log"):
+    for log in store.glob("caches/.resume-*/build/temp.*/.ninja_log"):
         for line in log.read_text().splitlines()[1:]:
             start, end, _, output, _ = line.split("\t")
             file = log.parent / output.rpartition(f"/{log.parent.name}/")[2]
