@@ -140,6 +140,15 @@ static void visit_blob_fact(struct gc *gc, const char *dir, const char *name)
 	(void)drop(gc, dir, name);
 }
 
+/* facts/whole: of a blob that goes. */
+static void visit_whole(struct gc *gc, const char *dir, const char *name)
+{
+	struct varve_digest digest;
+
+	if (!store_digest_of_name(name, &digest) || !digest_set_has(&gc->marks.blobs, &digest))
+		(void)drop(gc, dir, name);
+}
+
 static bool has_kept_record(const struct gc *gc, const char *name)
 {
 	struct varve_digest key;
@@ -200,7 +209,8 @@ static const struct {
 	{"steps", visit_record},     {"roots", visit_aging},          {"blobs/sha256", visit_blob},
 	{"trees", visit_mode},       {"facts/blob", visit_blob_fact}, {"logs", visit_log},
 	{"failed", visit_failed},    {"caches", visit_cache},         {"uploads", visit_upload},
-	{"facts/host", visit_aging}, {"facts/seen", visit_aging},     {"lock", visit_lock},
+	{"facts/host", visit_aging}, {"facts/seen", visit_aging},     {"facts/whole", visit_whole},
+	{"lock", visit_lock},
 };
 
 /* Lists of what refers to an image that goes: their names would keep them for ever. */
