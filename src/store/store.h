@@ -186,8 +186,8 @@ int store_index_remove(struct varve_store *store, const char *name, struct varve
 /* --- space -------------------------------------------------------------------------------------
  */
 struct store_usage {
-	uint64_t blobs, trees, records, facts, caches, logs,
-		temporary; /* bytes on disk (st_blocks) */
+	uint64_t blobs, trees, records, facts, caches, logs, temporary,
+		other; /* bytes on disk (st_blocks) */
 	uint64_t blob_count, tree_count, record_count;
 };
 int store_du(struct varve_store *store, struct store_usage *ret, struct varve_error *err);

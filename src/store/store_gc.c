@@ -45,7 +45,10 @@ static bool drop(struct gc *gc, const char *dir, const char *name)
 	uint64_t bytes = 0;
 	int r = 0;
 
-	store_count_tree(gc->store, path, &gc->seen, &bytes);
+	store_count_tree(gc->store, path, STORE_COUNT_FREED, &gc->seen, &bytes);
+	/* What goes now takes its names out of the number that the next file has. */
+	if (!gc->options->dry_run)
+		store_seen_release(&gc->seen);
 	if (fstatat(gc->store->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	if (!gc->options->dry_run && S_ISDIR(st.st_mode))
@@ -264,7 +267,9 @@ static void sweep(struct gc *gc)
 	struct store_usage usage = {0};
 	int r;
 
-	store_count_tree(gc->store, "tmp", &gc->seen, &usage.temporary);
+	store_count_tree(gc->store, "tmp", STORE_COUNT_FREED, &gc->seen, &usage.temporary);
+	if (!gc->options->dry_run)
+		store_seen_release(&gc->seen);
 	r = gc->options->dry_run ? 0 : store_sweep(gc->store, gc->error == 0 ? gc->err : NULL);
 	if (r < 0 && gc->error == 0)
 		gc->error = r;
