@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of space agrees with the file system: du, gc, the plan's prediction, the early refusal."""
+"""Stores and sources on file systems of their own: what is said of space is so (du, gc, the plan's prediction, the early
+refusal), and edits are seen where time stamps are coarse."""
 import json
 import os
 import random
@@ -19,13 +20,13 @@ def own_disk(project_of, tmp_path):
     """own_disk(ACCOUNT, MIB): a project whose store has an ext4 file system of its own, and what is used of that."""
     mounted = []
 
-    def make(name, size):
+    def make(name, size, *options):
         project_of("root")  # who may mount
         project = project_of(name)
         image, where = tmp_path / "disk.img", project.varve.path("disk")
         with open(image, "wb") as file:
             file.truncate(size * MIB)
-        subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", image], check=True)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-O", "^has_journal", *options, image], check=True)
         where.mkdir()
         subprocess.run(["mount", "-o", "loop", image, where], check=True)
         mounted.append(where)
@@ -126,3 +127,20 @@ def test_the_peak_of_a_build_is_tree_and_blob(own_disk):
     usage = project.varve("du", "--json").json()
     assert peak <= (usage["blobs"] + usage["trees"]) * 1.05, (peak, usage)
     assert said["fetch"] == 0 and 0.7 * peak < said["make"] < 1.3 * peak, (said, peak)
+
+
+def test_edits_within_a_second_where_time_stamps_have_no_fraction(own_disk):
+    """ext4 with small inodes keeps seconds only: same inode, size and times, other bytes."""
+    project = own_disk("root", 40, "-I", "128")
+    source = project.disk / "src"
+    source.mkdir()
+    file = source / "f"
+    file.write_text("0")
+    assert file.stat().st_mtime_ns % 10**9 == 0 and file.stat().st_ctime_ns % 10**9 == 0
+    project.varve.path("link").symlink_to(source)
+    project.recipe([copy("src", "src", "/src")], sources={"src": {"kind": "local", "path": "link"}})
+    for number in range(1, 8):
+        with open(file, "r+") as stream:
+            stream.write(str(number))
+        project.build()
+        assert project.layer()["src/f"].data == str(number).encode()
