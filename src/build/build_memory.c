@@ -65,12 +65,19 @@ json_t *build_recall(const struct build *build, const char *step_name)
 	return recall(build, step_name, &record) < 0 ? NULL : json_incref(record.input);
 }
 
-bool build_recall_layer(const struct build *build, const char *step_name, struct varve_layer *ret)
+uint64_t build_recall_size(const struct build *build, const char *step_name)
 {
 	CLEANUP(store_record_release) struct store_record record = {0};
+	uint64_t sum = 0;
 
 	if (recall(build, step_name, &record) < 0)
-		return false;
-	*ret = record.layer;
-	return true;
+		return 0;
+	for (size_t i = 0; i < record.layers.count; i++) {
+		const struct varve_layer *layer = &record.layers.items[i];
+
+		if (__builtin_add_overflow(sum, layer->tar_size, &sum) ||
+		    __builtin_add_overflow(sum, layer->blob.size, &sum))
+			return UINT64_MAX;
+	}
+	return sum;
 }

@@ -112,13 +112,10 @@ static void add_source(struct session *session, const struct plan_source *source
 static bool add_recalled(const struct session *session, size_t step, struct session_space *space)
 {
 	CLEANUP(free_ptr) char *name = plan_step_name(session->plan, (int)step);
-	struct varve_layer layer;
+	uint64_t bytes = build_recall_size(&session->build, name);
 
-	if (!build_recall_layer(&session->build, name, &layer))
-		return false;
-	add(&space->make, layer.tar_size);
-	add(&space->make, layer.blob.size);
-	return true;
+	add(&space->make, bytes);
+	return bytes > 0;
 }
 
 void session_predict_space(struct session *session, struct session_space *ret)
@@ -130,7 +127,7 @@ void session_predict_space(struct session *session, struct session_space *ret)
 
 	*ret = (struct session_space){0};
 	for (i = 0; i < plan->step_count; i++) {
-		if (session->build.known[i].known)
+		if (session->build.known[i].known || !build_wants(&session->build, i))
 			continue;
 		mark(&plan->steps[i], needed);
 		if (!add_recalled(session, i, ret))
