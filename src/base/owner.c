@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -126,6 +127,19 @@ int owner_write(const struct owners *owners, int dirfd, const char *name, uid_t 
 	if (fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
 		return -errno;
 	return 0;
+}
+
+int owner_write_made(const struct owners *owners, int fd, uid_t uid, gid_t gid)
+{
+	const struct owner_record record = {.owned = true, .uid = uid, .gid = gid};
+	char text[OWNER_RECORD_TEXT];
+	size_t len = owner_record_format(&record, text);
+
+	if (owners->mode != OWNER_ONE)
+		return fchown(fd, uid, gid) < 0 ? -errno : 0;
+	if (uid == 0 && gid == 0)
+		return 0;
+	return fsetxattr(fd, OWNER_XATTR, text, len, 0) < 0 ? -errno : 0;
 }
 
 int owner_make_device(int dirfd, const char *name, mode_t mode, dev_t rdev)

@@ -46,6 +46,8 @@ int owner_read(const struct owners *owners, int dirfd, const char *name, struct 
 /* Gives dirfd/name (not followed) to uid:gid. Set-id bits and capabilities are gone then as after a
  * chown: call before chmod and before setting xattrs. */
 int owner_write(const struct owners *owners, int dirfd, const char *name, uid_t uid, gid_t gid);
+/* The same for a regular file that was just made and is open for writing: nothing is on it yet. */
+int owner_write_made(const struct owners *owners, int fd, uid_t uid, gid_t gid);
 /* Makes the device dirfd/name (mode: type and permissions, no umask; rdev as of makedev), 0:0. */
 int owner_make_device(int dirfd, const char *name, mode_t mode, dev_t rdev);
 

@@ -107,6 +107,8 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 void build_remember(const struct build *build);
 /* The input that STAGE/STEP of this recipe had at the last build, or NULL. Owned by the caller. */
 json_t *build_recall(const struct build *build, const char *step_name);
+/* Bytes of the trees and blobs of what it made then; 0: nothing is known. */
+uint64_t build_recall_size(const struct build *build, const char *step_name);
 
 void build_tell(const struct build *build, enum varve_event_kind kind, const char *step,
 		const char *text);

@@ -48,15 +48,36 @@ void build_remember(const struct build *build)
 	(void)store_fact_write(build->store, fact, buf_text(&text), text.len);
 }
 
-json_t *build_recall(const struct build *build, const char *step_name)
+static int recall(const struct build *build, const char *step_name, struct store_record *ret)
 {
 	CLEANUP(json_decrefp) json_t *memory = read_memory(build);
-	CLEANUP(store_record_release) struct store_record record = {0};
 	struct varve_digest key;
 
 	if (!memory || json_get_digest(memory, step_name, &key, NULL) < 0)
-		return NULL;
-	if (store_record_read(build->store, &key, &record, NULL) < 0)
-		return NULL;
-	return json_incref(record.input);
+		return -VARVE_E_NOT_FOUND;
+	return store_record_read(build->store, &key, ret, NULL);
+}
+
+json_t *build_recall(const struct build *build, const char *step_name)
+{
+	CLEANUP(store_record_release) struct store_record record = {0};
+
+	return recall(build, step_name, &record) < 0 ? NULL : json_incref(record.input);
+}
+
+uint64_t build_recall_size(const struct build *build, const char *step_name)
+{
+	CLEANUP(store_record_release) struct store_record record = {0};
+	uint64_t sum = 0;
+
+	if (recall(build, step_name, &record) < 0)
+		return 0;
+	for (size_t i = 0; i < record.layers.count; i++) {
+		const struct varve_layer *layer = &record.layers.items[i];
+
+		if (__builtin_add_overflow(sum, layer->tar_size, &sum) ||
+		    __builtin_add_overflow(sum, layer->blob.size, &sum))
+			return UINT64_MAX;
+	}
+	return sum;
 }

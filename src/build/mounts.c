@@ -125,6 +125,18 @@ static int unpack_trees(struct step *step, const struct plan_source *source, int
 	return r;
 }
 
+bool mounts_makes_content(const struct step *step, const struct plan_mount *mount)
+{
+	const struct plan_source *source;
+
+	if (mount->content != PLAN_FROM_SOURCE)
+		return false;
+	source = &step->build->plan->sources.items[mount->index];
+	if (source->kind == SOURCE_URL)
+		return json_is_true(json_object_get(source->spec, "unpack"));
+	return source->kind == SOURCE_LOCAL || source->kind == SOURCE_GIT;
+}
+
 static int fill_content(struct step *step, const struct plan_source *source, int directory,
 			struct varve_error *err)
 {

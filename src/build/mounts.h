@@ -25,5 +25,8 @@ char *mounts_resume_name(const struct build_step *state);
  * made in the work directory. ret_is_file: the path is a single file. Caller frees *ret. */
 int mounts_content(struct step *step, const struct plan_mount *mount, const char *name, char **ret,
 		   bool *ret_is_file, struct varve_error *err);
+/* Whether the files of such content are made for it: those of other sources and stages are links to
+ * the store's own. */
+bool mounts_makes_content(const struct step *step, const struct plan_mount *mount);
 
 #endif

@@ -94,11 +94,16 @@ sandbox_copy step_bind_copy;
 int step_make(struct build *build, int index, int output, struct strv *ret_notices,
 	      struct varve_error *err);
 
+struct tree_copy_rules {
+	const struct strv *exclude; /* patterns relative to the top, as in layer_ownership; one
+				       without "/" matches at any depth; NULL: none */
+	bool moves; /* nobody else needs the files: they are renamed where that is possible, so that
+		       the disk never holds them twice */
+};
 /* Copies a file or a directory with owners, modes, times, xattrs and hard links. to_name ".": the
- * content of the directory goes into to_dir, whose own attributes stay. exclude: patterns relative
- * to the top, as in layer_ownership; one without "/" matches at any depth. */
+ * content of the directory goes into to_dir, whose own attributes stay. */
 /* NOLINTNEXTLINE(readability-function-size): two places, of two values each */
 int tree_copy(const struct owners *owners, int from_dir, const char *from_name, int to_dir,
-	      const char *to_name, const struct strv *exclude, struct varve_error *err);
+	      const char *to_name, const struct tree_copy_rules *rules, struct varve_error *err);
 
 #endif

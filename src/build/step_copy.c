@@ -78,6 +78,10 @@ int step_copy(struct step *step, struct varve_error *err)
 	const char *destination = step->build->known[step->index].destination;
 	CLEANUP(free_ptr) char *content = NULL;
 	CLEANUP(place_release) struct place place = {0};
+	const struct tree_copy_rules rules = {
+		.exclude = &plan->exclude,
+		.moves = mounts_makes_content(step, &plan->from),
+	};
 	CLEANUP(fd_close) int parents = -1;
 	bool is_file = false;
 	int r;
@@ -90,5 +94,5 @@ int step_copy(struct step *step, struct varve_error *err)
 	if (parents < 0)
 		return parents;
 	return tree_copy(&step->build->host->owners, AT_FDCWD, content, parents,
-			 *place.name ? place.name : ".", &plan->exclude, err);
+			 *place.name ? place.name : ".", &rules, err);
 }

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -16,6 +18,8 @@
 #include "build/command.h"
 #include "build/mounts.h"
 #include "build/user.h"
+
+enum { SIGNALLED = 128, FULL = 64 << 10 /* bytes */ };
 
 static int make_root(struct step *step, struct varve_error *err)
 {
@@ -69,14 +73,25 @@ static void note_mounts(struct step *step, const struct sandbox_spec *spec)
 	}
 }
 
-static int failed(int status, struct varve_error *err)
+/* Many a program says nothing when it cannot write. */
+static const char *tell_space(const struct step *step)
 {
-	if (status > 128)
+	struct statvfs fs;
+	bool full = fstatvfs(step->job.dirfd, &fs) == 0 && fs.f_bavail * fs.f_frsize < FULL;
+
+	return full ? "; there is no space on the disk of the store" : "";
+}
+
+static int failed(const struct step *step, int status, struct varve_error *err)
+{
+	const char *space = tell_space(step);
+
+	if (status > SIGNALLED && status - SIGNALLED <= SIGRTMAX)
 		return varve_error_set(err, -VARVE_E_STEP,
-				       "the command was killed by signal %d (%s)", status - 128,
-				       strsignal(status - 128));
-	return varve_error_set(err, -VARVE_E_STEP, "the command failed with exit status %d",
-			       status);
+				       "the command was killed by signal %d (%s)%s",
+				       status - SIGNALLED, strsignal(status - SIGNALLED), space);
+	return varve_error_set(err, -VARVE_E_STEP, "the command failed with exit status %d%s",
+			       status, space);
 }
 
 int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err)
@@ -107,7 +122,7 @@ int step_command(struct step *step, const struct sandbox_spec *spec, struct varv
 	/* Also of a step that failed: its changes can be looked at. */
 	ended = r == 0 ? step_touch_end(step, err) : 0;
 	if (r == 0 && status != 0)
-		r = failed(status, err);
+		r = failed(step, status, err);
 	step_unview(step);
 	return r < 0 ? r : ended;
 }

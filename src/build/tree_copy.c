@@ -30,6 +30,7 @@ struct linked {
 struct copy {
 	const struct owners *owners;
 	const struct strv *exclude;
+	bool moves; /* regular files are renamed */
 	int top; /* of the copy; link targets are relative to it */
 	void *links; /* tsearch(3) tree of struct linked */
 	unsigned depth;
@@ -168,6 +169,13 @@ static int copy_link(struct copy *copy, const struct item *item, const struct st
 	return linkat(copy->top, (*found)->path, item->to, item->to_name, 0) < 0 ? -errno : 1;
 }
 
+/* A renamed file has its attributes with it. False: it is to be copied. */
+static bool move_file(const struct copy *copy, const struct item *item, const struct stat *st)
+{
+	return copy->moves && S_ISREG(st->st_mode) &&
+	       renameat2(item->from, item->name, item->to, item->to_name, RENAME_NOREPLACE) == 0;
+}
+
 static int copy_entry(struct copy *copy, const struct item *item)
 {
 	const struct layer_copy file = copy_of(copy, item);
@@ -181,7 +189,7 @@ static int copy_entry(struct copy *copy, const struct item *item)
 		; /* told below */
 	else if (S_ISDIR(st.st_mode))
 		return copy_directory(copy, item, &st);
-	else if ((r = copy_link(copy, item, &st)) == 0)
+	else if ((r = copy_link(copy, item, &st)) == 0 && !move_file(copy, item, &st))
 		r = layer_copy_file(&file, &st);
 	if (r < 0 && copy->err && copy->err->code == 0)
 		return varve_error_set(copy->err, r, "copy %s", item->path);
@@ -197,10 +205,14 @@ static int copy_into(struct copy *copy, int from_dir, const char *from_name)
 
 /* NOLINTNEXTLINE(readability-function-size): two places, of two values each */
 int tree_copy(const struct owners *owners, int from_dir, const char *from_name, int to_dir,
-	      const char *to_name, const struct strv *exclude, struct varve_error *err)
+	      const char *to_name, const struct tree_copy_rules *rules, struct varve_error *err)
 {
 	CLEANUP(copy_release)
-	struct copy copy = {.owners = owners, .exclude = exclude, .top = -1, .err = err};
+	struct copy copy = {.owners = owners,
+			    .exclude = rules->exclude,
+			    .moves = rules->moves,
+			    .top = -1,
+			    .err = err};
 	struct item item = {from_dir, to_dir, from_name, to_name, to_name};
 	struct stat st;
 	int r;
@@ -232,5 +244,6 @@ int tree_copy(const struct owners *owners, int from_dir, const char *from_name, 
 int step_bind_copy(const struct owners *owners, const char *source, int to_dir, const char *to_name,
 		   struct varve_error *err)
 {
-	return tree_copy(owners, AT_FDCWD, source, to_dir, to_name, NULL, err);
+	return tree_copy(owners, AT_FDCWD, source, to_dir, to_name, &(struct tree_copy_rules){0},
+			 err);
 }

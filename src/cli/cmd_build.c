@@ -221,7 +221,7 @@ static int prepare_host(struct session *session, struct varve_error *err)
 	int r = check_host(session, err);
 
 	if (r == 0 && !session->cli->values.expect_cached)
-		r = session_check_space(session, err);
+		r = session_check_space(session, true, err);
 	if (r == 0)
 		session_settle_jobs(session);
 	return r;

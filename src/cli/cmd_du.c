@@ -3,16 +3,32 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "cli/as_owner.h"
 #include "cli/cli_options.h"
 #include "cli/session.h"
 #include "base/size_text.h"
+
+/* What the measuring process found out. */
+struct measured {
+	int code;
+	struct store_usage usage;
+	struct varve_error err;
+};
+
+static void measure(void *cookie, void *result)
+{
+	struct measured *ret = result;
+
+	ret->code = store_du(cookie, &ret->usage, &ret->err);
+}
 
 int cmd_du(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(session_release) struct session session = {0};
 	CLEANUP(json_decrefp) json_t *document = json_object();
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	struct store_usage usage = {0};
+	struct measured measured = {0};
+	const struct store_usage *usage = &measured.usage;
 	uint64_t total = 0;
 	char size[16];
 	size_t i;
@@ -20,20 +36,28 @@ int cmd_du(struct cli *cli, struct varve_error *err)
 
 	r = session_open_store(&session, cli, err);
 	if (r == 0)
-		r = store_du(session.store, &usage, err);
+		r = as_owner(
+			&session,
+			&(struct owner_work){measure, session.store, &measured, sizeof(measured)},
+			err);
+	if (r == 0)
+		r = measured.code;
+	if (r < 0 && measured.code < 0)
+		*err = measured.err;
 	if (r < 0)
 		return r;
 	const struct {
 		const char *name, *what;
 		uint64_t bytes;
 	} rows[] = {
-		{"blobs", "layers, images and artifacts", usage.blobs},
-		{"trees", "unpacked layers", usage.trees},
-		{"records", "what is known of steps", usage.records},
-		{"facts", "caches of the program", usage.facts},
-		{"caches", "cache directories of steps", usage.caches},
-		{"logs", "output of steps", usage.logs},
-		{"temporary", "work in progress, or left by killed builds", usage.temporary},
+		{"blobs", "layers, images and artifacts", usage->blobs},
+		{"trees", "unpacked layers", usage->trees},
+		{"records", "what is known of steps", usage->records},
+		{"facts", "caches of the program", usage->facts},
+		{"caches", "cache directories of steps", usage->caches},
+		{"logs", "output of steps", usage->logs},
+		{"temporary", "work in progress, or left by killed builds", usage->temporary},
+		{"other", "index, locks, and what is not varve's", usage->other},
 	};
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		total += rows[i].bytes;

@@ -27,7 +27,7 @@ int cmd_fetch(struct cli *cli, struct varve_error *err)
 		sources[count++] = locked;
 		artifacts += locked->count;
 	}
-	r = session_check_space(&session, err);
+	r = session_check_space(&session, false, err);
 	if (r < 0)
 		return r;
 	r = session_fetch(&session, sources, count, err);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/fd.h"
-#include "base/process.h"
+#include "cli/as_owner.h"
 #include "cli/cli_options.h"
 #include "cli/remote.h"
 #include "base/size_text.h"
@@ -16,63 +14,21 @@ enum { GC_DAYS = 14, GC_DAY = 86400 };
 struct collection {
 	struct session *session;
 	struct store_gc_options options;
-	int result_fd;
 };
 
-/* What the collecting process found out; plain bytes on a pipe between two halves of one program.
- */
+/* What the collecting process found out. */
 struct outcome {
 	int code;
 	struct store_gc_result result;
 	struct varve_error err;
 };
 
-static void collect(struct collection *c, struct outcome *ret)
+static void collect(void *cookie, void *result)
 {
-	if (store_needs_sweep(c->session->store) && !c->options.dry_run)
-		(void)store_sweep(c->session->store, NULL);
+	const struct collection *c = cookie;
+	struct outcome *ret = result;
+
 	ret->code = store_gc(c->session->store, &c->options, &ret->result, &ret->err);
-}
-
-static int collect_inside(void *cookie)
-{
-	struct collection *c = cookie;
-	struct outcome outcome = {0};
-
-	collect(c, &outcome);
-	return fd_write_all(c->result_fd, &outcome, sizeof(outcome)) < 0;
-}
-
-/* Trees belong to ids of the user's range: only inside the namespace can they be removed. */
-static int collect_as_owner(struct collection *c, struct outcome *ret, struct varve_error *err)
-{
-	CLEANUP(fd_close) int reader = -1;
-	int pipes[2], r;
-	ssize_t len;
-	pid_t pid;
-
-	if (pipe(pipes) < 0)
-		return varve_error_set(err, -1, "make a pipe");
-	reader = pipes[0];
-	c->result_fd = pipes[1];
-	r = sandbox_spawn(&c->session->host, collect_inside, c, -1, &pid, err);
-	close(pipes[1]);
-	if (r < 0)
-		return r;
-	len = fd_read_full(reader, ret, sizeof(*ret));
-	(void)process_wait(pid);
-	if (len != (ssize_t)sizeof(*ret))
-		return varve_error_set(err, -VARVE_E_HOST, "the collecting process gave no result");
-	return 0;
-}
-
-static int run_collection(struct collection *c, struct outcome *ret, struct varve_error *err)
-{
-	session_find_host(c->session);
-	if (c->session->host.owners.mode == OWNER_SUBUID)
-		return collect_as_owner(c, ret, err);
-	collect(c, ret);
-	return 0;
 }
 
 static void print_result(const struct cli *cli, const struct store_gc_result *result)
@@ -142,7 +98,8 @@ int cmd_gc(struct cli *cli, struct varve_error *err)
 	};
 	r = session_open_store(&session, cli, err);
 	if (r == 0)
-		r = run_collection(&c, &outcome, err);
+		r = as_owner(&session, &(struct owner_work){collect, &c, &outcome, sizeof(outcome)},
+			     err);
 	if (r < 0)
 		return r;
 	if (outcome.code < 0) {

@@ -11,6 +11,7 @@
 #include "cli/cli_options.h"
 #include "cli/plan_gitlab.h"
 #include "cli/session.h"
+#include "cli/session_space.h"
 #include "cli/shipped_plan.h"
 
 static const char *const formats[] = {"text", "json", "dot", "gitlab", NULL};
@@ -50,6 +51,7 @@ int cmd_plan(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(session_release) struct session session = {0};
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	struct session_space space;
 	const char *format;
 	int r = check_format(&cli->values, &format, err);
 
@@ -59,10 +61,12 @@ int cmd_plan(struct cli *cli, struct varve_error *err)
 		r = ship(&session, cli->values.ship, err);
 	if (r < 0)
 		return r;
+	session_predict_space(&session, &space);
 	if (strcmp(format, "json") == 0) {
 		CLEANUP(json_decrefp)
 		json_t *plan = plan_to_json(session.plan, session.build.status);
 
+		json_set(plan, "disk", session_space_to_json(&space));
 		json_canonical(plan, &text);
 		buf_addc(&text, '\n');
 	} else if (strcmp(format, "dot") == 0) {
@@ -71,6 +75,7 @@ int cmd_plan(struct cli *cli, struct varve_error *err)
 		plan_gitlab(&session, cli->values.ship, &text);
 	} else {
 		plan_print_text(session.plan, session.build.status, &text);
+		session_print_space(&space, &text);
 	}
 	fputs(buf_text(&text), stdout);
 	return 0;

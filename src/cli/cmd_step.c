@@ -50,7 +50,7 @@ static int make(struct session *session, struct varve_error *err)
 	if (session->plan->steps[session->only_step].action != ACTION_COPY)
 		r = session_need_host(session, err);
 	if (r == 0)
-		r = session_check_space(session, err);
+		r = session_check_space(session, true, err);
 	if (r == 0)
 		session_settle_jobs(session);
 	return r < 0 ? r : build_run(&session->build, NULL, err);

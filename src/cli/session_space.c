@@ -1,23 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/session_space.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
 #include "base/size_text.h"
+#include "source/source.h"
 #include "store/store.h"
 
-/* What is unpacked and packed again, as a multiple of what was fetched: 2.6 for torch's wheels, 5.8
- * for Debian packages. */
-enum { SPACE_FACTOR = 3 };
+enum { BLOCK = 512 }; /* the unit of st_blocks */
 
-struct space {
-	uint64_t fetched; /* bytes that are missing */
-	uint64_t made; /* bytes of all artifacts of the steps that are to run */
-	uint64_t left;
+/* Tree and blob of what is made of a source, in percent of the source's bytes. probable: 260 for
+ * torch's wheels, 580 for Debian packages [measured]. The base of an image is unpacked only for
+ * commands. */
+static const struct {
+	unsigned least, probable;
+} percent[] = {
+	[SOURCE_DEBIAN] = {300, 580}, [SOURCE_LOCAL] = {105, 160}, [SOURCE_URL] = {100, 300},
+	[SOURCE_PYTHON] = {190, 260}, [SOURCE_GIT] = {100, 300},   [SOURCE_IMAGE] = {0, 300},
 };
+
+static void add(uint64_t *sum, uint64_t bytes)
+{
+	if (__builtin_add_overflow(*sum, bytes, sum))
+		*sum = UINT64_MAX;
+}
+
+static uint64_t share(uint64_t bytes, unsigned of_hundred)
+{
+	return bytes > UINT64_MAX / 1000 ? bytes : bytes * of_hundred / 100;
+}
 
 static void mark(const struct plan_step *step, bool *needed)
 {
@@ -30,62 +48,151 @@ static void mark(const struct plan_step *step, bool *needed)
 			needed[step->mounts[i].index] = true;
 }
 
-static void add_source(const struct session *session, const struct lock_source *source,
-		       struct space *ret)
+/* Bytes on the disk of the files of a local source; what cannot be read is another's to tell. */
+static uint64_t measure_local(struct session *session, const struct plan_source *source)
 {
-	size_t i;
+	CLEANUP(json_decrefp) json_t *listing = NULL;
+	CLEANUP(free_ptr)
+	char *top = path_join(session->sources.directory,
+			      json_optional_string(source->spec, "path", ""));
+	CLEANUP(fd_close) int fd = open(top, O_RDONLY | O_CLOEXEC);
+	struct varve_digest unused;
+	const char *path;
+	json_t *value;
+	struct stat st;
+	uint64_t sum = 0;
 
-	for (i = 0; i < source->count; i++) {
-		const struct lock_artifact *artifact = &source->artifacts[i];
-
-		if (__builtin_add_overflow(ret->made, artifact->size, &ret->made))
-			ret->made = UINT64_MAX;
-		if (!varve_store_has_blob(session->store, &artifact->sha256, NULL) &&
-		    __builtin_add_overflow(ret->fetched, artifact->size, &ret->fetched))
-			ret->fetched = UINT64_MAX;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return 0;
+	if (!S_ISDIR(st.st_mode))
+		return (uint64_t)st.st_blocks * BLOCK;
+	if (source_local_digest(&session->sources, source->spec, &unused, &listing, NULL) < 0)
+		return 0;
+	json_object_foreach(listing, path, value)
+	{
+		(void)value;
+		if (fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			add(&sum, (uint64_t)st.st_blocks * BLOCK);
 	}
+	return sum;
 }
 
-static void measure(const struct session *session, struct space *ret)
+/* The bytes that there are of a source; ret_missing: of them still to be fetched. */
+static uint64_t measure_source(struct session *session, const struct plan_source *source,
+			       uint64_t *ret_missing)
+{
+	const struct lock_source *locked = source->locked;
+	uint64_t sum = 0;
+	size_t i;
+
+	if (source->kind == SOURCE_LOCAL)
+		return measure_local(session, source);
+	for (i = 0; locked && i < locked->count; i++) {
+		const struct lock_artifact *artifact = &locked->artifacts[i];
+
+		add(&sum, artifact->size);
+		if (!varve_store_has_blob(session->store, &artifact->sha256, NULL))
+			add(ret_missing, artifact->size);
+	}
+	return sum;
+}
+
+static void add_source(struct session *session, const struct plan_source *source, bool makes,
+		       struct session_space *space)
+{
+	uint64_t bytes = measure_source(session, source, &space->fetch);
+
+	if (!makes)
+		return;
+	add(&space->least, share(bytes, percent[source->kind].least));
+	add(&space->make, share(bytes, percent[source->kind].probable));
+}
+
+/* True when it is known of an earlier build what the step makes. */
+static bool add_recalled(const struct session *session, size_t step, struct session_space *space)
+{
+	CLEANUP(free_ptr) char *name = plan_step_name(session->plan, (int)step);
+	uint64_t bytes = build_recall_size(&session->build, name);
+
+	add(&space->make, bytes);
+	return bytes > 0;
+}
+
+void session_predict_space(struct session *session, struct session_space *ret)
 {
 	const struct plan *plan = session->plan;
 	CLEANUP(free_ptr) bool *needed = xcalloc(plan->sources.count + 1, sizeof(*needed));
+	CLEANUP(free_ptr) bool *makes = xcalloc(plan->sources.count + 1, sizeof(*makes));
 	size_t i;
 
-	for (i = 0; i < plan->step_count; i++)
-		if (!session->build.known[i].known)
-			mark(&plan->steps[i], needed);
+	*ret = (struct session_space){0};
+	for (i = 0; i < plan->step_count; i++) {
+		if (session->build.known[i].known || !build_wants(&session->build, i))
+			continue;
+		mark(&plan->steps[i], needed);
+		if (!add_recalled(session, i, ret))
+			mark(&plan->steps[i], makes);
+	}
 	for (i = 0; i < plan->sources.count; i++)
-		if (needed[i] && plan->sources.items[i].locked)
-			add_source(session, plan->sources.items[i].locked, ret);
+		if (needed[i])
+			add_source(session, &plan->sources.items[i], makes[i], ret);
 }
 
-int session_check_space(struct session *session, struct varve_error *err)
+void session_print_space(const struct session_space *space, struct buf *out)
+{
+	char fetch[16], make[16];
+
+	if (space->fetch > 0 || space->make > 0)
+		buf_addf(out, "disk: %s to fetch, about %s to make\n",
+			 size_text(space->fetch, fetch), size_text(space->make, make));
+}
+
+json_t *session_space_to_json(const struct session_space *space)
+{
+	json_t *object = json_object();
+
+	json_set(object, "fetch", json_integer((json_int_t)space->fetch));
+	json_set(object, "make", json_integer((json_int_t)space->make));
+	return object;
+}
+
+static int refuse(const struct session *session, const struct session_space *space, uint64_t left,
+		  struct varve_error *err)
+{
+	char fetch[16], make[16], there[16];
+
+	varve_error_set(err, -VARVE_E_HOST,
+			"no space for this build: %s are still to be fetched, at least %s to be "
+			"made of it, and the disk of the store (%s) has %s left",
+			size_text(space->fetch, fetch), size_text(space->least, make),
+			store_path(session->store), size_text(left, there));
+	varve_error_hint(err, "name another place with --store, or make room: varve gc");
+	return -VARVE_E_HOST;
+}
+
+int session_check_space(struct session *session, bool makes, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *text = NULL;
-	char wanted[16], left[16];
-	struct space space = {0};
+	char make[16], there[16];
+	struct session_space space;
+	uint64_t least, probable, left;
 	struct statvfs fs;
 
 	if (fstatvfs(store_dirfd(session->store), &fs) < 0)
 		return 0;
-	measure(session, &space);
-	space.left = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (space.fetched > space.left) {
-		varve_error_set(
-			err, -VARVE_E_HOST,
-			"%s are still to be fetched, and the disk of the store (%s) has %s left",
-			size_text(space.fetched, wanted), store_path(session->store),
-			size_text(space.left, left));
-		varve_error_hint(err, "name another place with --store, or make room: varve gc");
-		return -VARVE_E_HOST;
-	}
-	if (space.fetched == 0 || space.made < space.left / SPACE_FACTOR)
+	session_predict_space(session, &space);
+	if (!makes)
+		space.least = space.make = 0;
+	left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	least = probable = space.fetch;
+	add(&least, space.least);
+	add(&probable, space.make);
+	if (least > left)
+		return refuse(session, &space, left, err);
+	if (probable <= left)
 		return 0;
-	text = xasprintf(
-		"the steps to run take in %s of packages and may need %d times that on disk: "
-		"%s left",
-		size_text(space.made, wanted), SPACE_FACTOR, size_text(space.left, left));
+	text = xasprintf("the steps to run make about %s, which may not fit: %s left",
+			 size_text(probable, make), size_text(left, there));
 	build_tell(&session->build, VARVE_EVENT_NOTICE, NULL, text);
 	return 0;
 }

@@ -22,7 +22,7 @@ static int place_blobs(const struct image_job *job, int dirfd, struct varve_erro
 
 	for (size_t i = 0; i < count && r >= 0; i++)
 		r = image_place_blob(job->store, blobs[i], dirfd, err);
-	return r;
+	return r < 0 ? r : image_place_sync(dirfd, err);
 }
 
 /* --- oci: ----------------------------------------------------------------------------------------

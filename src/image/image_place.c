@@ -98,40 +98,44 @@ static bool is_there(int dirfd, const char *name, uint64_t size)
 	       (uint64_t)st.st_size == size;
 }
 
-/* False where the file system has no reflinks; nothing is left behind then. */
-static bool reflink(int from, int dirfd, struct tempfile *t)
+/* A file of its own: reflinked where the file system can. */
+static int copy(int from, const struct varve_descriptor *blob, int dirfd, const char *name,
+		struct varve_error *err)
 {
-	if (tempfile_begin(dirfd, 0644, t, NULL) < 0)
-		return false;
-	if (ioctl(t->fd, FICLONE, from) == 0)
-		return true;
-	tempfile_abort(t);
-	return false;
+	CLEANUP(tempfile_abort) struct tempfile t = TEMPFILE_INIT;
+	int r = tempfile_begin(dirfd, 0644, &t, err);
+
+	if (r < 0)
+		return r;
+	r = fd_copy(from, t.fd, blob->size);
+	if (r < 0)
+		return varve_error_set(err, r, "copy blob sha256:%s", name);
+	return tempfile_commit(&t, dirfd, name, true, true, err);
 }
 
-static int link_or_copy(struct varve_store *store, const struct varve_descriptor *blob, int dirfd,
-			struct tempfile *t, struct varve_error *err)
+/* Whether the file system shares content between files: then no two names need to share a file. */
+static bool reflink(int from, int dirfd, const char *name, struct varve_error *err, int *ret)
 {
-	int r;
+	CLEANUP(tempfile_abort) struct tempfile t = TEMPFILE_INIT;
 
-	t->dirfd = dirfd;
-	tempfile_name(t->name);
-	r = store_blob_link(store, &blob->digest, dirfd, t->name, err);
-	if (r < 0) {
-		t->name[0] = '\0';
-		return r;
-	}
-	/* For its fsync. */
-	t->fd = openat(dirfd, t->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (t->fd < 0)
-		return varve_error_set(err, -errno, "open %s", t->name);
-	return 0;
+	if (tempfile_begin(dirfd, 0644, &t, NULL) < 0 || ioctl(t.fd, FICLONE, from) < 0)
+		return false;
+	*ret = tempfile_commit(&t, dirfd, name, true, true, err);
+	return true;
+}
+
+/* The bytes of a linked file are on the disk already. A file of another size may be in the way. */
+static bool link_blob(struct varve_store *store, int dirfd, const char *name)
+{
+	if (linkat(store_blobs_fd(store), name, dirfd, name, 0) == 0)
+		return true;
+	return errno == EEXIST && unlinkat(dirfd, name, 0) == 0 &&
+	       linkat(store_blobs_fd(store), name, dirfd, name, 0) == 0;
 }
 
 int image_place_blob(struct varve_store *store, const struct varve_descriptor *blob, int dirfd,
 		     struct varve_error *err)
 {
-	CLEANUP(tempfile_abort) struct tempfile t = TEMPFILE_INIT;
 	CLEANUP(fd_close) int from = -1;
 	char hex[VARVE_DIGEST_HEX];
 	int r;
@@ -139,13 +143,19 @@ int image_place_blob(struct varve_store *store, const struct varve_descriptor *b
 	varve_digest_hex(&blob->digest, hex);
 	if (is_there(dirfd, hex, blob->size))
 		return 0;
-	r = varve_store_open_blob(store, &blob->digest, &from, err);
+	r = store_blob_open_whole(store, &blob->digest, &from, err);
 	if (r < 0)
 		return r;
-	r = reflink(from, dirfd, &t) ? 0 : link_or_copy(store, blob, dirfd, &t, err);
-	if (r < 0)
+	if (reflink(from, dirfd, hex, err, &r))
 		return r;
-	return tempfile_commit(&t, dirfd, hex, true, true, err);
+	return link_blob(store, dirfd, hex) ? 0 : copy(from, blob, dirfd, hex, err);
+}
+
+int image_place_sync(int dirfd, struct varve_error *err)
+{
+	int r = fd_sync_dir(dirfd);
+
+	return r < 0 ? varve_error_set(err, r, "sync the directory") : 0;
 }
 
 int image_place_text(int dirfd, const char *name, const char *text, struct varve_error *err)

@@ -13,10 +13,12 @@ struct varve_store;
  * exports; refuses one that has files but no marker, since it is something else of the user's. */
 int image_place_open(const char *path, const char *marker, int *ret_fd, struct varve_error *err);
 
-/* Brings a blob of the store, verified, to dirfd under its hex digits: reflink, hard link, copy. A
- * file of that name and size is left alone. */
+/* Brings a blob of the store to dirfd under its hex digits: reflink, else hard link (a file that
+ * nobody may write to, mode 0444), else copy. A file of that name and size is left alone. The bytes
+ * are on the disk then; the name is when image_place_sync has been called. */
 int image_place_blob(struct varve_store *store, const struct varve_descriptor *blob, int dirfd,
 		     struct varve_error *err);
+int image_place_sync(int dirfd, struct varve_error *err);
 
 /* Writes a small file (synced, by rename) unless it has these bytes already. */
 int image_place_text(int dirfd, const char *name, const char *text, struct varve_error *err);

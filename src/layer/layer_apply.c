@@ -6,28 +6,38 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include "base/buf.h"
+#include "base/capacity.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/strv.h"
+#include "layer/layer_ahead.h"
 #include "layer/layer_place.h"
+#include "layer/layer_place_files.h"
 #include "layer/layer_stream.h"
 #include "layer/layer_tar_read.h"
 #include "layer/layer_walk.h"
 
-enum { ENTRIES_MAX = 4000000 };
+enum {
+	ENTRIES_MAX = 4000000,
+	WORTH_THREADS = 1 << 20, /* bytes of a blob */
+};
 #define OPAQUE_MARK ".wh..wh..opq"
 
 struct apply {
+	struct layer_ahead *ahead;
 	struct tar_reader *tar;
 	struct layer_place *place;
+	struct place_files *files;
 	struct varve_error *err;
 };
 
 static void apply_release(struct apply *a)
 {
-	tar_reader_freep(&a->tar);
+	place_files_freep(&a->files);
 	layer_place_freep(&a->place);
+	tar_reader_freep(&a->tar);
+	layer_ahead_freep(&a->ahead);
 }
 
 static int refuse(struct apply *a, const char *path, const char *why)
@@ -51,25 +61,53 @@ static int clean(struct apply *a, const char *name, char **ret)
 	return 0;
 }
 
-static int apply_file(struct apply *a, const struct tar_item *item, const char *path,
-		      const struct place_attributes *attributes)
+/* One of the small files that threads write. */
+static int apply_small(struct apply *a, const char *path, int take_fd,
+		       const struct place_attributes *attributes)
 {
-	CLEANUP(fd_close) int fd = -1;
+	CLEANUP(fd_close) int fd = take_fd;
+	unsigned char *room = place_files_room(a->files);
+	size_t len = 0;
 	const void *data;
 	ssize_t n;
-	int r = layer_place_file(a->place, path, &fd, a->err);
 
-	if (r < 0)
-		return r;
-	(void)item;
 	while ((n = tar_reader_data(a->tar, &data, a->err)) > 0) {
-		r = fd_write_all(fd, data, (size_t)n);
+		memcpy(room + len, data, (size_t)n);
+		len += (size_t)n;
+	}
+	if (n < 0)
+		return (int)n;
+	return place_files_add(a->files, steal_fd(&fd), path, len, attributes);
+}
+
+static int apply_large(struct apply *a, const char *path, int fd,
+		       const struct place_attributes *attributes)
+{
+	const void *data;
+	ssize_t n;
+
+	while ((n = tar_reader_data(a->tar, &data, a->err)) > 0) {
+		int r = fd_write_all(fd, data, (size_t)n);
+
 		if (r < 0)
 			return varve_error_set(a->err, r, "write %s", path);
 	}
 	if (n < 0)
 		return (int)n;
 	return layer_place_attributes(a->place, path, fd, attributes, a->err);
+}
+
+static int apply_file(struct apply *a, const struct tar_item *item, const char *path,
+		      const struct place_attributes *attributes)
+{
+	CLEANUP(fd_close) int fd = -1;
+	int r = layer_place_file(a->place, path, &fd, a->err);
+
+	if (r < 0)
+		return r;
+	if (item->size <= PLACE_FILES_SIZE && item->xattrs->count == 0)
+		return apply_small(a, path, steal_fd(&fd), attributes);
+	return apply_large(a, path, fd, attributes);
 }
 
 static int apply_link(struct apply *a, const struct tar_item *item, const char *path)
@@ -187,11 +225,6 @@ static int apply_items(struct apply *a)
 	return r;
 }
 
-static ssize_t read_stream(void *cookie, void *data, size_t len, struct varve_error *err)
-{
-	return layer_stream_read(cookie, data, len, err);
-}
-
 static int check_diff_id(struct apply *a, const struct varve_layer *layer)
 {
 	char is[VARVE_DIGEST_TEXT], wanted[VARVE_DIGEST_TEXT];
@@ -207,6 +240,24 @@ static int check_diff_id(struct apply *a, const struct varve_layer *layer)
 			       varve_digest_text(&layer->diff_id, wanted));
 }
 
+/* A file that could not be written comes before whatever stopped the reader. */
+static int finish_files(struct apply *a, int r)
+{
+	struct varve_error earlier;
+	int written = place_files_finish(a->files, &earlier);
+
+	if (written == 0)
+		return r;
+	if (a->err)
+		*a->err = earlier;
+	return written;
+}
+
+static unsigned writers(const struct varve_layer *layer)
+{
+	return layer->blob.size < WORTH_THREADS ? 0 : capacity_cores() - 1;
+}
+
 int layer_apply(int blob_fd, const struct varve_layer *layer, int tree, const struct owners *owners,
 		struct strv *ret_implied, struct varve_error *err)
 {
@@ -216,11 +267,14 @@ int layer_apply(int blob_fd, const struct varve_layer *layer, int tree, const st
 
 	if (r < 0)
 		return r;
-	a.tar = tar_reader_new(read_stream, stream);
+	a.ahead = layer_ahead_new(stream, layer->blob.size);
+	a.tar = tar_reader_new_ahead(a.ahead);
 	a.place = layer_place_new(tree, owners, true);
-	r = apply_items(&a);
+	a.files = place_files_new(a.place, writers(layer));
+	r = finish_files(&a, apply_items(&a));
 	if (r == 0)
 		r = check_diff_id(&a, layer);
+	layer_ahead_stop(a.ahead);
 	r = layer_stream_finish(stream, r, err);
 	if (r < 0)
 		return r;

@@ -157,16 +157,30 @@ int layer_place_directory(struct layer_place *p, const char *path, const struct 
 	return whiteout ? layer_place_opaque(p, path, err) : 0;
 }
 
+static int make_file(const struct layer_place *p, const char *path)
+{
+	int fd = openat(p->parent.fd, path_base(path),
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The place is nearly always free. */
 int layer_place_file(struct layer_place *p, const char *path, int *ret_fd, struct varve_error *err)
 {
-	int fd, r = prepare(p, path, err);
+	int fd, r = enter_parent(p, path, err);
 
 	if (r < 0)
 		return r;
-	fd = openat(p->parent.fd, path_base(path),
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = make_file(p, path);
+	if (fd == -EEXIST) {
+		r = make_room(p, path, NULL, err);
+		if (r < 0)
+			return r;
+		fd = make_file(p, path);
+	}
 	if (fd < 0)
-		return varve_error_set(err, -errno, "make file %s", path);
+		return varve_error_set(err, fd, "make file %s", path);
 	*ret_fd = fd;
 	return 0;
 }
@@ -176,7 +190,7 @@ int layer_place_attributes(struct layer_place *p, const char *path, int fd,
 			   const struct place_attributes *a, struct varve_error *err)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, a->mtime};
-	int r = set_owner(p, path, a);
+	int r = a->owned ? owner_write_made(p->parent.owners, fd, a->uid, a->gid) : 0;
 
 	if (r == 0 && fchmod(fd, a->mode) < 0)
 		r = -errno;

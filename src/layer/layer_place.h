@@ -29,7 +29,8 @@ struct place_attributes {
 struct layer_place *layer_place_new(int root, const struct owners *owners, bool owned);
 int layer_place_directory(struct layer_place *p, const char *path, const struct place_attributes *a,
 			  struct varve_error *err);
-/* An empty file, open for writing; then its content; then layer_place_attributes. */
+/* An empty file, open for writing; then its content; then layer_place_attributes, which any thread
+ * may call meanwhile. */
 int layer_place_file(struct layer_place *p, const char *path, int *ret_fd, struct varve_error *err);
 int layer_place_attributes(struct layer_place *p, const char *path, int fd,
 			   const struct place_attributes *a, struct varve_error *err);

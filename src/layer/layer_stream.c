@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define ZLIB_CONST
 #include "layer/layer_stream.h"
 
 #include <errno.h>
@@ -14,8 +15,9 @@
 #include "base/digest.h"
 #include "base/sink.h"
 #include "layer/layer.h"
+#include "layer/layer_ring.h"
 
-enum { CHUNK = 1 << 20, GZIP_WINDOW = 15 + 16 };
+enum { CHUNK = LAYER_RING_BLOCK, GZIP_WINDOW = 15 + 16 };
 
 /* Room for decompressed bytes. */
 struct room {
@@ -29,7 +31,10 @@ struct layer_stream {
 	uint64_t offset; /* bytes of the blob read */
 	bool pipe;
 	struct hasher *hasher;
-	unsigned char *in;
+	struct layer_ring *ring; /* where a thread hashes: it has the input's buffers. Else NULL */
+	struct layer_ring_hash beside;
+	unsigned char *buffer; /* else */
+	const unsigned char *in; /* one of them */
 	size_t in_len, in_pos;
 	bool in_frame; /* between the start and the end of a member or frame */
 	bool ended; /* nothing more comes out */
@@ -42,19 +47,23 @@ struct layer_stream {
 /* Gets more input; in_len is 0 at the end of the blob. */
 static int fill(struct layer_stream *s, struct varve_error *err)
 {
+	unsigned char *room = s->ring ? layer_ring_room(s->ring) : s->buffer;
 	ssize_t n;
 
 	do
-		n = s->pipe ? read(s->fd, s->in, CHUNK)
-			    : pread(s->fd, s->in, CHUNK, (off_t)s->offset);
+		n = s->pipe ? read(s->fd, room, CHUNK)
+			    : pread(s->fd, room, CHUNK, (off_t)s->offset);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return varve_error_set(err, -errno, "read blob");
+	s->in = room;
 	s->in_pos = 0;
 	s->in_len = (size_t)n;
 	s->offset += (uint64_t)n;
-	if (s->hasher)
-		hasher_update(s->hasher, s->in, (size_t)n);
+	if (s->ring && n > 0)
+		layer_ring_push(s->ring, (size_t)n);
+	else if (!s->ring && s->hasher)
+		hasher_update(s->hasher, room, (size_t)n);
 	if (s->offset > s->blob->size)
 		return varve_error_set(err, -VARVE_E_DIGEST,
 				       "the blob is longer than the %" PRIu64
@@ -179,7 +188,7 @@ int layer_stream_new(int fd, const struct varve_descriptor *blob, struct layer_s
 	s->blob = blob;
 	s->pipe = lseek(fd, 0, SEEK_CUR) < 0;
 	s->hasher = hasher_new();
-	s->in = xmalloc(CHUNK);
+	s->buffer = xmalloc(CHUNK);
 	r = start(s, blob->media_type, err);
 	if (r < 0)
 		return r;
@@ -190,6 +199,15 @@ int layer_stream_new(int fd, const struct varve_descriptor *blob, struct layer_s
 void layer_stream_leave_digest(struct layer_stream *s)
 {
 	hasher_freep(&s->hasher);
+}
+
+void layer_stream_hash_beside(struct layer_stream *s)
+{
+	s->ring = layer_ring_new(1);
+	if (layer_ring_hash_start(&s->beside, s->ring, 0) == 0)
+		return;
+	layer_ring_free(s->ring);
+	s->ring = NULL;
 }
 
 ssize_t layer_stream_read(struct layer_stream *s, void *data, size_t len, struct varve_error *err)
@@ -209,6 +227,16 @@ ssize_t layer_stream_read(struct layer_stream *s, void *data, size_t len, struct
 	return (ssize_t)out.used;
 }
 
+static void get_digest(struct layer_stream *s, struct varve_digest *ret)
+{
+	if (!s->ring) {
+		hasher_final(s->hasher, ret);
+		return;
+	}
+	layer_ring_end(s->ring);
+	layer_ring_hash_finish(&s->beside, ret);
+}
+
 static int verify(struct layer_stream *s, struct varve_error *err)
 {
 	struct varve_digest digest;
@@ -220,7 +248,7 @@ static int verify(struct layer_stream *s, struct varve_error *err)
 		if (r < 0)
 			return r;
 	} while (s->in_len > 0);
-	hasher_final(s->hasher, &digest);
+	get_digest(s, &digest);
 	if (s->offset == s->blob->size && varve_digest_equal(&digest, &s->blob->digest))
 		return 0;
 	return varve_error_set(err, -VARVE_E_DIGEST,
@@ -255,8 +283,12 @@ void layer_stream_freep(struct layer_stream **stream)
 	if (s->decode == decode_gzip)
 		(void)inflateEnd(&s->zlib);
 	(void)ZSTD_freeDCtx(s->zstd);
+	if (s->ring)
+		layer_ring_stop(s->ring);
+	layer_ring_hash_finish(&s->beside, NULL);
+	layer_ring_free(s->ring);
 	hasher_free(s->hasher);
-	free(s->in);
+	free(s->buffer);
 	free(s);
 }
 

@@ -17,6 +17,9 @@ int layer_stream_new(int fd, const struct varve_descriptor *blob, struct layer_s
 /* Before anything is read: only parts are wanted, and the caller verifies those himself; nothing is
  * hashed and layer_stream_finish is not called. */
 void layer_stream_leave_digest(struct layer_stream *s);
+/* From now on a thread of its own hashes the blob's bytes; where none is to be had all stays as it
+ * was. Before the first read. */
+void layer_stream_hash_beside(struct layer_stream *s);
 /* Fills data as far as there is something; less than len only at the end. Returns the count. */
 ssize_t layer_stream_read(struct layer_stream *s, void *data, size_t len, struct varve_error *err);
 /* r: the result of using the content. Reads the rest of the blob and compares digest and size, when

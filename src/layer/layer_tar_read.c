@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/digest.h"
+#include "layer/layer_ahead.h"
 #include "layer/layer_tar_pax.h"
 
 enum { BUFFER = 1 << 20, EXTENDED_MAX = 4 << 20 };
@@ -23,11 +24,13 @@ static const struct field NAME = {0, 100}, MODE = {100, 8}, UID = {108, 8}, GID 
 enum { TYPE_AT = 156, MAGIC_AT = 257, STAR_AT = 508 };
 
 struct tar_reader {
+	struct layer_ahead *ahead; /* borrowed; NULL: read */
 	tar_read_fn read;
 	void *cookie;
-	struct hasher *hasher;
+	struct hasher *hasher; /* with read, as is buffer */
 	unsigned char *buffer;
-	size_t len, pos;
+	const unsigned char *data; /* where the bytes at hand are */
+	size_t len, pos; /* of data */
 	uint64_t total; /* bytes read */
 	uint64_t data_left; /* of the item, without padding */
 	size_t padding;
@@ -51,6 +54,14 @@ struct tar_reader *tar_reader_new(tar_read_fn read, void *cookie)
 void tar_reader_leave_digest(struct tar_reader *t)
 {
 	hasher_freep(&t->hasher);
+}
+
+struct tar_reader *tar_reader_new_ahead(struct layer_ahead *ahead)
+{
+	struct tar_reader *t = xcalloc(1, sizeof(*t));
+
+	t->ahead = ahead;
+	return t;
 }
 
 void tar_reader_freep(struct tar_reader **reader)
@@ -78,21 +89,32 @@ static int malformed(struct varve_error *err, const char *what)
 	return varve_error_set(err, -VARVE_E_FORMAT, "layer tar: %s", what);
 }
 
-/* Bytes that can be taken from the buffer, after reading more when there are none; 0: the end. */
+static ssize_t read_more(struct tar_reader *t, const void **ret, struct varve_error *err)
+{
+	ssize_t n = t->read(t->cookie, t->buffer, BUFFER, err);
+
+	if (n > 0 && t->hasher)
+		hasher_update(t->hasher, t->buffer, (size_t)n);
+	*ret = t->buffer;
+	return n;
+}
+
+/* Bytes that can be taken from the data at hand, after reading more when there are none; 0: the
+ * end. */
 static ssize_t available(struct tar_reader *t, struct varve_error *err)
 {
+	const void *data = t->data;
 	ssize_t n;
 
 	if (t->pos < t->len)
 		return (ssize_t)(t->len - t->pos);
-	n = t->read(t->cookie, t->buffer, BUFFER, err);
+	n = t->ahead ? layer_ahead_next(t->ahead, &data, err) : read_more(t, &data, err);
 	if (n < 0)
 		return n;
+	t->data = data;
 	t->pos = 0;
 	t->len = (size_t)n;
 	t->total += (uint64_t)n;
-	if (t->hasher)
-		hasher_update(t->hasher, t->buffer, (size_t)n);
 	if (t->total > TOTAL_MAX)
 		return varve_error_set(err, -VARVE_E_LIMIT, "a layer of more than 64 GiB");
 	return n;
@@ -113,7 +135,7 @@ static ssize_t take(struct tar_reader *t, void *data, uint64_t len, struct varve
 		if ((uint64_t)n > len - done)
 			n = (ssize_t)(len - done);
 		if (data)
-			memcpy((unsigned char *)data + done, t->buffer + t->pos, (size_t)n);
+			memcpy((unsigned char *)data + done, t->data + t->pos, (size_t)n);
 		t->pos += (size_t)n;
 		done += (uint64_t)n;
 	}
@@ -383,7 +405,7 @@ ssize_t tar_reader_data(struct tar_reader *t, const void **ret_data, struct varv
 		return malformed(err, "it ends too early");
 	if ((uint64_t)n > t->data_left)
 		n = (ssize_t)t->data_left;
-	*ret_data = t->buffer + t->pos;
+	*ret_data = t->data + t->pos;
 	t->pos += (size_t)n;
 	t->data_left -= (uint64_t)n;
 	return n;
@@ -400,12 +422,15 @@ int tar_reader_finish(struct tar_reader *t, struct varve_digest *ret_digest, uin
 	ssize_t n;
 
 	while ((n = available(t, err)) > 0) {
-		t->trailer = t->trailer || !is_all_zero(t->buffer + t->pos, (size_t)n);
+		t->trailer = t->trailer || !is_all_zero(t->data + t->pos, (size_t)n);
 		t->pos = t->len;
 	}
 	if (n < 0)
 		return (int)n;
-	hasher_final(t->hasher, ret_digest);
+	if (t->ahead)
+		layer_ahead_finish(t->ahead, ret_digest);
+	else
+		hasher_final(t->hasher, ret_digest);
 	*ret_size = t->total;
 	return 0;
 }

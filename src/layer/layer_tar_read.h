@@ -19,6 +19,7 @@
 /* Where the bytes come from; fills data, less than len only at the end. */
 typedef ssize_t (*tar_read_fn)(void *cookie, void *data, size_t len, struct varve_error *err);
 
+struct layer_ahead;
 struct tar_reader;
 
 struct tar_item {
@@ -37,6 +38,8 @@ struct tar_item {
 struct tar_reader *tar_reader_new(tar_read_fn read, void *cookie);
 /* Before anything is read: nobody asks for the digest, and tar_reader_finish is not called. */
 void tar_reader_leave_digest(struct tar_reader *t);
+/* From a layer's blob; ahead is borrowed. */
+struct tar_reader *tar_reader_new_ahead(struct layer_ahead *ahead);
 /* 1: an item; 0: the end of the archive. Data not taken is skipped. */
 int tar_reader_next(struct tar_reader *t, struct tar_item *ret, struct varve_error *err);
 /* Where in the archive the item's data begins; before any of it was taken. */

@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "base/tempfile.h"
+#include "image/image_place.h"
 #include "registry/place.h"
 #include "registry/place_copy.h"
 #include "store/store.h"
@@ -86,6 +87,18 @@ static int land(struct place *to, struct tempfile *t, const struct varve_digest 
 	return r;
 }
 
+/* Out of the store nothing needs to be read. */
+static int hand_on(struct place *from, const struct place *to, const struct varve_descriptor *blob,
+		   struct varve_error *err)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&from->mutex);
+	r = image_place_blob(from->store, blob, to->blobs, err);
+	(void)pthread_mutex_unlock(&from->mutex);
+	return r;
+}
+
 int place_copy(struct place *from, struct place *to, const struct varve_descriptor *blob,
 	       struct varve_error *err)
 {
@@ -95,6 +108,8 @@ int place_copy(struct place *from, struct place *to, const struct varve_descript
 
 	if (place_has(to, blob))
 		return 0;
+	if (from->store && !to->store)
+		return hand_on(from, to, blob, err);
 	fd = place_open(from, blob, err);
 	if (fd < 0)
 		return fd;
@@ -171,6 +186,8 @@ int place_copy_graph(struct place *from, struct place *to, const struct varve_de
 
 	for (size_t i = 0; i < graph.blob_count && r == 0; i++)
 		r = place_copy(from, to, &graph.blobs[i], err);
+	if (r == 0 && !to->store)
+		r = image_place_sync(to->blobs, err);
 	for (size_t i = 0; i < graph.manifest_count && r == 0; i++)
 		r = place_put(to, &graph.manifests[i].bytes, &graph.manifests[i].self.digest, err);
 	return r;

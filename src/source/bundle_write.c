@@ -166,7 +166,7 @@ static int place_blobs(const struct bundle *bundle, struct varve_store *store, i
 		return varve_error_set(err, -errno, "open blobs/sha256");
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = image_place_blob(store, blobs[i], directory, err);
-	return r;
+	return r < 0 ? r : image_place_sync(directory, err);
 }
 
 /* index.json comes last: without it there is no bundle yet. */

@@ -139,19 +139,21 @@ static int enter_directory(struct source_listing *listing, const struct place *p
 	return add_member(listing, buf_text(parent->path), "040000:", err);
 }
 
+/* type: of the name, as readdir has it; that saves looking at each directory twice. */
 static int add_child(struct source_listing *listing, const struct place *place, const char *name,
-		     struct varve_error *err)
+		     unsigned char type, struct varve_error *err)
 {
 	const char *path = buf_text(place->path);
-	struct stat st;
-	int r;
+	struct stat st = {.st_mode = S_IFDIR};
+	int r = 0;
 
 	if (str_equal(path, listing->without))
 		return 0;
 	if (place->path->len >= SOURCE_LISTING_PATH)
 		return varve_error_set(err, -VARVE_E_LIMIT, "a path of more than %d bytes: %s",
 				       SOURCE_LISTING_PATH - 1, path);
-	r = stat_entry(place->fd, name, path, &st, err);
+	if (type != DT_DIR)
+		r = stat_entry(place->fd, name, path, &st, err);
 	if (r < 0 || source_ignore_matches(listing->ignore, path, S_ISDIR(st.st_mode)))
 		return r;
 	if (S_ISDIR(st.st_mode))
@@ -160,9 +162,10 @@ static int add_child(struct source_listing *listing, const struct place *place, 
 }
 
 /* Adds the entry's name for the time that it is looked at. */
-static int add_name(struct source_listing *listing, const struct place *place, const char *name,
-		    struct varve_error *err)
+static int add_name(struct source_listing *listing, const struct place *place,
+		    const struct dirent *entry, struct varve_error *err)
 {
+	const char *name = entry->d_name;
 	size_t len = place->path->len;
 	int r;
 
@@ -171,7 +174,7 @@ static int add_name(struct source_listing *listing, const struct place *place, c
 	if (len)
 		buf_addc(place->path, '/');
 	buf_addstr(place->path, name);
-	r = add_child(listing, place, name, err);
+	r = add_child(listing, place, name, entry->d_type, err);
 	place->path->len = len;
 	place->path->data[len] = '\0';
 	return r;
@@ -196,7 +199,7 @@ static int add_directory(struct source_listing *listing, const struct place *pla
 			return errno ? varve_error_set(err, -errno, "read %s",
 						       buf_text(place->path))
 				     : 0;
-		r = add_name(listing, place, entry->d_name, err);
+		r = add_name(listing, place, entry, err);
 	}
 	return r;
 }

@@ -53,6 +53,10 @@ int store_blob_put(struct varve_store *store, const void *data, size_t len,
 /* Reads a small blob whole (at most limit bytes). */
 int store_blob_read(struct varve_store *store, const struct varve_digest *digest, size_t limit,
 		    struct buf *ret, struct varve_error *err);
+/* Opens a blob that is to be handed on as a file, unread: hashed only where its size, inode or
+ * mtime are not those of when it was hashed last. Whoever reads the bytes verifies them. */
+int store_blob_open_whole(struct varve_store *store, const struct varve_digest *digest, int *ret_fd,
+			  struct varve_error *err);
 /* Hard-links (else copies) the blob to dirfd/name; for mounting artifacts under their file names.
  */
 int store_blob_link(struct varve_store *store, const struct varve_digest *digest, int dirfd,
@@ -182,8 +186,8 @@ int store_index_remove(struct varve_store *store, const char *name, struct varve
 /* --- space -------------------------------------------------------------------------------------
  */
 struct store_usage {
-	uint64_t blobs, trees, records, facts, caches, logs,
-		temporary; /* bytes on disk (st_blocks) */
+	uint64_t blobs, trees, records, facts, caches, logs, temporary,
+		other; /* bytes on disk (st_blocks) */
 	uint64_t blob_count, tree_count, record_count;
 };
 int store_du(struct varve_store *store, struct store_usage *ret, struct varve_error *err);

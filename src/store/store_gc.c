@@ -45,7 +45,10 @@ static bool drop(struct gc *gc, const char *dir, const char *name)
 	uint64_t bytes = 0;
 	int r = 0;
 
-	store_count_tree(gc->store, path, &gc->seen, &bytes);
+	store_count_tree(gc->store, path, STORE_COUNT_FREED, &gc->seen, &bytes);
+	/* What goes now takes its names out of the number that the next file has. */
+	if (!gc->options->dry_run)
+		store_seen_release(&gc->seen);
 	if (fstatat(gc->store->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	if (!gc->options->dry_run && S_ISDIR(st.st_mode))
@@ -140,6 +143,15 @@ static void visit_blob_fact(struct gc *gc, const char *dir, const char *name)
 	(void)drop(gc, dir, name);
 }
 
+/* facts/whole: of a blob that goes. */
+static void visit_whole(struct gc *gc, const char *dir, const char *name)
+{
+	struct varve_digest digest;
+
+	if (!store_digest_of_name(name, &digest) || !digest_set_has(&gc->marks.blobs, &digest))
+		(void)drop(gc, dir, name);
+}
+
 static bool has_kept_record(const struct gc *gc, const char *name)
 {
 	struct varve_digest key;
@@ -200,7 +212,8 @@ static const struct {
 	{"steps", visit_record},     {"roots", visit_aging},          {"blobs/sha256", visit_blob},
 	{"trees", visit_mode},       {"facts/blob", visit_blob_fact}, {"logs", visit_log},
 	{"failed", visit_failed},    {"caches", visit_cache},         {"uploads", visit_upload},
-	{"facts/host", visit_aging}, {"facts/seen", visit_aging},     {"lock", visit_lock},
+	{"facts/host", visit_aging}, {"facts/seen", visit_aging},     {"facts/whole", visit_whole},
+	{"lock", visit_lock},
 };
 
 /* Lists of what refers to an image that goes: their names would keep them for ever. */
@@ -254,7 +267,9 @@ static void sweep(struct gc *gc)
 	struct store_usage usage = {0};
 	int r;
 
-	store_count_tree(gc->store, "tmp", &gc->seen, &usage.temporary);
+	store_count_tree(gc->store, "tmp", STORE_COUNT_FREED, &gc->seen, &usage.temporary);
+	if (!gc->options->dry_run)
+		store_seen_release(&gc->seen);
 	r = gc->options->dry_run ? 0 : store_sweep(gc->store, gc->error == 0 ? gc->err : NULL);
 	if (r < 0 && gc->error == 0)
 		gc->error = r;

@@ -59,14 +59,18 @@ int store_discard(struct varve_store *store, const char *path, struct varve_erro
 
 /* --- store_du.c --------------------------------------------------------------------------------
  */
-/* Files already counted that have more than one name. Zero-initialised. */
+/* Names already met of files that have more than one. Zero-initialised. */
 struct store_seen {
-	struct digest_set inodes; /* device and inode number in the digest's bytes */
+	struct digest_set inodes; /* device, inode number and how many of its names, in the digest's
+				     bytes */
 };
 void store_seen_release(struct store_seen *seen);
+/* A file of several names counts under the first that is met, or (what is freed when all that is
+ * counted goes) under the last of all that it has. */
+enum store_counting { STORE_COUNT_USED, STORE_COUNT_FREED };
 /* Adds the bytes on disk of PATH and all below; what cannot be read is left out. */
-void store_count_tree(const struct varve_store *store, const char *path, struct store_seen *seen,
-		      uint64_t *bytes);
+void store_count_tree(const struct varve_store *store, const char *path, enum store_counting way,
+		      struct store_seen *seen, uint64_t *bytes);
 
 /* --- store_tree.c ------------------------------------------------------------------------------
  */

@@ -382,6 +382,122 @@ static void round_trip(void **state)
 	assert_int_equal(fgetxattr(fd, "user.overlay.overlay.opaque", NULL, 0), 1);
 }
 
+/* --- blobs that are worth threads ----------------------------------------------------------------
+ */
+
+enum { MANY = 6000, LARGE = 700000 };
+
+/* What a file of the large archive holds: of no, few and many bytes, and more than a thread takes.
+ */
+static void content_of(int i, struct buf *ret)
+{
+	size_t len = i % 1000 == 0 ? LARGE : (size_t)(i * 37 % 900);
+
+	buf_reset(ret);
+	buf_addf(ret, "%d:", i);
+	while (ret->len < len)
+		buf_addc(ret, (char)('a' + (i + (int)ret->len) % 26));
+}
+
+/* Files in some directories; of each ten the second replaces the first, the third is a link to the
+ * second and is replaced by a file, and a whiteout stands in the place of nothing. */
+static void large_tar(struct buf *tar)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT, path = BUF_INIT, to = BUF_INIT;
+
+	for (int i = 0; i < MANY; i++) {
+		struct entry e = {'0', NULL, NULL, (unsigned)(i % 7 == 0 ? 04755 : 0640), 3, i};
+
+		buf_reset(&path);
+		buf_reset(&to);
+		content_of(i, &text);
+		buf_addf(&path, "d%d/f%d", i / 100, i % 10 == 1 ? i - 1 : i);
+		buf_addf(&to, "d%d/f%d", i / 100, i - 2);
+		e.path = path.data;
+		e.text = text.data;
+		if (i % 10 == 2) {
+			e.type = '1';
+			e.text = to.data;
+			add_entry(tar, &e);
+			e.type = '0';
+			e.text = text.data;
+		}
+		add_entry(tar, &e);
+	}
+	end_tar(tar);
+}
+
+static void assert_large_tree(int tree)
+{
+	CLEANUP(buf_release) struct buf want = BUF_INIT, path = BUF_INIT;
+
+	for (int i = 0; i < MANY; i++) {
+		CLEANUP(buf_release) struct buf is = BUF_INIT;
+		int from = i % 10 == 0 ? i + 1 : i;
+		struct stat st;
+
+		if (i % 10 == 1)
+			continue;
+		buf_reset(&path);
+		buf_addf(&path, "d%d/f%d", i / 100, i);
+		content_of(from, &want);
+		assert_int_equal(fd_read_file(tree, path.data, 1 << 20, &is, NULL), 0);
+		assert_int_equal(is.len, want.len);
+		assert_memory_equal(is.data, want.data, want.len);
+		assert_int_equal(fstatat(tree, path.data, &st, AT_SYMLINK_NOFOLLOW), 0);
+		assert_int_equal(st.st_mode & 07777, from % 7 == 0 ? 04755 : 0640);
+		assert_int_equal(st.st_mtime, from);
+		assert_int_equal(st.st_uid, 3);
+		assert_int_equal(st.st_nlink, 1);
+	}
+}
+
+static void in_threads(void **state)
+{
+	CLEANUP(fd_close) int tree = tree_new(*state, "tree");
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+	CLEANUP(buf_release) struct buf tar = BUF_INIT;
+	struct varve_error err = {.code = 0};
+
+	need_root();
+	large_tar(&tar);
+	assert_true(tar.len > 4 << 20);
+	assert_int_equal(apply(&tar, tree, &implied, &err), 0);
+	assert_large_tree(tree);
+	assert_int_equal(implied.count, MANY / 100);
+}
+
+static void assert_cut(const struct scratch *s, const struct buf *tar)
+{
+	CLEANUP(fd_close) int tree = tree_new(s, "tree");
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
+
+	assert_int_equal(apply(tar, tree, &implied, NULL), -VARVE_E_FORMAT);
+}
+
+/* As that of a small one: damage anywhere is damage, whatever it looked like to the reader, and a
+ * malformed archive is told as one. */
+static void threads_find_damage(void **state)
+{
+	CLEANUP(buf_release) struct buf tar = BUF_INIT;
+	struct varve_layer layer;
+
+	need_root();
+	large_tar(&tar);
+	layer = describe(&tar);
+	for (int i = 0; i < 4; i++) {
+		CLEANUP(fd_close) int tree = tree_new(*state, "tree");
+		CLEANUP(strv_release) struct strv implied = STRV_INIT;
+		size_t at = (tar.len - TAR_END - TAR_BLOCK) / 3 * (size_t)i;
+
+		tar.data[at] ^= 1;
+		assert_int_equal(apply_as(&tar, &layer, tree, &implied, NULL), -VARVE_E_DIGEST);
+		tar.data[at] ^= 1;
+	}
+	tar.len = tar.len / 2 / TAR_BLOCK * TAR_BLOCK + 7;
+	assert_cut(*state, &tar);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +509,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(checksum, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(damaged, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(round_trip, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(in_threads, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(threads_find_damage, scratch_setup,
+						scratch_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

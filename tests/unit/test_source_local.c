@@ -261,6 +261,32 @@ static void old_files_are_not_read_again(void **state)
 	expect_listing(f, "src", "", "{\"x\":\"100644:" A "\",\"y\":\"100644:" A "\"}");
 }
 
+static void a_cache_cut_short_or_gone_is_no_cache(void **state)
+{
+	const struct fixture *f = *state;
+	CLEANUP(free_ptr) char *fact = NULL;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+	make_dir(f, "src");
+	write_file(f, "src/x", "a");
+	wait_until_old();
+	(void)digest_of(f, "src");
+	fact = fact_path(f, "stat-");
+	assert_int_equal(fd_read_file(f->scratch->fd, fact, 1 << 20, &text, NULL), 0);
+	/* What is left of it would lie, if it were believed. */
+	memset(text.data + STAT_HEADER + STAT_DIGEST, 0, VARVE_DIGEST_SIZE);
+	for (size_t len = 0; len <= text.len; len++) {
+		struct buf cut = {.data = text.data, .len = len};
+
+		scratch_write(f->scratch, fact, "");
+		if (len >= VARVE_DIGEST_SIZE && len < text.len)
+			rewrite_fact(f, fact, &cut, true);
+		else
+			assert_int_equal(unlinkat(f->scratch->fd, fact, 0), 0);
+		expect_listing(f, "src", "", "{\"x\":\"100644:" A "\"}");
+	}
+}
+
 static void touched_files_are_read_again(void **state)
 {
 	const struct fixture *f = *state;
@@ -329,6 +355,7 @@ int main(void)
 		STORE_TEST(an_edit_within_the_clock_is_seen),
 		STORE_TEST(a_file_from_the_future_is_not_remembered),
 		STORE_TEST(old_files_are_not_read_again),
+		STORE_TEST(a_cache_cut_short_or_gone_is_no_cache),
 		STORE_TEST(touched_files_are_read_again),
 		STORE_TEST(nothing_is_written_where_nothing_changed),
 	};

@@ -167,6 +167,72 @@ static void a_link_has_the_content(void **state)
 			 -EEXIST);
 }
 
+/* --- handed on whole -----------------------------------------------------------------------------
+ */
+
+static void set_mtime(const struct fixture *f, const struct varve_digest *digest,
+		      struct timespec mtime)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, mtime};
+	CLEANUP(free_ptr) char *path = fixture_blob_path(digest);
+
+	assert_int_equal(utimensat(f->scratch->fd, path, times, 0), 0);
+}
+
+static const struct timespec long_ago = {.tv_sec = 1000};
+
+/* As another process would find the store. */
+static int open_whole(const struct fixture *f, const struct varve_digest *digest,
+		      struct varve_error *err)
+{
+	CLEANUP(varve_store_closep) struct varve_store *other = fixture_open(f->path);
+	CLEANUP(fd_close) int fd = -1;
+
+	return store_blob_open_whole(other, digest, &fd, err);
+}
+
+/* Not hashed again as long as it looks the same, which is all that this promises. */
+static void a_blob_handed_on_is_hashed_once(void **state)
+{
+	const struct fixture *f = *state;
+	struct varve_digest digest = fixture_put(f->store, "some text");
+
+	set_mtime(f, &digest, long_ago);
+	assert_int_equal(open_whole(f, &digest, NULL), 0);
+	damage(f, &digest, "same size");
+	set_mtime(f, &digest, long_ago);
+	assert_int_equal(open_whole(f, &digest, NULL), 0);
+}
+
+static void a_blob_that_was_written_to_is_not_handed_on(void **state)
+{
+	const struct fixture *f = *state;
+	struct varve_digest digest = fixture_put(f->store, "some text");
+	struct varve_error err = {0};
+
+	set_mtime(f, &digest, long_ago);
+	assert_int_equal(open_whole(f, &digest, NULL), 0);
+	damage(f, &digest, "same size");
+	assert_int_equal(open_whole(f, &digest, &err), -VARVE_E_DIGEST);
+	assert_non_null(strstr(err.text, "damaged"));
+	assert_false(varve_store_has_blob(f->store, &digest, NULL));
+}
+
+/* Written to within the clock's granularity of being hashed, it would look the same. */
+static void a_fresh_blob_is_not_remembered(void **state)
+{
+	const struct fixture *f = *state;
+	struct varve_digest digest = fixture_put(f->store, "some text");
+	CLEANUP(free_ptr) char *path = fixture_blob_path(&digest);
+	struct stat st;
+
+	assert_int_equal(open_whole(f, &digest, NULL), 0);
+	assert_int_equal(fstatat(f->scratch->fd, path, &st, 0), 0);
+	damage(f, &digest, "same size");
+	set_mtime(f, &digest, st.st_mtim);
+	assert_int_equal(open_whole(f, &digest, NULL), -VARVE_E_DIGEST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +246,9 @@ int main(void)
 		STORE_TEST(a_writer_refuses_other_bytes),
 		STORE_TEST(a_writer_commits),
 		STORE_TEST(a_link_has_the_content),
+		STORE_TEST(a_blob_handed_on_is_hashed_once),
+		STORE_TEST(a_blob_that_was_written_to_is_not_handed_on),
+		STORE_TEST(a_fresh_blob_is_not_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
