@@ -26,7 +26,7 @@ struct cli_values {
 		*isolation, *cdi, *entrypoint, *record, *executor, *result, *ship, *node_store;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
 		network, all, apparmor_profile, plain_http, referrers, password_stdin,
-		all_platforms, push, check, layers, gpu, semantic, detach;
+		all_platforms, push, check, layers, gpu, semantic, detach, files;
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };

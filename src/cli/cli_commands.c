@@ -271,6 +271,17 @@ static const struct cli_command discover_command = {
 	.detail = "IMAGE: as for varve sign.",
 	.options = GROUPS(cli_json_options, cli_platform_options, cli_registry_options,
 			  cli_progress_options, cli_store_options)};
+static const struct cli_command sbom_command = {
+	.name = "sbom",
+	.arguments = "IMAGE",
+	.minimum = 1,
+	.maximum = 1,
+	.run = cmd_sbom,
+	.summary = "say what is in an image: packages, licences, layers, files",
+	.detail = "IMAGE: as for varve diff. Read are the databases of dpkg, apk and Python, and\n"
+		  "the store's records of the image's steps.",
+	.options = GROUPS(cli_sbom_options, cli_platform_options, cli_transfer_options,
+			  cli_registry_options, cli_progress_options, cli_store_options)};
 static const struct cli_command index_command = {
 	.name = "index",
 	.arguments = "NAME IMAGE...",
@@ -323,6 +334,7 @@ const struct cli_command *const cli_commands[] = {&build_command,
 						  &sign_command,
 						  &attach_command,
 						  &discover_command,
+						  &sbom_command,
 						  &index_command,
 						  &login_command,
 						  &logout_command,
@@ -360,6 +372,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "executor",
 					    "expect-cached",
 					    "failed",
+					    "files",
 					    "format",
 					    "gpu",
 					    "help",

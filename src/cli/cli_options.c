@@ -155,6 +155,13 @@ const struct cli_option cli_verify_options[] = {
 	{0},
 };
 
+const struct cli_option cli_sbom_options[] = {
+	{"format", 0, CLI_TEXT, AT(format), "FORMAT", "spdx (2.3, the default) or cyclonedx (1.6)"},
+	{"files", 0, CLI_FLAG, AT(files), NULL, "also list each file, with its sums"},
+	{"output", 'o', CLI_LIST, AT(outputs), "FILE", "write it there (default: stdout)"},
+	{0},
+};
+
 const struct cli_option cli_json_options[] = {
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print JSON"},
 	{0},
