@@ -57,6 +57,8 @@ const struct cli_option cli_build_options[] = {
 	 "a file that steps may read (repeatable)"},
 	{"push", 0, CLI_FLAG, AT(push), NULL,
 	 "also send the images to the registries of their names"},
+	{"report", 0, CLI_TEXT, AT(report), "FILE.html",
+	 "write a page: time line with reasons, layers by size, packages, sources"},
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print the result as JSON"},
 	{0},
 };
