@@ -48,6 +48,11 @@ struct package *packages_add(struct packages *packages, enum package_kind kind,
 	return package;
 }
 
+void packages_drop_last(struct packages *packages)
+{
+	package_release(&packages->items[--packages->count]);
+}
+
 /* --- what the image is ---------------------------------------------------------------------------
  */
 

@@ -49,6 +49,7 @@ void packages_release(struct packages *packages); /* usable with CLEANUP */
  */
 struct package *packages_add(struct packages *packages, enum package_kind kind,
 			     const struct content_file *database);
+void packages_drop_last(struct packages *packages);
 /* Sorts, finds layers and the owner of each file, makes purls. For who added packages. */
 void packages_settle(struct packages *packages, const struct image_content *content);
 void packages_read_dpkg(struct packages *packages, const struct image_content *content);

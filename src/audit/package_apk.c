@@ -7,56 +7,57 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 
-static void set(char **text, const char *value, size_t len)
+/* Fields that are a text of the package. */
+static char **text_of(struct package *package, char letter)
+{
+	switch (letter) {
+	case 'P':
+		return &package->name;
+	case 'V':
+		return &package->version;
+	case 'A':
+		return &package->architecture;
+	case 'T':
+		return &package->summary;
+	case 'U':
+		return &package->homepage;
+	case 'o':
+		return &package->origin;
+	case 'm':
+		return &package->maintainer;
+	default:
+		return NULL;
+	}
+}
+
+static void replace(char **text, char *take_value)
 {
 	free_ptr(text);
-	*text = xstrndup(value, len);
+	*text = take_value;
+}
+
+static void add_file(struct package *package, const char *directory, const char *name)
+{
+	CLEANUP(free_ptr) char *path = path_join(directory ? directory : "", name);
+
+	if (path_is_clean(path))
+		strv_take(&package->files, steal_ptr(&path));
 }
 
 static void take_line(struct packages *packages, struct package *package, char **directory,
 		      const char *line, size_t len)
 {
-	const char *value = line + 2;
-	CLEANUP(free_ptr) char *text = xstrndup(value, len - 2);
-	CLEANUP(free_ptr) char *path = NULL;
+	CLEANUP(free_ptr) char *value = xstrndup(line + 2, len - 2);
+	char **text = text_of(package, line[0]);
 
-	switch (line[0]) {
-	case 'P':
-		set(&package->name, value, len - 2);
-		break;
-	case 'V':
-		set(&package->version, value, len - 2);
-		break;
-	case 'A':
-		set(&package->architecture, value, len - 2);
-		break;
-	case 'T':
-		set(&package->summary, value, len - 2);
-		break;
-	case 'U':
-		set(&package->homepage, value, len - 2);
-		break;
-	case 'o':
-		set(&package->origin, value, len - 2);
-		break;
-	case 'm':
-		set(&package->maintainer, value, len - 2);
-		break;
-	case 'L':
-		free_ptr(&package->license);
-		package->license = license_expression(text, &packages->licenses);
-		break;
-	case 'F':
-		set(directory, value, len - 2);
-		break;
-	case 'R':
-		path = path_join(*directory ? *directory : "", text);
-		if (path_is_clean(path))
-			strv_take(&package->files, steal_ptr(&path));
-		break;
-	default:
-		break;
-	}
+	if (text)
+		replace(text, steal_ptr(&value));
+	else if (line[0] == 'L')
+		replace(&package->license, license_expression(value, &packages->licenses));
+	else if (line[0] == 'F')
+		replace(directory, steal_ptr(&value));
+	else if (line[0] == 'R')
+		add_file(package, *directory, value);
 }
 
 static void read_stanza(struct packages *packages, const struct content_file *database,
@@ -73,7 +74,7 @@ static void read_stanza(struct packages *packages, const struct content_file *da
 		text += len + (text[len] == '\n');
 	}
 	if (!package->name)
-		packages->count--;
+		packages_drop_last(packages);
 }
 
 void packages_read_apk(struct packages *packages, const struct image_content *content)
