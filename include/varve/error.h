@@ -23,6 +23,7 @@ enum varve_code {
 	VARVE_E_COMPARE, /* a comparison failed: --expect-cached, audit, verify */
 	VARVE_E_NOT_FOUND, /* the store has no such thing */
 	VARVE_E_CANCELLED, /* stopped by a signal or because another step failed */
+	VARVE_E_SECRET, /* a step left one of its secrets in what it made or printed */
 };
 
 enum { VARVE_ERROR_TEXT = 1024 };

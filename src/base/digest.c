@@ -24,14 +24,24 @@ static void must(bool ok)
 		abort();
 }
 
-struct hasher *hasher_new(void)
+static struct hasher *hasher_of(const char *algorithm)
 {
 	struct hasher *h = xcalloc(1, sizeof(*h));
 
-	h->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	h->md = EVP_MD_fetch(NULL, algorithm, NULL);
 	h->context = EVP_MD_CTX_new();
 	must(h->md && h->context && EVP_DigestInit_ex2(h->context, h->md, NULL) == 1);
 	return h;
+}
+
+struct hasher *hasher_new(void)
+{
+	return hasher_of("SHA256");
+}
+
+struct hasher *hasher_new_sha1(void)
+{
+	return hasher_of("SHA1");
 }
 
 void hasher_update(struct hasher *h, const void *data, size_t len)
@@ -42,6 +52,12 @@ void hasher_update(struct hasher *h, const void *data, size_t len)
 void hasher_final(struct hasher *h, struct varve_digest *ret)
 {
 	must(EVP_DigestFinal_ex(h->context, ret->bytes, NULL) == 1);
+	must(EVP_DigestInit_ex2(h->context, h->md, NULL) == 1);
+}
+
+void hasher_final_sha1(struct hasher *h, unsigned char ret[SHA1_SIZE])
+{
+	must(EVP_DigestFinal_ex(h->context, ret, NULL) == 1);
 	must(EVP_DigestInit_ex2(h->context, h->md, NULL) == 1);
 }
 

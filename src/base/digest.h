@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Computing sha256 (the only file of base that knows OpenSSL is digest.c). */
+ * Computing sha256, and sha1 (the only file of base that knows OpenSSL is digest.c). */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 
@@ -13,6 +13,10 @@ struct hasher; /* a running sha256 */
 struct hasher *hasher_new(void);
 void hasher_update(struct hasher *h, const void *data, size_t len);
 void hasher_final(struct hasher *h, struct varve_digest *ret); /* then reset, for another message */
+/* A running sha1, for documents that demand it; ends with its own function. */
+enum { SHA1_SIZE = 20 };
+struct hasher *hasher_new_sha1(void);
+void hasher_final_sha1(struct hasher *h, unsigned char ret[SHA1_SIZE]); /* then reset */
 void hasher_free(struct hasher *h);
 void hasher_freep(struct hasher **h);
 

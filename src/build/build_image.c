@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "build/secret_proof.h"
 
 /* The steps of a stage and of all below it, bottom first. Returns their number. */
 static size_t steps_of_stage(const struct plan *plan, int stage, int *ret)
@@ -195,6 +196,28 @@ static json_t *base_annotations(const struct build *build, int top)
 	return annotations;
 }
 
+/* What anyone who has the image can read of it: config and labels, and the history of the steps. */
+static int prove_documents(const struct build *build, const json_t *config,
+			   const struct parts *parts, struct varve_error *err)
+{
+	CLEANUP(secret_proof_release) struct secret_proof proof = {0};
+	CLEANUP(json_decrefp) json_t *history = json_array();
+	size_t i;
+	int r;
+
+	if (build->options->secret_count == 0)
+		return 0;
+	r = secret_proof_begin(build->options, NULL, NULL, &proof, err);
+	if (r < 0)
+		return r;
+	for (i = 0; i < parts->count; i++)
+		if (parts->texts[2 * i])
+			json_append(history, json_text(parts->texts[2 * i]));
+	secret_proof_document(&proof, "config", config);
+	secret_proof_document(&proof, "history", history);
+	return secret_proof_verdict(&proof, err);
+}
+
 int build_image(struct build *build, size_t index, struct varve_descriptor *ret_manifest,
 		struct varve_error *err)
 {
@@ -219,6 +242,11 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 	}
 	base = parts_begin(build, plan->stages[image->stage].top, &parts);
 	parts_fill(build, steps, count, &parts);
+	r = prove_documents(build, config, &parts, err);
+	if (r < 0) {
+		varve_error_prefix(err, "image %s", image->name);
+		return r;
+	}
 	r = base_history(build, plan->stages[image->stage].top, &history, err);
 	if (r < 0)
 		return r;

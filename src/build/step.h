@@ -8,6 +8,7 @@
 #define BUILD_STEP_H
 
 #include "build/build.h"
+#include "build/secret_proof.h"
 
 /* A step in work; owned by its worker. */
 struct step {
@@ -24,6 +25,7 @@ struct step {
 	struct strv mounts; /* clean paths in the image that were mounted on */
 	struct strv views; /* paths outside that are views now */
 	bool devices; /* there are some in what its command sees, or it will make some */
+	struct secret_proof proof; /* that it leaves none of its secrets; empty where it has none */
 };
 
 /* The directory stack of a chain of layers, opened. */

@@ -207,6 +207,10 @@ static int finish(struct step *step, struct varve_error *err)
 
 	r = normalise(step, &implied, err);
 	if (r == 0)
+		r = secret_proof_tree(&step->proof, step->upper, &step->build->host->owners, err);
+	if (r == 0)
+		r = secret_proof_verdict(&step->proof, err);
+	if (r == 0)
 		r = step_pack(step, &implied, &layers, err);
 	if (r == 0)
 		r = write_record(step, &layers, err);
@@ -247,6 +251,7 @@ static void step_release(struct step *step)
 	fd_close(&step->upper);
 	if (step->job.dirfd >= 0)
 		(void)store_job_remove(step->build->store, &step->job);
+	secret_proof_release(&step->proof);
 	strv_release(&step->notices);
 	strv_release(&step->mounts);
 	strv_release(&step->views);

@@ -135,6 +135,44 @@ static void whole_environment(const struct plan_step *plan, struct strv *ret)
 	strv_sort(ret);
 }
 
+/* The lines that hold a secret are the failure's cause where the command failed too. */
+static int run_searched(struct step *step, const struct sandbox_spec *spec, struct varve_error *err)
+{
+	struct secret_output output;
+	struct varve_error own = {0};
+	int to = step->output, r, ended;
+
+	r = secret_output_begin(&step->proof, to, &output, err);
+	if (r < 0)
+		return r;
+	step->output = output.to;
+	r = step_command(step, spec, err);
+	step->output = to;
+	ended = secret_output_end(&output, &step->proof, &own);
+	if (ended < 0 && r == 0 && err)
+		*err = own;
+	if (r < 0 && step->proof.places.count > 0)
+		varve_error_hint(err, "lines of its output that hold a secret were withheld");
+	return r < 0 ? r : ended;
+}
+
+static int begin_proof(struct step *step, struct varve_error *err)
+{
+	bool again = step->proof.names.count > 0;
+	int r;
+
+	if (step->plan->secrets.count == 0)
+		return 0;
+	secret_proof_release(&step->proof);
+	r = secret_proof_begin(step->build->options, &step->plan->secrets,
+			       again ? NULL : &step->notices, &step->proof, err);
+	if (r < 0)
+		return r;
+	secret_proof_document(&step->proof, "the step's definition",
+			      step->build->steps[step->index].input);
+	return secret_proof_verdict(&step->proof, err);
+}
+
 int step_run(struct step *step, struct varve_error *err)
 {
 	CLEANUP(mounts_release) struct mounts mounts = {0};
@@ -143,6 +181,8 @@ int step_run(struct step *step, struct varve_error *err)
 	int r;
 
 	r = mounts_prepare(step, &mounts, err);
+	if (r == 0)
+		r = begin_proof(step, err);
 	if (r < 0)
 		return r;
 	whole_environment(step->plan, &environment);
@@ -154,5 +194,5 @@ int step_run(struct step *step, struct varve_error *err)
 		.network = step->plan->network,
 		.argv = &step->plan->argv,
 	};
-	return step_command(step, &spec, err);
+	return run_searched(step, &spec, err);
 }

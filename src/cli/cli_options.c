@@ -57,6 +57,8 @@ const struct cli_option cli_build_options[] = {
 	 "a file that steps may read (repeatable)"},
 	{"push", 0, CLI_FLAG, AT(push), NULL,
 	 "also send the images to the registries of their names"},
+	{"report", 0, CLI_TEXT, AT(report), "FILE.html",
+	 "write a page: time line with reasons, layers by size, packages, sources"},
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print the result as JSON"},
 	{0},
 };
@@ -152,6 +154,13 @@ const struct cli_option cli_verify_options[] = {
 	{"key", 0, CLI_LIST, AT(keys), "FILE",
 	 "it must be signed by this key (PEM, public or private; repeatable)"},
 	{"policy", 0, CLI_TEXT, AT(policy), "FILE", "it must be what this file requires"},
+	{0},
+};
+
+const struct cli_option cli_sbom_options[] = {
+	{"format", 0, CLI_TEXT, AT(format), "FORMAT", "spdx (2.3, the default) or cyclonedx (1.6)"},
+	{"files", 0, CLI_FLAG, AT(files), NULL, "also list each file, with its sums"},
+	{"output", 'o', CLI_LIST, AT(outputs), "FILE", "write it there (default: stdout)"},
 	{0},
 };
 

@@ -8,6 +8,7 @@
 #include "base/descriptor.h"
 #include "base/fd.h"
 #include "cli/build_choices.h"
+#include "cli/build_report.h"
 #include "cli/cli_options.h"
 #include "cli/remote.h"
 #include "cli/session_jobs.h"
@@ -154,9 +155,24 @@ static int push_all(struct session *session, struct varve_error *err)
 	return r;
 }
 
+/* A build that failed is told of too; that its report cannot be written is not what went wrong. */
+static int report(struct session *session, const struct timeline *timeline,
+		  const struct varve_descriptor *manifests, int r, struct varve_error *err)
+{
+	struct varve_error ignored;
+
+	if (!session->cli->values.report)
+		return r;
+	if (r == 0)
+		return build_report_write(session, timeline, manifests, NULL, err);
+	(void)build_report_write(session, timeline, NULL, err ? err->text : "", &ignored);
+	return r;
+}
+
 static int build_all(struct session *session, struct shared_cache *cache,
 		     const struct image_target *targets, struct varve_error *err)
 {
+	CLEANUP(timeline_release) struct timeline timeline = {.next = NULL};
 	CLEANUP(free_ptr)
 	struct varve_descriptor *manifests =
 		xcalloc(session->plan->image_count + 1, sizeof(*manifests));
@@ -164,9 +180,15 @@ static int build_all(struct session *session, struct shared_cache *cache,
 	int r;
 
 	session->options.stop = stop_signals_catch();
+	if (session->cli->values.report) {
+		timeline_begin(&timeline, session->build.report);
+		session->build.report = &timeline.report;
+	}
 	r = session->on_cluster ? run_on_slurm(session, err) : run(session, err);
-	if (r == 1)
+	if (r == 1) {
+		session->build.report = NULL;
 		return 0;
+	}
 	for (i = 0; i < session->plan->image_count && r == 0; i++)
 		r = build_image(&session->build, i, &manifests[i], err);
 	if (r == 0 && session->cli->values.outputs.count > 0)
@@ -175,6 +197,7 @@ static int build_all(struct session *session, struct shared_cache *cache,
 		r = push_all(session, err);
 	if (r == 0)
 		r = shared_cache_save(cache, err);
+	r = report(session, &timeline, manifests, r, err);
 	progress_free(session->progress);
 	session->progress = NULL;
 	session->build.report = NULL;

@@ -25,6 +25,9 @@ enum { PLAN_FORMAT = 1, PLAN_NONE = -1 };
 enum { PLAN_LAYER_RULES = 2 };
 /* The layers of a step at most; as LAYER_PARTS_MAX. */
 enum { PLAN_PARTS_MAX = 60 };
+/* The rules that a step's layer and output were searched by for its secrets: a member of the keys
+ * of steps with secrets. */
+enum { PLAN_SECRET_SEARCH = 1 };
 #define PLAN_EPOCH_DEFAULT INT64_C(315532800) /* 1980-01-01, the oldest date that zip can hold */
 
 /* A source that the chosen images need, resolved to a spec (source/source.h has the members). A

@@ -180,6 +180,9 @@ static int set_run(const struct plan *plan, const struct plan_step *step,
 	if (step->resume)
 		json_set(object, "resume", json_text(step->resume));
 	json_set(object, "secrets", json_of_strv(&step->secrets));
+	/* Layers that were never searched for the step's secrets have other keys. */
+	if (step->secrets.count > 0)
+		json_set(object, "secrets-searched", json_integer(PLAN_SECRET_SEARCH));
 	json_set(object, "network", json_text(step->network ? "host" : "none"));
 	return r;
 }
