@@ -152,45 +152,53 @@ static bool is_random_twin(const char *a, const char *b)
 {
 	const char *a_end = strrchr(a, '.'), *b_end = strrchr(b, '.');
 
-	return a_end && b_end && a_end - a == b_end - b &&
+	return !str_equal(a, b) && a_end && b_end && a_end - a == b_end - b &&
 	       strncmp(a, b, (size_t)(a_end - a)) == 0 && strlen(a_end) > RANDOM_SUFFIX &&
 	       strlen(b_end) > RANDOM_SUFFIX;
 }
 
-static void add_lonely(const struct elf_pair *p, const struct elf_section *a,
-		       const struct elf_section *b)
+static void add_lonely(const struct elf_pair *p, const struct elf_section *only, bool in_a)
 {
-	CLEANUP(free_ptr) char *where = xasprintf("section %s", a ? a->name : b->name);
-	bool loaded = (a ? a : b)->flags & SHF_ALLOC;
+	CLEANUP(free_ptr) char *where = xasprintf("section %s", only->name);
+	bool loaded = only->flags & SHF_ALLOC;
 
 	findings_add(p->f, &(struct finding){.where = where,
-					     .a = a ? "there" : NULL,
-					     .b = b ? "there" : NULL,
+					     .a = in_a ? "there" : NULL,
+					     .b = in_a ? NULL : "there",
 					     .stamp = !loaded && p->a->type != ET_REL});
+}
+
+static int compare_names(const struct elf_section *a, const struct elf_section *b)
+{
+	return is_random_twin(a->name, b->name) ? 0 : strcmp(a->name, b->name);
+}
+
+static void compare_twins(const struct elf_pair *p, const struct elf_section *a,
+			  const struct elf_section *b)
+{
+	if (str_equal(a->name, b->name))
+		compare_section(&(struct section_pair){p->f, a, b, p->a->type == ET_REL});
+	else
+		findings_add(p->f, &(struct finding){.where = "name of a section",
+						     .a = a->name,
+						     .b = b->name,
+						     .rule = CURE_GCC_SEED});
 }
 
 static void compare_sections(const struct elf_pair *p)
 {
+	const struct elf_sections *a = p->a, *b = p->b;
 	size_t i = 0, k = 0;
 
-	while (i < p->a->count || k < p->b->count) {
-		const struct elf_section *a = i < p->a->count ? &p->a->items[i] : NULL,
-					 *b = k < p->b->count ? &p->b->items[k] : NULL;
-		int side = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
+	while (i < a->count || k < b->count) {
+		int side = i == a->count   ? 1
+			   : k == b->count ? -1
+					   : compare_names(&a->items[i], &b->items[k]);
 
-		if (side != 0 && a && b && is_random_twin(a->name, b->name)) {
-			findings_add(p->f, &(struct finding){.where = "name of a section",
-							     .a = a->name,
-							     .b = b->name,
-							     .rule = CURE_GCC_SEED});
-			side = 0;
-		} else if (side == 0) {
-			struct section_pair pair = {p->f, a, b, p->a->type == ET_REL};
-
-			compare_section(&pair);
-		} else {
-			add_lonely(p, side < 0 ? a : NULL, side < 0 ? NULL : b);
-		}
+		if (side == 0)
+			compare_twins(p, &a->items[i], &b->items[k]);
+		else
+			add_lonely(p, side < 0 ? &a->items[i] : &b->items[k], side < 0);
 		i += side <= 0;
 		k += side >= 0;
 	}
