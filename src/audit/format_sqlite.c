@@ -95,14 +95,12 @@ static void compare_pages(struct findings *f, const struct content *a, const str
 			  size_t page_size)
 {
 	size_t least = (a->len < b->len ? a->len : b->len) / page_size, count = 0;
-	CLEANUP(free_ptr) char *of = NULL;
-	CLEANUP(free_ptr) char *how_many = NULL;
+	CLEANUP(free_ptr) char *where = NULL;
 
 	for (size_t i = 0; i < least; i++)
 		count += memcmp(a->data + i * page_size, b->data + i * page_size, page_size) != 0;
-	of = xasprintf("%zu", least);
-	how_many = xasprintf("%zu differ", count);
-	findings_add(f, &(struct finding){.where = "pages", .a = of, .b = how_many});
+	where = xasprintf("%zu of %zu pages differ", count, least);
+	findings_add(f, &(struct finding){.where = where});
 }
 
 bool format_sqlite(struct findings *f, const struct content *a, const struct content *b)

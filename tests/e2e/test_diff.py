@@ -225,6 +225,23 @@ def test_text_is_one_line_each_and_steers_no_terminal(varve):
         "umask: modes follow the builder's umask; cure: set umask 022, or modes explicitly (install -m)"]
 
 
+def test_what_is_inside_is_told_below_the_file(varve):
+    lines = ["a\x1b[2J", "b\u009bx", "c\\", "d", "e"]
+    a = image(varve.path("a"), [tar_of({"t": {"data": "\n".join(lines).encode()}})])
+    b = image(varve.path("b"), [tar_of({"t": {"data": "\n".join(line + "9" for line in lines).encode()}})])
+    text = varve("diff", a, b, rc=5).stdout.splitlines()
+    assert text[0].startswith("layer 1: t: content [content: text] sha256:")
+    assert text[1:] == [
+        r"    line 1: a\x1b[2J -> a\x1b[2J9", r"    line 2: b\xc2\x9bx -> b\xc2\x9bx9",
+        r"    line 3: c\x5c -> c\x5c9", "    5 of 5 lines differ",
+        "layer 1: t: size [content] " + f"{len(chr(10).join(lines).encode())} -> {len(chr(10).join(lines).encode()) + 5}"]
+    many = {f"{i}.c": b"x" * i for i in range(40)}
+    tars = [tar_of({name: {"data": data} for name, data in many.items()}), tar_of({name: {"data": data + b"y"} for name, data in many.items()})]
+    a, b = (image(varve.path(side), [tar_of({"t.tar": {"data": tar}})]) for side, tar in zip("cd", tars))
+    text = varve("diff", a, b, rc=5).stdout.splitlines()
+    assert text[17] == "    and 24 more" and sum(line.startswith("    member ") for line in text) == 16
+
+
 def test_a_damaged_index_is_made_again(varve):
     a, b = image(varve.path("a"), [tar_of(BASE)]), image(varve.path("b"), [PLANTED["uid"][0]])
     first = varve("diff", a, b, rc=5).stdout

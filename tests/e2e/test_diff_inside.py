@@ -94,7 +94,7 @@ def cases(directory):
         "a line": (None, b"a\nb\nc\n", b"a\nB\nc\n", "content", text, {("line 2", None)}),
         "a line more": (None, b"a\n", b"a\nb\n", "content", text, {("line 2", None)}),
         "five lines": (None, b"1a\n2a\n3a\n4a\n5a\n", b"1b\n2b\n3b\n4b\n5b\n", "content", text,
-                       {("line 1", None), ("line 2", None), ("line 3", None), ("lines that differ", None)}),
+                       {("line 1", None), ("line 2", None), ("line 3", None), ("5 of 5 lines differ", None)}),
         "end of the last line": (None, b"a\n", b"a", "content", text, {("end of the last line", None)}),
         "ends of lines": (None, b"a\r\nb\r\n", b"a\nb\n", "content", text, {("ends of lines", "line-ends")}),
         "order of lines": (None, b"x\na\nc\n", b"c\nx\na\n", "content", text, {("order of lines", "line-order")}),
