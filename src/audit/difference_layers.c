@@ -110,17 +110,18 @@ static void compare_content(const struct pair *p)
 	look_inside(p, &f);
 	class = f.effect ? DIFFERENCE_CONTENT : DIFFERENCE_STAMP;
 	place = cure_for(class, p->a->path, "content");
-	differences_add(p->all, &(struct difference){
-					.class = class,
-					.layer = p->layers->layer,
-					.path = p->a->path,
-					.field = "content",
-					.kind = f.kind,
-					.a = varve_digest_text(&p->a->content, left),
-					.b = varve_digest_text(&p->b->content, right),
-					.inside = f.inside,
-					.more = f.count > FINDINGS_MAX ? f.count - FINDINGS_MAX : 0,
-					.cure = cure_of(place != CURE_NONE ? place : f.rule)});
+	differences_add(p->all,
+			&(struct difference){
+				.class = class,
+				.layer = p->layers->layer,
+				.path = p->a->path,
+				.field = "content",
+				.kind = f.kind,
+				.a = varve_digest_text(&p->a->content, left),
+				.b = varve_digest_text(&p->b->content, right),
+				.inside = f.inside,
+				.more = f.count > FINDINGS_MAX ? f.count - FINDINGS_MAX : 0,
+				.cure = cure_of(place != CURE_NONE ? place : findings_rule(&f))});
 	compare_numbers(p, class, "size", p->a->size, p->b->size);
 }
 
