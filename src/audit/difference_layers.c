@@ -7,6 +7,7 @@
 #include "audit/findings.h"
 #include "audit/layer_pair.h"
 #include "audit/whiteouts.h"
+#include "audit/xattrs_text.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "layer/layer_tar.h"
@@ -73,6 +74,19 @@ static void compare_times(const struct pair *p)
 	(void)snprintf(left, sizeof(left), "%" PRId64 ".%09ld", p->a->mtime, p->a->nanoseconds);
 	(void)snprintf(right, sizeof(right), "%" PRId64 ".%09ld", p->b->mtime, p->b->nanoseconds);
 	add(p, DIFFERENCE_TIME, "mtime", NULL, left, right);
+}
+
+static void compare_attributes(const struct pair *p)
+{
+	CLEANUP(xattrs_step_release)
+	struct xattrs_step step = {.a_next = p->a->xattrs, .b_next = p->b->xattrs};
+
+	while (xattrs_next(&step)) {
+		CLEANUP(free_ptr) char *field = xasprintf("attribute %s", step.name);
+
+		if (!str_equal(step.a, step.b))
+			add(p, DIFFERENCE_ATTRIBUTE, field, NULL, step.a, step.b);
+	}
 }
 
 /* --- content -------------------------------------------------------------------------------------
@@ -157,8 +171,7 @@ static void compare_entry(const struct pair *p)
 	compare_numbers(p, DIFFERENCE_OWNER, "gid", a->gid, b->gid);
 	compare_modes(p);
 	compare_times(p);
-	if (!varve_digest_equal(&a->xattrs, &b->xattrs))
-		add(p, DIFFERENCE_ATTRIBUTE, "extended attributes", NULL, NULL, NULL);
+	compare_attributes(p);
 	if (a->type != b->type) {
 		add(p, DIFFERENCE_TYPE, "type", NULL, type_name(a->type), type_name(b->type));
 		return;

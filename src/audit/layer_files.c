@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "audit/xattrs_text.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/digest.h"
@@ -17,6 +18,7 @@ void layer_files_release(struct layer_files *files)
 	for (size_t i = 0; i < files->count; i++) {
 		free(files->items[i].path);
 		free(files->items[i].link);
+		free(files->items[i].xattrs);
 	}
 	free(files->items);
 	*files = (struct layer_files){0};
@@ -25,18 +27,6 @@ void layer_files_release(struct layer_files *files)
 static ssize_t read_stream(void *cookie, void *data, size_t len, struct varve_error *err)
 {
 	return layer_stream_read(cookie, data, len, err);
-}
-
-static void digest_xattrs(const struct layer_xattrs *xattrs, struct varve_digest *ret)
-{
-	CLEANUP(buf_release) struct buf all = BUF_INIT;
-
-	for (size_t i = 0; i < xattrs->count; i++) {
-		buf_addf(&all, "%s=%zu:", xattrs->items[i].name, xattrs->items[i].size);
-		buf_add(&all, xattrs->items[i].value, xattrs->items[i].size);
-	}
-	if (all.len)
-		digest_bytes(all.data, all.len, ret);
 }
 
 static int read_data(struct tar_reader *reader, struct layer_file *file, struct varve_error *err)
@@ -70,23 +60,22 @@ static int add_item(struct layer_files *files, struct tar_reader *reader,
 
 	files->items = array_grow(files->items, files->count, &files->alloc, sizeof(*files->items));
 	file = &files->items[files->count];
-	*file = (struct layer_file){.path = path ? path : xstrdup(item->path),
-				    .link = xstrdup(item->link ? item->link : ""),
-				    .type = (char)item->type,
-				    .mode = item->mode & 07777,
-				    .uid = item->uid,
-				    .gid = item->gid,
-				    .size = item->size,
-				    .major = item->major,
-				    .minor = item->minor,
-				    .mtime = item->mtime.tv_sec,
-				    .nanoseconds = item->mtime.tv_nsec,
-				    .oddity = item->path[0] == '/' ? "an absolute name"
-								   : item->oddity,
-				    .order = files->count};
+	*file = (struct layer_file){
+		.path = path ? path : xstrdup(item->path),
+		.link = xstrdup(item->link ? item->link : ""),
+		.xattrs = item->xattrs ? xattrs_text(item->xattrs) : xstrdup(""),
+		.type = (char)item->type,
+		.mode = item->mode & 07777,
+		.uid = item->uid,
+		.gid = item->gid,
+		.size = item->size,
+		.major = item->major,
+		.minor = item->minor,
+		.mtime = item->mtime.tv_sec,
+		.nanoseconds = item->mtime.tv_nsec,
+		.oddity = item->path[0] == '/' ? "an absolute name" : item->oddity,
+		.order = files->count};
 	files->count++;
-	if (item->xattrs)
-		digest_xattrs(item->xattrs, &file->xattrs);
 	return item->type == TAR_FILE ? read_data(reader, file, err) : 0;
 }
 

@@ -69,7 +69,7 @@ PLANTED = {
     "hard link": (changed("usr/bin/z", linkname="var/db"), {("usr/bin/z", "link", "link")}, None),
     "type": (changed("usr/bin/y", type=tarfile.LNKTYPE, linkname="usr/bin/x"), {("usr/bin/y", "type", "type")}, None),
     "device": (changed("dev/null", devminor=5), {("dev/null", "minor", "device")}, None),
-    "xattr": (changed("etc/motd", pax_headers={"SCHILY.xattr.user.a": "b"}), {("etc/motd", "extended attributes", "attribute")}, None),
+    "xattr": (changed("etc/motd", pax_headers={"SCHILY.xattr.user.a": "b"}), {("etc/motd", "attribute user.a", "attribute")}, None),
     "added": (tar_of({**BASE, "new": {"data": b""}}), {("new", "entry", "entry")}, None),
     "removed": (without("var/random"), {("var/random", "entry", "entry")}, None),
     "whiteout": (tar_of({**BASE, "etc/.wh.old": {}}), {("etc/.wh.old", "entry", "whiteout")}, None),
@@ -240,6 +240,16 @@ def test_what_is_inside_is_told_below_the_file(varve):
     a, b = (image(varve.path(side), [tar_of({"t.tar": {"data": tar}})]) for side, tar in zip("cd", tars))
     text = varve("diff", a, b, rc=5).stdout.splitlines()
     assert text[17] == "    and 24 more" and sum(line.startswith("    member ") for line in text) == 16
+
+
+def test_attributes_are_named_with_their_values(varve):
+    def side(name, attributes):
+        headers = {f"SCHILY.xattr.{key}": value for key, value in attributes.items()}
+        return image(varve.path(name), [tar_of({"x": {"pax_headers": headers}})])
+    a, b = side("a", {"user.a": "1", "user.b": "x" * 99, "user.same": "s"}), side("b", {"user.a": "22", "user.same": "s", "user.z": ""})
+    told_ = varve("diff", "--json", a, b, rc=5).json()["differences"]
+    assert [(one["field"], one.get("a"), one.get("b")) for one in told_] == [
+        ("attribute user.a", "31", "3232"), ("attribute user.b", oci_make.digest_of(b"x" * 99), None), ("attribute user.z", None, "")]
 
 
 def test_a_damaged_index_is_made_again(varve):
