@@ -248,7 +248,7 @@ static void mask(const char *text, size_t len, size_t (*match)(const struct text
 	while (t.at < t.end) {
 		size_t n = match(&t);
 
-		buf_addc(out, n > 0 ? '\1' : *t.at);
+		buf_addc(out, (char)(n > 0 ? '\1' : *t.at));
 		t.at += n > 0 ? n : 1;
 	}
 }

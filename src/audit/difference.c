@@ -79,14 +79,28 @@ void differences_add(struct differences *all, const struct difference *one)
 	json_append(all->list, object);
 }
 
-/* Names come from outside: nothing of them may steer a terminal. */
+/* Bytes of a control character at text: of ASCII, or in UTF-8 of C1, where 0x9b begins a terminal's
+ * sequence; 0: none. */
+static size_t control_len(const char *text)
+{
+	unsigned char first = (unsigned char)text[0], second = (unsigned char)text[1];
+
+	if (first == 0xc2 && second >= 0x80 && second < 0xa0)
+		return 2;
+	return first < 0x20 || first == 0x7f || first == '\\';
+}
+
+/* Names and values come from outside: nothing of them may steer a terminal. */
 static void add_safe(struct buf *out, const char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f || *text == '\\')
+	while (*text) {
+		size_t len = control_len(text);
+
+		if (len == 0)
+			buf_addc(out, *text++);
+		for (; len > 0; len--, text++)
 			buf_addf(out, "\\x%02x", (unsigned char)*text);
-		else
-			buf_addc(out, *text);
+	}
 }
 
 static void print_values(const json_t *one, struct buf *out)
@@ -116,7 +130,8 @@ static void print_inside(const json_t *one, struct buf *out)
 	{
 		buf_addstr(out, "    ");
 		add_safe(out, json_optional_string(part, "where", ""));
-		buf_addc(out, ':');
+		if (json_object_get(part, "a") || json_object_get(part, "b"))
+			buf_addc(out, ':');
 		print_values(part, out);
 	}
 	if (more)

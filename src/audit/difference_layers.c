@@ -7,6 +7,7 @@
 #include "audit/findings.h"
 #include "audit/layer_pair.h"
 #include "audit/whiteouts.h"
+#include "audit/xattrs_text.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "layer/layer_tar.h"
@@ -75,6 +76,19 @@ static void compare_times(const struct pair *p)
 	add(p, DIFFERENCE_TIME, "mtime", NULL, left, right);
 }
 
+static void compare_attributes(const struct pair *p)
+{
+	CLEANUP(xattrs_step_release)
+	struct xattrs_step step = {.a_next = p->a->xattrs, .b_next = p->b->xattrs};
+
+	while (xattrs_next(&step)) {
+		CLEANUP(free_ptr) char *field = xasprintf("attribute %s", step.name);
+
+		if (!str_equal(step.a, step.b))
+			add(p, DIFFERENCE_ATTRIBUTE, field, NULL, step.a, step.b);
+	}
+}
+
 /* --- content -------------------------------------------------------------------------------------
  */
 
@@ -110,17 +124,18 @@ static void compare_content(const struct pair *p)
 	look_inside(p, &f);
 	class = f.effect ? DIFFERENCE_CONTENT : DIFFERENCE_STAMP;
 	place = cure_for(class, p->a->path, "content");
-	differences_add(p->all, &(struct difference){
-					.class = class,
-					.layer = p->layers->layer,
-					.path = p->a->path,
-					.field = "content",
-					.kind = f.kind,
-					.a = varve_digest_text(&p->a->content, left),
-					.b = varve_digest_text(&p->b->content, right),
-					.inside = f.inside,
-					.more = f.count > FINDINGS_MAX ? f.count - FINDINGS_MAX : 0,
-					.cure = cure_of(place != CURE_NONE ? place : f.rule)});
+	differences_add(p->all,
+			&(struct difference){
+				.class = class,
+				.layer = p->layers->layer,
+				.path = p->a->path,
+				.field = "content",
+				.kind = f.kind,
+				.a = varve_digest_text(&p->a->content, left),
+				.b = varve_digest_text(&p->b->content, right),
+				.inside = f.inside,
+				.more = f.count > FINDINGS_MAX ? f.count - FINDINGS_MAX : 0,
+				.cure = cure_of(place != CURE_NONE ? place : findings_rule(&f))});
 	compare_numbers(p, class, "size", p->a->size, p->b->size);
 }
 
@@ -156,8 +171,7 @@ static void compare_entry(const struct pair *p)
 	compare_numbers(p, DIFFERENCE_OWNER, "gid", a->gid, b->gid);
 	compare_modes(p);
 	compare_times(p);
-	if (!varve_digest_equal(&a->xattrs, &b->xattrs))
-		add(p, DIFFERENCE_ATTRIBUTE, "extended attributes", NULL, NULL, NULL);
+	compare_attributes(p);
 	if (a->type != b->type) {
 		add(p, DIFFERENCE_TYPE, "type", NULL, type_name(a->type), type_name(b->type));
 		return;

@@ -71,6 +71,11 @@ void findings_add_numbers(struct findings *f, const struct finding *one, unsigne
 	findings_add(f, &with);
 }
 
+enum cure_rule findings_rule(const struct findings *f)
+{
+	return f->rule_effect == f->effect ? f->rule : CURE_NONE;
+}
+
 void findings_name_kind(struct findings *f, const char *kind)
 {
 	if (f->depth == 0)

@@ -51,6 +51,8 @@ void findings_add(struct findings *f, const struct finding *one);
 /* The same with two numbers, where they differ. */
 void findings_add_numbers(struct findings *f, const struct finding *one, unsigned long long a,
 			  unsigned long long b);
+/* What the whole comes from: a stamp's rule explains no more than stamps. */
+enum cure_rule findings_rule(const struct findings *f);
 /* Names the kind, when it is the file itself (and no member) that is being compared. */
 void findings_name_kind(struct findings *f, const char *kind);
 

@@ -74,8 +74,9 @@ static struct span field_of(const struct paragraph *p, const char *name, size_t 
 
 static bool same(struct span a, struct span b)
 {
-	return a.len == b.len && !a.text == !b.text &&
-	       (a.len == 0 || memcmp(a.text, b.text, a.len) == 0);
+	if (!a.text || !b.text)
+		return !a.text && !b.text;
+	return a.len == b.len && memcmp(a.text, b.text, a.len) == 0;
 }
 
 static bool add_paragraph(struct status *s, struct span all)
@@ -190,6 +191,15 @@ static void compare_order(struct findings *f, const struct status *a, const stru
 		}
 }
 
+static void add_lonely(struct findings *f, const struct paragraph *only, bool in_a)
+{
+	CLEANUP(free_ptr) char *where = xasprintf("package %s", only->name);
+
+	findings_add(f, &(struct finding){.where = where,
+					  .a = in_a ? "there" : NULL,
+					  .b = in_a ? NULL : "there"});
+}
+
 static void compare_packages(struct findings *f, const struct status *a, const struct status *b)
 {
 	size_t i = 0, k = 0;
@@ -198,18 +208,13 @@ static void compare_packages(struct findings *f, const struct status *a, const s
 		int side = i == a->count   ? 1
 			   : k == b->count ? -1
 					   : strcmp(a->items[i].name, b->items[k].name);
-		const struct paragraph *left = side <= 0 ? &a->items[i++] : NULL,
-				       *right = side >= 0 ? &b->items[k++] : NULL;
-		CLEANUP(free_ptr) char *where = NULL;
 
-		if (side == 0) {
-			compare_pair(f, left, right);
-			continue;
-		}
-		where = xasprintf("package %s", left ? left->name : right->name);
-		findings_add(f, &(struct finding){.where = where,
-						  .a = left ? "there" : NULL,
-						  .b = right ? "there" : NULL});
+		if (side == 0)
+			compare_pair(f, &a->items[i], &b->items[k]);
+		else
+			add_lonely(f, side < 0 ? &a->items[i] : &b->items[k], side < 0);
+		i += side <= 0;
+		k += side >= 0;
 	}
 }
 

@@ -8,7 +8,7 @@
 #include "audit/elf_sections.h"
 #include "base/cleanup.h"
 
-enum { NOTE_HEADER = 12, BUILD_ID_MAX = 64, RANDOM_SUFFIX = 8 };
+enum { NOTE_HEADER = 12, BUILD_ID_MAX = 64 };
 
 struct elf_pair {
 	struct findings *f;
@@ -80,27 +80,31 @@ static bool is_debug(const char *name)
 	return str_starts(name, ".debug_") || str_starts(name, ".zdebug_");
 }
 
-/* What words that differ in a compiled file come from. */
-static enum cure_rule cause_of_words(const struct around *w)
+/* Names of symbols and sections, and what LTO keeps. */
+static bool has_symbols(const char *name)
+{
+	return str_equal(name, ".strtab") || str_starts(name, ".gnu.lto_") ||
+	       str_equal(name, ".shstrtab") || is_debug(name);
+}
+
+/* What words that differ in this section come from. */
+static enum cure_rule cause_of_words(const char *section, const struct around *w)
 {
 	enum cure_rule rule;
 
 	if (strstr(w->a, "tmpxft_") && strstr(w->b, "tmpxft_"))
 		return CURE_NVCC;
 	rule = cause_of(w->a, strlen(w->a), w->b, strlen(w->b));
-	switch ((int)rule) {
-	case CURE_TIMESTAMP:
+	if (rule == CURE_TIMESTAMP)
 		return CURE_GCC_DATE;
-	case CURE_BUILD_PATH:
-	case CURE_TEMPORARY_NAME:
+	if (rule == CURE_BUILD_PATH || rule == CURE_TEMPORARY_NAME)
 		return CURE_GCC_PATH;
-	case CURE_RANDOM:
-	case CURE_PROCESS_ID:
+	if (rule == CURE_RANDOM && has_symbols(section))
 		return CURE_GCC_SEED;
-	default:
-		/* A path of which one is a part of the other. */
-		return w->a[0] == '/' && w->b[0] == '/' ? CURE_GCC_PATH : CURE_NONE;
-	}
+	/* The directory of the build itself. */
+	if (rule == CURE_NONE && is_debug(section) && w->a[0] == '/' && w->b[0] == '/')
+		return CURE_GCC_PATH;
+	return rule == CURE_PROCESS_ID ? CURE_NONE : rule;
 }
 
 static void compare_bytes(const struct section_pair *p)
@@ -120,7 +124,7 @@ static void compare_bytes(const struct section_pair *p)
 						     .a = w.a,
 						     .b = w.b,
 						     .stamp = stamp,
-						     .rule = cause_of_words(&w)});
+						     .rule = cause_of_words(p->a->name, &w)});
 	else
 		findings_add(p->f, &(struct finding){
 					   .where = where, .a = left, .b = right, .stamp = stamp});
@@ -152,45 +156,54 @@ static bool is_random_twin(const char *a, const char *b)
 {
 	const char *a_end = strrchr(a, '.'), *b_end = strrchr(b, '.');
 
-	return a_end && b_end && a_end - a == b_end - b &&
-	       strncmp(a, b, (size_t)(a_end - a)) == 0 && strlen(a_end) > RANDOM_SUFFIX &&
-	       strlen(b_end) > RANDOM_SUFFIX;
+	return str_starts(a, ".gnu.lto_") && a_end && b_end && a_end - a == b_end - b &&
+	       !str_equal(a, b) && strncmp(a, b, (size_t)(a_end - a)) == 0 &&
+	       strspn(a_end + 1, "0123456789abcdef") == strlen(a_end + 1) &&
+	       strspn(b_end + 1, "0123456789abcdef") == strlen(b_end + 1);
 }
 
-static void add_lonely(const struct elf_pair *p, const struct elf_section *a,
-		       const struct elf_section *b)
+static void add_lonely(const struct elf_pair *p, const struct elf_section *only, bool in_a)
 {
-	CLEANUP(free_ptr) char *where = xasprintf("section %s", a ? a->name : b->name);
-	bool loaded = (a ? a : b)->flags & SHF_ALLOC;
+	CLEANUP(free_ptr) char *where = xasprintf("section %s", only->name);
+	bool loaded = only->flags & SHF_ALLOC;
 
 	findings_add(p->f, &(struct finding){.where = where,
-					     .a = a ? "there" : NULL,
-					     .b = b ? "there" : NULL,
+					     .a = in_a ? "there" : NULL,
+					     .b = in_a ? NULL : "there",
 					     .stamp = !loaded && p->a->type != ET_REL});
+}
+
+static int compare_names(const struct elf_section *a, const struct elf_section *b)
+{
+	return is_random_twin(a->name, b->name) ? 0 : strcmp(a->name, b->name);
+}
+
+static void compare_twins(const struct elf_pair *p, const struct elf_section *a,
+			  const struct elf_section *b)
+{
+	if (str_equal(a->name, b->name))
+		compare_section(&(struct section_pair){p->f, a, b, p->a->type == ET_REL});
+	else
+		findings_add(p->f, &(struct finding){.where = "name of a section",
+						     .a = a->name,
+						     .b = b->name,
+						     .rule = CURE_GCC_SEED});
 }
 
 static void compare_sections(const struct elf_pair *p)
 {
+	const struct elf_sections *a = p->a, *b = p->b;
 	size_t i = 0, k = 0;
 
-	while (i < p->a->count || k < p->b->count) {
-		const struct elf_section *a = i < p->a->count ? &p->a->items[i] : NULL,
-					 *b = k < p->b->count ? &p->b->items[k] : NULL;
-		int side = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
+	while (i < a->count || k < b->count) {
+		int side = i == a->count   ? 1
+			   : k == b->count ? -1
+					   : compare_names(&a->items[i], &b->items[k]);
 
-		if (side != 0 && a && b && is_random_twin(a->name, b->name)) {
-			findings_add(p->f, &(struct finding){.where = "name of a section",
-							     .a = a->name,
-							     .b = b->name,
-							     .rule = CURE_GCC_SEED});
-			side = 0;
-		} else if (side == 0) {
-			struct section_pair pair = {p->f, a, b, p->a->type == ET_REL};
-
-			compare_section(&pair);
-		} else {
-			add_lonely(p, side < 0 ? a : NULL, side < 0 ? NULL : b);
-		}
+		if (side == 0)
+			compare_twins(p, &a->items[i], &b->items[k]);
+		else
+			add_lonely(p, side < 0 ? &a->items[i] : &b->items[k], side < 0);
 		i += side <= 0;
 		k += side >= 0;
 	}

@@ -66,6 +66,11 @@ static void compare_table(struct findings *f, const struct sqlite_table *a,
 		add(f, a->name, ": rows", left, right);
 }
 
+static void add_lonely(struct findings *f, const struct sqlite_table *only, bool in_a)
+{
+	add(f, only->name, "", in_a ? "there" : NULL, in_a ? NULL : "there");
+}
+
 static void compare_tables(struct findings *f, const struct sqlite_rows *a,
 			   const struct sqlite_rows *b)
 {
@@ -75,14 +80,13 @@ static void compare_tables(struct findings *f, const struct sqlite_rows *a,
 		int side = i == a->count   ? 1
 			   : k == b->count ? -1
 					   : strcmp(a->items[i].name, b->items[k].name);
-		const struct sqlite_table *left = side <= 0 ? &a->items[i++] : NULL,
-					  *right = side >= 0 ? &b->items[k++] : NULL;
 
 		if (side == 0)
-			compare_table(f, left, right);
+			compare_table(f, &a->items[i], &b->items[k]);
 		else
-			add(f, left ? left->name : right->name, "", left ? "there" : NULL,
-			    right ? "there" : NULL);
+			add_lonely(f, side < 0 ? &a->items[i] : &b->items[k], side < 0);
+		i += side <= 0;
+		k += side >= 0;
 	}
 }
 
@@ -91,14 +95,12 @@ static void compare_pages(struct findings *f, const struct content *a, const str
 			  size_t page_size)
 {
 	size_t least = (a->len < b->len ? a->len : b->len) / page_size, count = 0;
-	CLEANUP(free_ptr) char *of = NULL;
-	CLEANUP(free_ptr) char *how_many = NULL;
+	CLEANUP(free_ptr) char *where = NULL;
 
 	for (size_t i = 0; i < least; i++)
 		count += memcmp(a->data + i * page_size, b->data + i * page_size, page_size) != 0;
-	of = xasprintf("%zu", least);
-	how_many = xasprintf("%zu differ", count);
-	findings_add(f, &(struct finding){.where = "pages", .a = of, .b = how_many});
+	where = xasprintf("%zu of %zu pages differ", count, least);
+	findings_add(f, &(struct finding){.where = where});
 }
 
 bool format_sqlite(struct findings *f, const struct content *a, const struct content *b)

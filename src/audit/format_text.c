@@ -8,7 +8,7 @@
 #include "audit/cause.h"
 #include "base/cleanup.h"
 
-enum { LINES_MAX = 1 << 20, LINES_SHOWN = 3, WHERE = 48 };
+enum { LINES_MAX = 1 << 20, LINES_SHOWN = 3, WHERE = 64 };
 
 struct line {
 	const char *text; /* without its end; borrowed */
@@ -210,8 +210,12 @@ static void compare_lines(struct findings *f, const struct content *c, const str
 			shown++;
 		}
 	}
-	if (aligned && differ > shown)
-		findings_add_numbers(f, &(struct finding){.where = "lines that differ"}, differ, 0);
+	if (aligned && differ > shown) {
+		char where[WHERE];
+
+		(void)snprintf(where, sizeof(where), "%zu of %zu lines differ", differ, most);
+		findings_add(f, &(struct finding){.where = where});
+	}
 }
 
 bool format_text(struct findings *f, const struct content *a, const struct content *b)

@@ -15,7 +15,7 @@ struct child {
 };
 
 struct index {
-	const struct index_side *side;
+	const struct index_side *side; /* borrowed */
 	struct manifest manifest; /* owned */
 	struct child *children; /* by platform, then digest or order; owned */
 };
@@ -45,16 +45,15 @@ static int by_platform(const void *left, const void *right)
 	return r != 0 ? r : (a->order > b->order) - (a->order < b->order);
 }
 
-static int open_index(const struct index_side *side, struct index *ret, struct varve_error *err)
+static int open_index(struct index *ret, struct varve_error *err)
 {
 	const json_t *entries;
-	int r = place_get_manifest(side->place, side->root, &ret->manifest, err);
+	int r = place_get_manifest(ret->side->place, ret->side->root, &ret->manifest, err);
 
 	if (r < 0) {
-		varve_error_prefix(err, "%.300s", side->name);
+		varve_error_prefix(err, "%.300s", ret->side->name);
 		return r;
 	}
-	ret->side = side;
 	if (!ret->manifest.is_index)
 		return 0;
 	entries = json_object_get(ret->manifest.document, "manifests");
@@ -89,40 +88,52 @@ static int compare_images(const struct index_pair *p, const struct varve_descrip
 	return r < 0 ? r : image_diff(p->store, &a, &b, p->all, p->err);
 }
 
-static void add_lonely(const struct index_pair *p, const struct child *a, const struct child *b)
+static void add_lonely(const struct index_pair *p, const struct child *only, bool in_a)
 {
-	char left[VARVE_DIGEST_TEXT], right[VARVE_DIGEST_TEXT];
-	bool image = *(a ? a : b)->platform != '\0';
+	char digest[VARVE_DIGEST_TEXT];
+	bool image = *only->platform != '\0';
 
-	differences_add(
-		p->all,
-		&(struct difference){
-			.class = image ? DIFFERENCE_PLATFORM : DIFFERENCE_HISTORY,
-			.field = image ? "image of this platform" : "manifest without a platform",
-			.a = a ? varve_digest_text(&a->descriptor->digest, left) : NULL,
-			.b = b ? varve_digest_text(&b->descriptor->digest, right) : NULL});
+	(void)varve_digest_text(&only->descriptor->digest, digest);
+	differences_add(p->all, &(struct difference){.class = image ? DIFFERENCE_PLATFORM
+								    : DIFFERENCE_HISTORY,
+						     .field = image ? "image of this platform"
+								    : "manifest without a platform",
+						     .a = in_a ? digest : NULL,
+						     .b = in_a ? NULL : digest});
+}
+
+/* One of each, or only one of them. */
+static int compare_child(const struct index_pair *p, const struct child *a, const struct child *b,
+			 int side)
+{
+	const struct child *named = side <= 0 ? a : b;
+	int r = 0;
+
+	p->all->platform = *named->platform ? named->platform : NULL;
+	if (side != 0)
+		add_lonely(p, named, side < 0);
+	else if (*named->platform)
+		r = compare_images(p, a->descriptor, b->descriptor);
+	p->all->platform = NULL;
+	return r;
 }
 
 static int compare_children(const struct index_pair *p)
 {
+	const struct index *a = p->a, *b = p->b;
 	size_t i = 0, k = 0;
 	int r = 0;
 
-	while (r == 0 && (i < p->a->manifest.child_count || k < p->b->manifest.child_count)) {
-		const struct child *a = i < p->a->manifest.child_count ? &p->a->children[i] : NULL,
-				   *b = k < p->b->manifest.child_count ? &p->b->children[k] : NULL;
-		int side = !a ? 1 : !b ? -1 : compare_platforms(a, b);
-		const char *platform = (side <= 0 ? a : b)->platform;
+	while (r == 0 && (i < a->manifest.child_count || k < b->manifest.child_count)) {
+		int side = i == a->manifest.child_count ? 1
+			   : k == b->manifest.child_count
+				   ? -1
+				   : compare_platforms(&a->children[i], &b->children[k]);
 
-		p->all->platform = *platform ? platform : NULL;
-		if (side == 0)
-			r = *platform ? compare_images(p, a->descriptor, b->descriptor) : 0;
-		else
-			add_lonely(p, side < 0 ? a : NULL, side < 0 ? NULL : b);
+		r = compare_child(p, &a->children[i], &b->children[k], side);
 		i += side <= 0;
 		k += side >= 0;
 	}
-	p->all->platform = NULL;
 	return r;
 }
 
@@ -158,16 +169,16 @@ static int compare_indexes(const struct index_pair *p)
 int index_diff(struct varve_store *store, const struct index_side *a, const struct index_side *b,
 	       struct differences *all, struct varve_error *err)
 {
-	CLEANUP(index_release) struct index left = {0};
-	CLEANUP(index_release) struct index right = {0};
+	CLEANUP(index_release) struct index left = {.side = a};
+	CLEANUP(index_release) struct index right = {.side = b};
 	struct index_pair p = {store, &left, &right, all, err};
 	int r;
 
 	if (varve_digest_equal(&a->root->digest, &b->root->digest))
 		return 0;
-	r = open_index(a, &left, err);
+	r = open_index(&left, err);
 	if (r == 0)
-		r = open_index(b, &right, err);
+		r = open_index(&right, err);
 	if (r < 0)
 		return r;
 	if (left.manifest.is_index != right.manifest.is_index)

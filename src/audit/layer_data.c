@@ -13,9 +13,14 @@
 #include "layer/layer_stream.h"
 #include "layer/layer_tar_read.h"
 
+/* One that is kept, to be sorted by its place in the tar. */
+struct placed {
+	const struct layer_want *want;
+};
+
 struct pass {
 	struct layer_data *data;
-	struct layer_want **wants; /* by place in the tar */
+	struct placed *wants; /* by place in the tar; owned */
 	size_t count;
 	struct tar_reader *reader;
 	struct hasher *hasher;
@@ -58,10 +63,10 @@ bool layer_data_get(const struct layer_data *data, size_t i, struct content *ret
 
 static int by_place(const void *left, const void *right)
 {
-	const struct layer_want *a = *(struct layer_want *const *)left,
-				*b = *(struct layer_want *const *)right;
+	uint64_t a = ((const struct placed *)left)->want->file->order,
+		 b = ((const struct placed *)right)->want->file->order;
 
-	return (a->file->order > b->file->order) - (a->file->order < b->file->order);
+	return (a > b) - (a < b);
 }
 
 static void sort_wants(struct pass *p)
@@ -69,8 +74,8 @@ static void sort_wants(struct pass *p)
 	p->wants = xcalloc(p->data->count + 1, sizeof(*p->wants));
 	for (size_t i = 0; i < p->data->count; i++)
 		if (p->data->items[i].kept)
-			p->wants[p->count++] = &p->data->items[i];
-	qsort((void *)p->wants, p->count, sizeof(*p->wants), by_place);
+			p->wants[p->count++].want = &p->data->items[i];
+	qsort(p->wants, p->count, sizeof(*p->wants), by_place);
 }
 
 static int write_at(int fd, const void *data, size_t len, uint64_t at)
@@ -134,10 +139,10 @@ static int take_files(struct pass *p)
 		if (r < 0)
 			return r;
 		if (r == 0)
-			return is_other(p->wants[next], p->err);
-		if (order != p->wants[next]->file->order)
+			return is_other(p->wants[next].want, p->err);
+		if (order != p->wants[next].want->file->order)
 			continue;
-		r = take_file(p, p->wants[next++]);
+		r = take_file(p, p->wants[next++].want);
 		if (r < 0)
 			return r;
 	}
@@ -195,6 +200,6 @@ int layer_data_read(struct layer_data *data, int fd, const struct varve_descript
 	tar_reader_leave_digest(reader);
 	sort_wants(&p);
 	r = take_files(&p);
-	free((void *)p.wants);
+	free(p.wants);
 	return r < 0 ? r : map_file(data, file, err);
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "audit/xattrs_text.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/digest.h"
@@ -17,6 +18,7 @@ void layer_files_release(struct layer_files *files)
 	for (size_t i = 0; i < files->count; i++) {
 		free(files->items[i].path);
 		free(files->items[i].link);
+		free(files->items[i].xattrs);
 	}
 	free(files->items);
 	*files = (struct layer_files){0};
@@ -33,18 +35,6 @@ static bool has_capabilities(const struct layer_xattrs *xattrs)
 		if (str_equal(xattrs->items[i].name, "security.capability"))
 			return true;
 	return false;
-}
-
-static void digest_xattrs(const struct layer_xattrs *xattrs, struct varve_digest *ret)
-{
-	CLEANUP(buf_release) struct buf all = BUF_INIT;
-
-	for (size_t i = 0; i < xattrs->count; i++) {
-		buf_addf(&all, "%s=%zu:", xattrs->items[i].name, xattrs->items[i].size);
-		buf_add(&all, xattrs->items[i].value, xattrs->items[i].size);
-	}
-	if (all.len)
-		digest_bytes(all.data, all.len, ret);
 }
 
 static int read_data(struct tar_reader *reader, struct layer_file *file, struct varve_error *err)
@@ -78,25 +68,23 @@ static int add_item(struct layer_files *files, struct tar_reader *reader,
 
 	files->items = array_grow(files->items, files->count, &files->alloc, sizeof(*files->items));
 	file = &files->items[files->count];
-	*file = (struct layer_file){.path = path ? path : xstrdup(item->path),
-				    .link = xstrdup(item->link ? item->link : ""),
-				    .type = (char)item->type,
-				    .mode = item->mode & 07777,
-				    .uid = item->uid,
-				    .gid = item->gid,
-				    .size = item->size,
-				    .major = item->major,
-				    .minor = item->minor,
-				    .mtime = item->mtime.tv_sec,
-				    .nanoseconds = item->mtime.tv_nsec,
-				    .oddity = item->path[0] == '/' ? "an absolute name"
-								   : item->oddity,
-				    .order = files->count};
+	*file = (struct layer_file){
+		.path = path ? path : xstrdup(item->path),
+		.link = xstrdup(item->link ? item->link : ""),
+		.xattrs = item->xattrs ? xattrs_text(item->xattrs) : xstrdup(""),
+		.type = (char)item->type,
+		.mode = item->mode & 07777,
+		.uid = item->uid,
+		.gid = item->gid,
+		.size = item->size,
+		.major = item->major,
+		.minor = item->minor,
+		.mtime = item->mtime.tv_sec,
+		.nanoseconds = item->mtime.tv_nsec,
+		.oddity = item->path[0] == '/' ? "an absolute name" : item->oddity,
+		.order = files->count};
 	files->count++;
-	if (item->xattrs) {
-		file->capable = has_capabilities(item->xattrs);
-		digest_xattrs(item->xattrs, &file->xattrs);
-	}
+	file->capable = item->xattrs && has_capabilities(item->xattrs);
 	return item->type == TAR_FILE ? read_data(reader, file, err) : 0;
 }
 

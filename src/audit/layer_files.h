@@ -26,7 +26,7 @@ struct layer_file {
 	long nanoseconds;
 	uint64_t order; /* place in the tar, from 0 */
 	struct varve_digest content; /* of a file's data */
-	struct varve_digest xattrs; /* of names and values; none where there are none */
+	char *xattrs; /* extended attributes (xattrs_text.h), "" where there are none; owned */
 	bool capable; /* for verify: has file capabilities; not in the text */
 	const char *oddity; /* for verify: what makes readers disagree; NULL: nothing; not in the
 			     * text */
@@ -49,9 +49,9 @@ const struct layer_file *layer_files_find(const struct layer_files *files, const
 void layer_files_release(struct layer_files *files); /* usable with CLEANUP */
 
 /* The text of an index:
- *	index  = "varve-layer-files 2 " hex " " count "\n" { record }
+ *	index  = "varve-layer-files 3 " hex " " count "\n" { record }
  *	record = type text mode uid gid size major minor mtime nanoseconds order
- *		 content xattrs head NUL path NUL link NUL	; separated by single spaces
+ *		 content head NUL path NUL link NUL xattrs NUL	; separated by single spaces
  * Numbers are decimal, the mode octal; all without leading zeros. Parsing takes what formatting
  * wrote, and nothing else: -VARVE_E_FORMAT without a text. The text must end in a NUL behind its
  * length, as that of a struct buf. */

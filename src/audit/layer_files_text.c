@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "layer/layer_tar.h"
 
-#define MAGIC "varve-layer-files 2 "
+#define MAGIC "varve-layer-files 3 "
 
 static void add_digest(const struct varve_digest *digest, struct buf *out)
 {
@@ -22,13 +22,13 @@ static void format_file(const struct layer_file *f, struct buf *out)
 		 f->text, f->mode, f->uid, f->gid, f->size, f->major, f->minor);
 	buf_addf(out, " %" PRId64 " %ld %" PRIu64, f->mtime, f->nanoseconds, f->order);
 	add_digest(&f->content, out);
-	add_digest(&f->xattrs, out);
 	buf_addc(out, ' ');
 	for (size_t i = 0; i < LAYER_FILE_HEAD; i++)
 		buf_addf(out, "%02x", f->head[i]);
 	buf_addc(out, '\0');
 	buf_add(out, f->path, strlen(f->path) + 1);
 	buf_add(out, f->link, strlen(f->link) + 1);
+	buf_add(out, f->xattrs, strlen(f->xattrs) + 1);
 }
 
 void layer_files_format(const struct layer_files *files, struct buf *out)
@@ -144,7 +144,7 @@ static bool parse_fields(const char *at, struct layer_file *f)
 	    !take_u64(&at, UINT64_MAX, &f->major) || !take_u64(&at, UINT64_MAX, &f->minor) ||
 	    !take_time(&at, &f->mtime) || !take_u64(&at, 999999999, &nanoseconds) ||
 	    !take_u64(&at, UINT64_MAX, &f->order) || !take_digest(&at, &f->content) ||
-	    !take_digest(&at, &f->xattrs) || !take_hex(&at, f->head, sizeof(f->head)))
+	    !take_hex(&at, f->head, sizeof(f->head)))
 		return false;
 	f->nanoseconds = (long)nanoseconds;
 	return *at == '\0';
@@ -172,14 +172,15 @@ static bool follows(const struct layer_files *files, const char *path, uint64_t 
 static bool parse_file(const char **at, const char *end, struct layer_files *files)
 {
 	const char *fields = take_string(at, end), *path = take_string(at, end),
-		   *link = take_string(at, end);
+		   *link = take_string(at, end), *xattrs = take_string(at, end);
 	struct layer_file file = {0};
 
-	if (!fields || !path || !link || !parse_fields(fields, &file) ||
+	if (!fields || !path || !link || !xattrs || !parse_fields(fields, &file) ||
 	    !follows(files, path, file.order))
 		return false;
 	file.path = xstrdup(path);
 	file.link = xstrdup(link);
+	file.xattrs = xstrdup(xattrs);
 	files->items = array_grow(files->items, files->count, &files->alloc, sizeof(*files->items));
 	files->items[files->count++] = file;
 	return true;

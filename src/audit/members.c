@@ -48,17 +48,24 @@ struct member_pair {
 	const struct member *a, *b;
 };
 
+static void add_to(struct findings *f, const char *name, const struct finding *one)
+{
+	CLEANUP(free_ptr) char *where = xasprintf("member %s: %s", name, one->where);
+	struct finding with = *one;
+
+	with.where = where;
+	findings_add(f, &with);
+}
+
 static void add(const struct member_pair *p, const char *what, bool stamp, const char *a,
 		const char *b)
 {
-	CLEANUP(free_ptr)
-	char *where = xasprintf("member %s: %s", p->a ? p->a->name : p->b->name, what);
-
-	findings_add(p->f, &(struct finding){.where = where,
-					     .a = a,
-					     .b = b,
-					     .stamp = stamp,
-					     .rule = stamp ? p->rules->stamp : CURE_NONE});
+	add_to(p->f, p->a->name,
+	       &(struct finding){.where = what,
+				 .a = a,
+				 .b = b,
+				 .stamp = stamp,
+				 .rule = stamp ? p->rules->stamp : CURE_NONE});
 }
 
 static void add_number(const struct member_pair *p, const char *what, bool stamp,
@@ -157,6 +164,14 @@ static void compare_order(struct findings *f, const struct members_rules *rules,
 						  .rule = rules->order});
 }
 
+static void add_lonely(struct findings *f, const struct member *only, bool in_a)
+{
+	add_to(f, only->name,
+	       &(struct finding){.where = "only in one",
+				 .a = in_a ? "there" : NULL,
+				 .b = in_a ? NULL : "there"});
+}
+
 void members_compare(struct findings *f, const struct members_rules *rules, struct members *a,
 		     struct members *b)
 {
@@ -168,16 +183,15 @@ void members_compare(struct findings *f, const struct members_rules *rules, stru
 		qsort(b->items, b->count, sizeof(*b->items), by_name);
 	compare_order(f, rules, a, b);
 	while (i < a->count || k < b->count) {
-		struct member_pair p = {.f = f, .rules = rules};
 		int side = i == a->count   ? 1
 			   : k == b->count ? -1
 					   : strcmp(a->items[i].name, b->items[k].name);
 
-		p.a = side <= 0 ? &a->items[i++] : NULL;
-		p.b = side >= 0 ? &b->items[k++] : NULL;
 		if (side == 0)
-			compare_pair(&p);
+			compare_pair(&(struct member_pair){f, rules, &a->items[i], &b->items[k]});
 		else
-			add(&p, "only in one", false, p.a ? "there" : NULL, p.b ? "there" : NULL);
+			add_lonely(f, side < 0 ? &a->items[i] : &b->items[k], side < 0);
+		i += side <= 0;
+		k += side >= 0;
 	}
 }

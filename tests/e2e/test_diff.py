@@ -69,7 +69,7 @@ PLANTED = {
     "hard link": (changed("usr/bin/z", linkname="var/db"), {("usr/bin/z", "link", "link")}, None),
     "type": (changed("usr/bin/y", type=tarfile.LNKTYPE, linkname="usr/bin/x"), {("usr/bin/y", "type", "type")}, None),
     "device": (changed("dev/null", devminor=5), {("dev/null", "minor", "device")}, None),
-    "xattr": (changed("etc/motd", pax_headers={"SCHILY.xattr.user.a": "b"}), {("etc/motd", "extended attributes", "attribute")}, None),
+    "xattr": (changed("etc/motd", pax_headers={"SCHILY.xattr.user.a": "b"}), {("etc/motd", "attribute user.a", "attribute")}, None),
     "added": (tar_of({**BASE, "new": {"data": b""}}), {("new", "entry", "entry")}, None),
     "removed": (without("var/random"), {("var/random", "entry", "entry")}, None),
     "whiteout": (tar_of({**BASE, "etc/.wh.old": {}}), {("etc/.wh.old", "entry", "whiteout")}, None),
@@ -223,6 +223,33 @@ def test_text_is_one_line_each_and_steers_no_terminal(varve):
     assert varve("diff", a, b, rc=5).stdout.splitlines() == [
         r"layer 1: \x1b[2Jy\x0a: entry [entry] (absent) -> file", "layer 1: x: mode [mode] 0644 -> 0600 (umask)",
         "umask: modes follow the builder's umask; cure: set umask 022, or modes explicitly (install -m)"]
+
+
+def test_what_is_inside_is_told_below_the_file(varve):
+    lines = ["a\x1b[2J", "b\u009bx", "c\\", "d", "e"]
+    a = image(varve.path("a"), [tar_of({"t": {"data": "\n".join(lines).encode()}})])
+    b = image(varve.path("b"), [tar_of({"t": {"data": "\n".join(line + "9" for line in lines).encode()}})])
+    text = varve("diff", a, b, rc=5).stdout.splitlines()
+    assert text[0].startswith("layer 1: t: content [content: text] sha256:")
+    assert text[1:] == [
+        r"    line 1: a\x1b[2J -> a\x1b[2J9", r"    line 2: b\xc2\x9bx -> b\xc2\x9bx9",
+        r"    line 3: c\x5c -> c\x5c9", "    5 of 5 lines differ",
+        "layer 1: t: size [content] " + f"{len(chr(10).join(lines).encode())} -> {len(chr(10).join(lines).encode()) + 5}"]
+    many = {f"{i}.c": b"x" * i for i in range(40)}
+    tars = [tar_of({name: {"data": data} for name, data in many.items()}), tar_of({name: {"data": data + b"y"} for name, data in many.items()})]
+    a, b = (image(varve.path(side), [tar_of({"t.tar": {"data": tar}})]) for side, tar in zip("cd", tars))
+    text = varve("diff", a, b, rc=5).stdout.splitlines()
+    assert text[17] == "    and 24 more" and sum(line.startswith("    member ") for line in text) == 16
+
+
+def test_attributes_are_named_with_their_values(varve):
+    def side(name, attributes):
+        headers = {f"SCHILY.xattr.{key}": value for key, value in attributes.items()}
+        return image(varve.path(name), [tar_of({"x": {"pax_headers": headers}})])
+    a, b = side("a", {"user.a": "1", "user.b": "x" * 99, "user.same": "s"}), side("b", {"user.a": "22", "user.same": "s", "user.z": ""})
+    told_ = varve("diff", "--json", a, b, rc=5).json()["differences"]
+    assert [(one["field"], one.get("a"), one.get("b")) for one in told_] == [
+        ("attribute user.a", "31", "3232"), ("attribute user.b", oci_make.digest_of(b"x" * 99), None), ("attribute user.z", None, "")]
 
 
 def test_a_damaged_index_is_made_again(varve):

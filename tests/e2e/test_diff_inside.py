@@ -94,7 +94,7 @@ def cases(directory):
         "a line": (None, b"a\nb\nc\n", b"a\nB\nc\n", "content", text, {("line 2", None)}),
         "a line more": (None, b"a\n", b"a\nb\n", "content", text, {("line 2", None)}),
         "five lines": (None, b"1a\n2a\n3a\n4a\n5a\n", b"1b\n2b\n3b\n4b\n5b\n", "content", text,
-                       {("line 1", None), ("line 2", None), ("line 3", None), ("lines that differ", None)}),
+                       {("line 1", None), ("line 2", None), ("line 3", None), ("5 of 5 lines differ", None)}),
         "end of the last line": (None, b"a\n", b"a", "content", text, {("end of the last line", None)}),
         "ends of lines": (None, b"a\r\nb\r\n", b"a\nb\n", "content", text, {("ends of lines", "line-ends")}),
         "order of lines": (None, b"x\na\nc\n", b"c\nx\na\n", "content", text, {("order of lines", "line-order")}),
@@ -152,6 +152,8 @@ def cases(directory):
         "zip mode": ("m.zip", zipped({"a": b""}), zipped({"a": b""}, mode=0o755), "stamp", "zip archive", {("member a: mode", "zip-stamp")}),
         "zip level": ("l.zip", zipped({"a": b"ab" * 99}), zipped({"a": b"ab" * 99}, level=0), "stamp", "zip archive", {
             ("member a: compressed otherwise", "zip-stamp")}),
+        "zip date and content": ("dc.zip", zipped({"a": b"1\n"}), zipped({"a": b"2\n"}, (2027, 2, 3, 4, 5, 6)), "content", "zip archive", {
+            ("member a: date", "zip-stamp"), ("member a: line 1", None)}),
         "ar date": ("d.a", archive([("x.o", b"1")]), archive([("x.o", b"1")], date=9), "stamp", "ar archive", {("member x.o: date", "ar-stamp")}),
         "ar owner": ("u.a", archive([("x.o", b"1")]), archive([("x.o", b"1")], uid=7, mode=0o600), "stamp", "ar archive", {
             ("member x.o: uid", "ar-stamp"), ("member x.o: mode", "ar-stamp")}),
@@ -222,6 +224,13 @@ def test_place_class_and_rule(all_told, name):
 def test_only_what_has_an_effect(told, all_told):
     wanted = {path for path, one in all_told.items() if one["class"] not in NO_EFFECT}
     assert set(told("--semantic")) == wanted and len(wanted) < len(all_told) - 10
+
+
+def test_a_file_has_the_rule_of_what_counts(all_told):
+    def rule(name):
+        return all_told[path_of(name)].get("rule")
+    assert rule("zip date") == "zip-stamp" and rule("date") == "timestamp"
+    assert rule("zip date and content") is None  # the date explains the smaller part
 
 
 def test_values_are_the_files_own(all_told):

@@ -13,11 +13,11 @@
 #define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define BYTES "00112233445566778899aabbccddeeff"
-#define FILE_A "0 1 644 0 0 5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "\0a\0\0"
+#define FILE_A "0 1 644 0 0 5 0 0 1000 0 1 " HEX " " BYTES "\0a\0\0\0"
 #define LINK_B                                                                                     \
-	"2 0 777 18446744073709551615 7 0 0 0 -1 999999999 0 " ZEROS " " HEX " " BYTES "\0b\0"     \
-	"to/a\0"
-#define TEXT(count, records) "varve-layer-files 2 " HEX " " count "\n" records
+	"2 0 777 18446744073709551615 7 0 0 0 -1 999999999 0 " ZEROS " " BYTES "\0b\0"             \
+	"to/a\0user.a=31\0"
+#define TEXT(count, records) "varve-layer-files 3 " HEX " " count "\n" records
 #define GOOD TEXT("2", FILE_A LINK_B)
 
 static int parse(const char *text, size_t len, struct layer_files *ret)
@@ -42,6 +42,7 @@ static void takes_what_it_wrote(void **state)
 	assert_int_equal(files.items[0].head[15], 0xff);
 	assert_int_equal(files.items[0].order, 1);
 	assert_string_equal(files.items[1].link, "to/a");
+	assert_string_equal(files.items[1].xattrs, "user.a=31");
 	assert_int_equal(files.items[1].mtime, -1);
 	assert_int_equal(files.items[1].nanoseconds, 999999999);
 	assert_true(files.items[1].uid == UINT64_MAX);
@@ -76,33 +77,32 @@ static void refuses_everything_else(void **state)
 	} cases[] = {
 		CASE(""),
 		CASE("\n"),
-		CASE("varve-layer-files 1 " HEX " 0\n"), /* an older form */
-		CASE("varve-layer-files 2 " HEX " 0"),
-		CASE("varve-layer-files 2 " HEX " 00\n"),
-		CASE("varve-layer-files 2 " HEX " \n"),
-		CASE("varve-layer-files 2 " HEX " 18446744073709551616\n"),
-		CASE("varve-layer-files 2 0123\n"),
+		CASE("varve-layer-files 2 " HEX " 0\n"), /* an older form */
+		CASE("varve-layer-files 3 " HEX " 0"),
+		CASE("varve-layer-files 3 " HEX " 00\n"),
+		CASE("varve-layer-files 3 " HEX " \n"),
+		CASE("varve-layer-files 3 " HEX " 18446744073709551616\n"),
+		CASE("varve-layer-files 3 0123\n"),
 		CASE(TEXT("1", FILE_A LINK_B)),
 		CASE(TEXT("3", FILE_A LINK_B)),
 		CASE(TEXT("2", LINK_B FILE_A)), /* not by path */
 		CASE(TEXT("2", FILE_A FILE_A)), /* twice the same place */
 		CASE(TEXT("1", FILE_A "x")),
-		CASE(TEXT("1", "0 1 644 0 0 5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "\0a\0")),
-		CASE(TEXT("1", "0 1 644 0 0 5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "0\0a\0\0")),
-		CASE(TEXT("1", "0 1 644 0 0 5 0 0 1000 0 1 " HEX " " ZEROS " 0011\0a\0\0")),
-		CASE(TEXT("1", "0 1 644 0 0 5 0 0 1000 0 1 " HEX " 00 " BYTES "\0a\0\0")),
-		CASE(TEXT("1", "7 1 644 0 0 5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "\0a\0\0")),
-		CASE(TEXT("1", "0 2 644 0 0 5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "\0a\0\0")),
-		CASE(TEXT("1", "0 1 648 0 0 5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "\0a\0\0")),
-		CASE(TEXT("1", "0 1 10000 0 0 5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "\0a\0\0")),
-		CASE(TEXT("1", "0 1 644 00 0 5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "\0a\0\0")),
-		CASE(TEXT("1", "0 1 644 +1 0 5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "\0a\0\0")),
-		CASE(TEXT("1", "0 1 644 0 0  5 0 0 1000 0 1 " HEX " " ZEROS " " BYTES "\0a\0\0")),
-		CASE(TEXT("1", "0 1 644 0 0 5 0 0 -0 0 1 " HEX " " ZEROS " " BYTES "\0a\0\0")),
-		CASE(TEXT("1", "0 1 644 0 0 5 0 0 9223372036854775808 0 1 " HEX " " ZEROS " " BYTES
-			       "\0a\0\0")),
+		CASE(TEXT("1", "0 1 644 0 0 5 0 0 1000 0 1 " HEX " " BYTES "\0a\0")),
+		CASE(TEXT("1", "0 1 644 0 0 5 0 0 1000 0 1 " HEX " " BYTES "0\0a\0\0\0")),
+		CASE(TEXT("1", "0 1 644 0 0 5 0 0 1000 0 1 " HEX " 0011\0a\0\0\0")),
+		CASE(TEXT("1", "0 1 644 0 0 5 0 0 1000 0 1 " HEX " 00 " BYTES "\0a\0\0\0")),
+		CASE(TEXT("1", "7 1 644 0 0 5 0 0 1000 0 1 " HEX " " BYTES "\0a\0\0\0")),
+		CASE(TEXT("1", "0 2 644 0 0 5 0 0 1000 0 1 " HEX " " BYTES "\0a\0\0\0")),
+		CASE(TEXT("1", "0 1 648 0 0 5 0 0 1000 0 1 " HEX " " BYTES "\0a\0\0\0")),
+		CASE(TEXT("1", "0 1 10000 0 0 5 0 0 1000 0 1 " HEX " " BYTES "\0a\0\0\0")),
+		CASE(TEXT("1", "0 1 644 00 0 5 0 0 1000 0 1 " HEX " " BYTES "\0a\0\0\0")),
+		CASE(TEXT("1", "0 1 644 +1 0 5 0 0 1000 0 1 " HEX " " BYTES "\0a\0\0\0")),
+		CASE(TEXT("1", "0 1 644 0 0  5 0 0 1000 0 1 " HEX " " BYTES "\0a\0\0\0")),
+		CASE(TEXT("1", "0 1 644 0 0 5 0 0 -0 0 1 " HEX " " BYTES "\0a\0\0\0")),
 		CASE(TEXT("1",
-			  "0 1 644 0 0 5 0 0 1 1000000000 1 " HEX " " ZEROS " " BYTES "\0a\0\0")),
+			  "0 1 644 0 0 5 0 0 9223372036854775808 0 1 " HEX " " BYTES "\0a\0\0\0")),
+		CASE(TEXT("1", "0 1 644 0 0 5 0 0 1 1000000000 1 " HEX " " BYTES "\0a\0\0\0")),
 	};
 
 	(void)state;

@@ -28,6 +28,7 @@ static void make(const char *text, struct layer_files *ret)
 		file->type = word[len - 1] == '/' ? TAR_DIRECTORY : TAR_FILE;
 		file->path = xstrndup(word, file->type == TAR_DIRECTORY ? len - 1 : len);
 		file->link = xstrdup("");
+		file->xattrs = xstrdup("");
 	}
 }
 
