@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "build/destination.h"
 #include "layer/layer_split.h"
 #include "plan/plan_compile.h"
 
@@ -37,6 +38,7 @@ void build_release(struct build *build)
 		layer_list_release(&build->known[i].layers);
 		json_decref(build->steps[i].input);
 	}
+	destination_forget(build);
 	free(build->known);
 	free(build->steps);
 	free(build->status);

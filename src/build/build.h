@@ -67,6 +67,7 @@ struct build {
 	const struct build_options *options;
 	const struct varve_report *report;
 	const struct build_cache *cache; /* NULL: none */
+	struct destination_view *view; /* destination.h; NULL: none yet; owned */
 	struct plan_known *known; /* plan->step_count each, as the next two */
 	struct build_step *steps;
 	struct plan_status *status;

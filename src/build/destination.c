@@ -125,24 +125,65 @@ static void read_fact(struct plan_known *known, const char *text)
 		known->interpreter = xstrdup(end + 1);
 }
 
+struct destination_view {
+	struct step_stack stack;
+	struct varve_digest *diff_ids; /* of its trees */
+};
+
+void destination_forget(struct build *build)
+{
+	if (!build->view)
+		return;
+	step_stack_release(&build->view->stack);
+	free(build->view->diff_ids);
+	free(build->view);
+	build->view = NULL;
+}
+
+/* Borrowed, until the next call. */
+static int open_view(struct build *build, const struct varve_layer *layers, size_t count,
+		     const struct step_stack **ret, struct varve_error *err)
+{
+	struct destination_view *view = build->view;
+	size_t same = 0;
+	int r;
+
+	if (!view)
+		view = build->view = xcalloc(1, sizeof(*view));
+	while (same < view->stack.count && same < count &&
+	       varve_digest_equal(&view->diff_ids[same], &layers[same].diff_id))
+		same++;
+	step_stack_cut(&view->stack, same);
+	r = step_stack_extend(build, layers, count, &view->stack, err);
+	if (r < 0) {
+		destination_forget(build);
+		return r;
+	}
+	view->diff_ids = xreallocarray(view->diff_ids, count + 1, sizeof(*view->diff_ids));
+	for (size_t i = same; i < count; i++)
+		view->diff_ids[i] = layers[i].diff_id;
+	*ret = &view->stack;
+	return 0;
+}
+
 static int resolve(struct build *build, const struct varve_layer *layers, size_t count, int step,
 		   struct varve_error *err)
 {
-	CLEANUP(step_stack_release) struct step_stack stack = {0};
+	const struct step_stack *stack = NULL;
 	CLEANUP(free_ptr) char *path = NULL;
 	CLEANUP(free_ptr) char *interpreter = NULL;
 	const struct plan_step *plan = &build->plan->steps[step];
 	int r;
 
-	r = step_stack_open(build, layers, count, &stack, err);
+	r = open_view(build, layers, count, &stack, err);
 	if (r == 0)
-		r = layer_resolve(stack.trees, stack.count, plan->to, true, &path, err);
+		r = layer_resolve(stack->trees, stack->count, plan->to, true, &path, err);
 	if (r == 0 && path && plan->interpreter)
-		r = interpreter_find(&stack, plan, path, &interpreter, err);
+		r = interpreter_find(stack, plan, path, &interpreter, err);
 	if (r < 0 || !path)
 		return r;
 	build->known[step].destination =
-		xasprintf("%s%s", path, is_directory(&stack, path) && *path ? "/" : "");
+		xasprintf("%s%s", path, is_directory(stack, path) && *path ? "/" : "");
 	build->known[step].interpreter = steal_ptr(&interpreter);
 	keep_fact(build, layers, count, step);
 	return 0;

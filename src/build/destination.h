@@ -25,4 +25,9 @@ bool build_destination_fact(const struct build *build, int step, char name[DESTI
 /* The same inside a worker, which may unpack missing trees; leaves the fact for its parent. */
 int build_destination_in_worker(struct build *build, int step, struct varve_error *err);
 
+/* A chain's steps look into almost the same trees one after the other: those that were opened last
+ * stay open, and only what the next step has more is opened for it. */
+struct destination_view;
+void destination_forget(struct build *build);
+
 #endif

@@ -37,6 +37,10 @@ struct step_stack {
 /* Opens the trees of layers (bottom first), unpacking those that are not there. */
 int step_stack_open(struct build *build, const struct varve_layer *layers, size_t count,
 		    struct step_stack *ret, struct varve_error *err);
+/* The same for a stack that holds the first of them already; what was opened stays on failure. */
+int step_stack_extend(struct build *build, const struct varve_layer *layers, size_t count,
+		      struct step_stack *stack, struct varve_error *err);
+void step_stack_cut(struct step_stack *stack, size_t count); /* keeps that many */
 void step_stack_release(struct step_stack *stack);
 bool step_stack_has_devices(const struct step_stack *stack);
 /* The owners that the inodes of a tree cannot hold, for the list beside it. */

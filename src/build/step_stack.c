@@ -17,12 +17,7 @@
 
 void step_stack_release(struct step_stack *stack)
 {
-	size_t i;
-
-	for (i = 0; i < stack->count; i++) {
-		fd_close(&stack->trees[i].tree);
-		store_tree_lists_release(&stack->lists[i]);
-	}
+	step_stack_cut(stack, 0);
 	free(stack->trees);
 	free(stack->lists);
 	*stack = (struct step_stack){0};
@@ -129,27 +124,57 @@ static int open_tree(struct build *build, const struct varve_layer *layer, int *
 			       err);
 }
 
+static void make_room(struct step_stack *stack, size_t count)
+{
+	stack->trees = xreallocarray(stack->trees, count + 1, sizeof(*stack->trees));
+	stack->lists = xreallocarray(stack->lists, count + 1, sizeof(*stack->lists));
+	for (size_t i = 0; i < stack->count; i++)
+		stack->trees[i].implied = &stack->lists[i].implied;
+}
+
+int step_stack_extend(struct build *build, const struct varve_layer *layers, size_t count,
+		      struct step_stack *stack, struct varve_error *err)
+{
+	int r;
+
+	make_room(stack, count);
+	for (size_t i = stack->count; i < count; i++) {
+		struct layer_stacked *tree = &stack->trees[i];
+
+		stack->lists[i] = (struct store_tree_lists)STORE_TREE_LISTS_INIT;
+		*tree = (struct layer_stacked){.tree = -1,
+					       .implied = &stack->lists[i].implied,
+					       .owners = &build->host->owners};
+		r = open_tree(build, &layers[i], &tree->tree, &stack->lists[i], err);
+		if (r == 0)
+			r = load_links(build, tree->tree, &stack->lists[i].links, err);
+		if (r < 0) {
+			fd_close(&tree->tree);
+			store_tree_lists_release(&stack->lists[i]);
+			return r;
+		}
+		stack->count++;
+	}
+	return 0;
+}
+
 int step_stack_open(struct build *build, const struct varve_layer *layers, size_t count,
 		    struct step_stack *ret, struct varve_error *err)
 {
-	size_t i;
-	int r;
+	struct step_stack stack = {0};
+	int r = step_stack_extend(build, layers, count, &stack, err);
 
-	*ret = (struct step_stack){
-		.trees = xcalloc(count + 1, sizeof(*ret->trees)),
-		.lists = xcalloc(count + 1, sizeof(*ret->lists)),
-	};
-	for (i = 0; i < count; i++) {
-		r = open_tree(build, &layers[i], &ret->trees[i].tree, &ret->lists[i], err);
-		if (r == 0)
-			r = load_links(build, ret->trees[i].tree, &ret->lists[i].links, err);
-		if (r < 0) {
-			step_stack_release(ret);
-			return r;
-		}
-		ret->trees[i].implied = &ret->lists[i].implied;
-		ret->trees[i].owners = &build->host->owners;
-		ret->count++;
+	if (r < 0)
+		step_stack_release(&stack);
+	else
+		*ret = stack;
+	return r;
+}
+
+void step_stack_cut(struct step_stack *stack, size_t count)
+{
+	while (stack->count > count) {
+		fd_close(&stack->trees[--stack->count].tree);
+		store_tree_lists_release(&stack->lists[stack->count]);
 	}
-	return 0;
 }

@@ -21,6 +21,15 @@ struct parents {
 	int fixup;
 	struct made *made;
 	size_t made_count, made_alloc;
+	struct level *levels; /* of the directory that was located last */
+	size_t level_count, level_alloc;
+};
+
+/* A component of a path that was located: neighbours share most of theirs. */
+struct level {
+	char *path;
+	struct stack_found found;
+	int result; /* of looking for it: 1, 0 or negative */
 };
 
 /* A directory of the fixup; making what is in it would change its time, so that is set last. */
@@ -33,6 +42,9 @@ static void parents_release(struct parents *p)
 {
 	for (size_t i = 0; i < p->made_count; i++)
 		free(p->made[i].path);
+	for (size_t i = 0; i < p->level_count; i++)
+		free(p->levels[i].path);
+	free(p->levels);
 	free(p->made);
 }
 
@@ -99,25 +111,47 @@ static int set_attributes(const struct parents *p, const char *path, const struc
 	return layer_xattrs_write(fd, LAYER_XATTR_TREE, &a->xattrs);
 }
 
+static void cut_levels(struct parents *p, size_t count)
+{
+	while (p->level_count > count)
+		free(p->levels[--p->level_count].path);
+}
+
+/* The component of path that ends at len, at depth; its parent is the level above. */
+static const struct level *find_level(struct parents *p, const char *path, size_t len, size_t depth)
+{
+	struct level *level;
+	size_t bottom = depth > 0 ? p->levels[depth - 1].found.bottom : 0;
+
+	if (depth < p->level_count && strncmp(p->levels[depth].path, path, len) == 0 &&
+	    p->levels[depth].path[len] == '\0')
+		return &p->levels[depth];
+	cut_levels(p, depth);
+	p->levels = array_grow(p->levels, p->level_count, &p->level_alloc, sizeof(*p->levels));
+	level = &p->levels[p->level_count++];
+	*level = (struct level){.path = xstrndup(path, len)};
+	level->result = layer_stack_find(p->stack, p->count, bottom, level->path, &level->found);
+	return level;
+}
+
 /* Which tree has the directory at path, and which one provides its attributes. 0: the merged view
  * has no directory there. */
-static int locate(const struct parents *p, const char *path, size_t *ret_top, size_t *ret_provider)
+static int locate(struct parents *p, const char *path, size_t *ret_top, size_t *ret_provider)
 {
-	size_t bottom = 0, len = strcspn(path, "/");
+	size_t bottom = 0, len = strcspn(path, "/"), depth = 0;
 
 	for (;;) {
-		CLEANUP(free_ptr) char *part = xstrndup(path, len);
-		struct stack_found found;
-		int r = layer_stack_find(p->stack, p->count, bottom, part, &found);
+		const struct level *level = find_level(p, path, len, depth++);
+		const struct stack_found *found = &level->found;
 
-		if (r <= 0 || !S_ISDIR(found.st.st_mode))
-			return r < 0 ? r : 0;
+		if (level->result <= 0 || !S_ISDIR(found->st.st_mode))
+			return level->result < 0 ? level->result : 0;
 		if (path[len] == '\0') {
-			*ret_top = found.top;
-			*ret_provider = provider(p, &found, bottom, path);
+			*ret_top = found->top;
+			*ret_provider = provider(p, found, bottom, path);
 			return 1;
 		}
-		bottom = found.bottom;
+		bottom = found->bottom;
 		len += 1 + strcspn(path + len + 1, "/");
 	}
 }
@@ -159,14 +193,15 @@ static int make_chain(struct parents *p, const char *path)
 	return 0;
 }
 
-static int examine(struct parents *p, size_t i, const char *path)
+/* Only a directory that the topmost tree implies may be shown wrongly. */
+static int examine(struct parents *p, const char *path)
 {
 	CLEANUP(attributes_release) struct attributes shown = {.xattrs = LAYER_XATTRS_INIT};
 	CLEANUP(attributes_release) struct attributes right = {.xattrs = LAYER_XATTRS_INIT};
 	size_t top, provided_by;
 	int r = locate(p, path, &top, &provided_by);
 
-	if (r <= 0 || top != i || provided_by == top)
+	if (r <= 0 || provided_by == top || !layer_implied_has(p->stack[top].implied, path))
 		return r < 0 ? r : 0;
 	r = read_attributes(p, top, path, &shown);
 	if (r == 0)
@@ -203,21 +238,39 @@ static int finish(struct parents *p)
 	return set_time(p->fixup, ".", (struct timespec){0});
 }
 
+/* What any tree implies, each once: most do so of the same directories. */
+static void all_implied(const struct parents *p, struct strv *ret)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->stack[i].implied)
+			strv_extend(ret, p->stack[i].implied);
+	strv_sort(ret);
+	for (size_t i = 0; i < ret->count; i++) {
+		if (kept > 0 && str_equal(ret->items[kept - 1], ret->items[i]))
+			free(ret->items[i]);
+		else
+			ret->items[kept++] = ret->items[i];
+	}
+	if (ret->count > 0)
+		ret->items[kept] = NULL;
+	ret->count = kept;
+}
+
 int layer_parents(const struct layer_stacked *stack, size_t count, const struct owners *owners,
 		  int fixup, struct varve_error *err)
 {
 	CLEANUP(parents_release)
 	struct parents p = {.stack = stack, .count = count, .owners = owners, .fixup = fixup};
+	CLEANUP(strv_release) struct strv implied = STRV_INIT;
 	int r;
 
-	for (size_t i = 0; i < count; i++) {
-		for (size_t k = 0; stack[i].implied && k < stack[i].implied->count; k++) {
-			const char *path = stack[i].implied->items[k];
-
-			r = examine(&p, i, path);
-			if (r < 0)
-				return varve_error_set(err, r, "attributes of %s", path);
-		}
+	all_implied(&p, &implied);
+	for (size_t i = 0; i < implied.count; i++) {
+		r = examine(&p, implied.items[i]);
+		if (r < 0)
+			return varve_error_set(err, r, "attributes of %s", implied.items[i]);
 	}
 	r = finish(&p);
 	if (r < 0)

@@ -1,15 +1,124 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How time and memory grow with the number of steps: of a plan, of a build, of a build without changes."""
+"""How time and memory grow with the number of files, layers and steps: one of many should take as long as one of few."""
+import json
+import os
 import pathlib
 import shutil
+import subprocess
 
+import measuring
 from measuring import measure, row_each
 
-VARVE = pathlib.Path(__file__).resolve().parents[2] / "build-bench/src/cli/varve"
+TOP = pathlib.Path(__file__).resolve().parents[2]
+VARVE = TOP / "build-bench/src/cli/varve"
+LAYER_TOOL = TOP / "build-bench/tests/golden/layer_tool"
 CHAIN = 10  # steps of a stage
+BUSYBOX = "/bin/busybox"
 
 
-def recipe(count):
+class Growing:
+    """Rows of one kind of work for growing counts."""
+
+    def __init__(self, unit):
+        self.unit, self.each = unit, {}
+
+    def row(self, who, result, count):
+        self.each[who] = row_each(f"{count} {self.unit}", who, result, count, self.each.get(who))
+
+
+def varve(verb, recipe, store):
+    return [VARVE, verb, recipe, "--store", store, "--progress", "quiet"]
+
+
+def plan(recipe, store, runs):
+    """Of steps that were not built. The first plan writes facts, which is the file system's work."""
+    command = [VARVE, "plan", recipe, "--store", store]
+    measure(command, 1)
+    return measure(command, runs)
+
+
+# --- files -----------------------------------------------------------------------------------------
+
+def make_files(where, count):
+    """Small files, 100 in a directory, 100 directories in another."""
+    for number in range(count):
+        directory = where / f"a{number // 10000}" / f"b{number // 100 % 100}"
+        if number % 100 == 0:
+            directory.mkdir(parents=True)
+        with open(directory / f"f{number % 100}", "w", encoding="ascii") as file:
+            file.write(f"content of file {number}\n" * (1 + number % 20))
+
+
+def files_recipe(split):
+    step = {"step": "files", "copy": "files", "to": "/f", **({"split": {"maximum": "20MB"}} if split else {})}
+    return json.dumps({"varve": 1, "name": "growth", "sources": {"files": {"kind": "local", "path": "files"}},
+                       "stages": {"main": {"steps": [step]}}, "images": {"main": {"stage": "main", "name": "growth/files"}}})
+
+
+def bench_files(work, runs):
+    growing = Growing("files")
+    for count in (10_000, 100_000, *([1_000_000] if measuring.full else [])):
+        once = runs if count <= 100_000 else 1
+        tree, store, recipe = work / "files", work / "store", work / "files.yaml"
+        tree.mkdir()
+        make_files(tree, count)
+        growing.row("layer_tool pack", measure([LAYER_TOOL, "pack", tree], once), count)
+        for split in (False, True):
+            name = "varve build, split" if split else "varve build"
+            recipe.write_text(files_recipe(split))
+            growing.row(name, measure(varve("build", recipe, store), 1), count)
+            if not split:
+                growing.row("varve build, nothing changed", measure(varve("build", recipe, store), once), count)
+                growing.row("varve run, unpacks", unpacking(store, once), count)
+            subprocess.run(["rm", "-rf", store], check=True)
+        subprocess.run(["rm", "-rf", tree], check=True)
+
+
+def unpacking(store, runs):
+    """The tree of a stored layer made anew from its blob: what any look into an image starts with."""
+    def forget():
+        subprocess.run(f"rm -rf {store}/trees/*", shell=True, check=True)
+    return measure(f"{VARVE} run --store {store} growth/files:latest /no/such 2>/dev/null; test -d {store}/trees/*/*/fs/f", runs, forget)
+
+
+# --- layers ----------------------------------------------------------------------------------------
+
+def layers_recipe(count):
+    """So many layers, and a command that sees them all."""
+    steps = [{"step": "root", "copy": "root", "to": "/"}]
+    steps += [{"step": f"l{number}", "copy": "one", "to": f"/d/{number % 7}/{number}/"} for number in range(count - 2)]
+    steps += [{"step": "look", "run": "find /d | wc -l >/found"}]
+    return json.dumps({"varve": 1, "name": "layers", "sources": {"root": {"kind": "local", "path": "root"},
+                                                                 "one": {"kind": "local", "path": "one"}},
+                       "stages": {"main": {"steps": steps}}, "images": {"main": {"stage": "main", "name": "growth/layers"}}})
+
+
+def bench_layers(work, runs):
+    growing = Growing("layers")
+    (work / "root/bin").mkdir(parents=True)
+    if not os.access(BUSYBOX, os.X_OK):
+        return measuring.skip("layers", "busybox-static")
+    shutil.copy(BUSYBOX, work / "root/bin/busybox")
+    for name in ("sh", "find", "wc"):
+        (work / "root/bin" / name).symlink_to("busybox")
+    (work / "one").mkdir()
+    (work / "one/file").write_text("one\n")
+    for count in (10, 100, 500):
+        recipe, store, out = work / f"{count}.yaml", work / "store", work / "out"
+        recipe.write_text(layers_recipe(count))
+        growing.row("varve plan", plan(recipe, store, runs), count)
+        growing.row("varve build", measure(varve("build", recipe, store), 1), count)
+        growing.row("varve build, nothing changed", measure(varve("build", recipe, store), runs), count)
+        growing.row("varve run", measure([VARVE, "run", "--store", store, "growth/layers:latest", "/bin/sh", "-c", "find /d | wc -l"], runs), count)
+        growing.row("varve copy to a directory", measure([VARVE, "copy", "store:growth/layers:latest", f"oci:{out}", "--store", store], runs,
+                                                         lambda: shutil.rmtree(out, ignore_errors=True)), count)
+        subprocess.run(["rm", "-rf", store], check=True)
+    return None
+
+
+# --- steps -----------------------------------------------------------------------------------------
+
+def steps_recipe(count):
     stages, images = "", ""
     for i in range(count // CHAIN):
         steps = "".join(f"      - {{step: c{n}, copy: files, to: /{i}-{n}}}\n" for n in range(CHAIN))
@@ -18,19 +127,20 @@ def recipe(count):
     return f"varve: 1\nname: growth\nsources:\n  files: {{kind: local, path: files}}\nstages:\n{stages}images:\n{images}"
 
 
-def bench_growth(work, runs):
+def bench_steps(work, runs):
+    growing = Growing("steps")
     (work / "files").mkdir()
     (work / "files/a").write_text("a\n")
     store = work / "store"
-    for count in (10, 100, 1000, 10000):
-        path = work / f"{count}.yaml"
-        path.write_text(recipe(count))
-        def varve(verb):
-            return [VARVE, verb, path, "--store", store]
-
-        row_each(f"{count} steps", "plan", measure(varve("plan"), runs), count)
-        if count > 1000:  # a build syncs each of them to the disk
+    for count in (10, 100, 1000, 10_000):
+        recipe = work / f"{count}.yaml"
+        recipe.write_text(steps_recipe(count))
+        growing.row("varve plan", plan(recipe, store, runs), count)
+        if count > 1000 and not measuring.full:  # a build syncs each of them to the disk
             continue
-        row_each(f"{count} steps", "build", measure(varve("build"), 1), count)
-        row_each(f"{count} steps", "build, nothing changed", measure(varve("build"), runs), count)
-        shutil.rmtree(store)
+        growing.row("varve build", measure(varve("build", recipe, store), 1), count)
+        growing.row("varve build, nothing changed", measure(varve("build", recipe, store), runs), count)
+        subprocess.run(["rm", "-rf", store], check=True)
+
+
+BENCHES = {"growth-steps": bench_steps, "growth-layers": bench_layers, "growth-files": bench_files}

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+full = False  # --full: also the sizes that take minutes and many inodes
 rows = []  # dictionaries: work, who, and what was measured
 GOALS = {"ratio": "x", "seconds": "s", "peak_mb": "MB"}  # members of a row that a goal bounds, and their units
 
@@ -96,13 +97,19 @@ def skip(work, who):
     print(f"{work:34} {who:28} not installed")
 
 
-def row_each(work, who, result, count):
-    """A row of what one of count pieces took."""
+def row_each(work, who, result, count, smaller=None):
+    """A row of what one of count pieces took. smaller: what this returned for fewer of them; each may take as long as
+    there, and a fifth more. By processor time, which a busy machine alters less."""
     seconds, kilobytes, used = result
-    each = seconds / count * 1e6
-    rows.append({"work": work, "who": who, "seconds": round(seconds, 4), "processor": round(used, 4), "count": count,
-                 "each_us": round(each, 1), "peak_mb": round(kilobytes / 1000, 1)})
-    print(f"{work:34} {who:28} {seconds:8.3f} s {each:10.1f} us each {kilobytes / 1000:7.1f} MB", flush=True)
+    each = used / count * 1e6
+    entry = {"work": work, "who": who, "seconds": round(seconds, 4), "processor": round(used, 4), "count": count,
+             "each_us": round(each, 1), "peak_mb": round(kilobytes / 1000, 1)}
+    if smaller:
+        entry["ratio"] = round(each / smaller, 3)
+    said = add(entry, {"ratio": 1.2} if smaller else None)
+    text = f"{entry['ratio']:.2f} x the smaller one" if smaller else ""
+    print(f"{work:34} {who:28} {seconds:8.3f} s {each:10.1f} us of cpu each {kilobytes / 1000:7.1f} MB  {text}  {said}".rstrip(), flush=True)
+    return each
 
 
 def row_bytes(work, who, sent, size, what):
