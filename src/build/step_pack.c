@@ -30,6 +30,7 @@ static int write_blob(struct step *step, const struct part *part, const struct s
 	r = store_blob_begin(step->build->store, &writer, err);
 	if (r < 0)
 		return r;
+	writer.is_hashed = true; /* by layer_pack */
 	r = layer_pack(part->tree, implied, &step->build->host->owners,
 		       &step->build->options->compression, &writer.sink, ret, err);
 	if (r < 0 || ret->entry_count == 0)
