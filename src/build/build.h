@@ -107,6 +107,9 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 void build_remember(const struct build *build);
 /* The input that STAGE/STEP of this recipe had at the last build, or NULL. Owned by the caller. */
 json_t *build_recall(const struct build *build, const char *step_name);
+/* The record that it had. -VARVE_E_NOT_FOUND without a text. */
+struct store_record;
+int build_recall_record(const struct build *build, const char *step_name, struct store_record *ret);
 
 void build_tell(const struct build *build, enum varve_event_kind kind, const char *step,
 		const char *text);

@@ -48,15 +48,20 @@ void build_remember(const struct build *build)
 	(void)store_fact_write(build->store, fact, buf_text(&text), text.len);
 }
 
-json_t *build_recall(const struct build *build, const char *step_name)
+int build_recall_record(const struct build *build, const char *step_name, struct store_record *ret)
 {
 	CLEANUP(json_decrefp) json_t *memory = read_memory(build);
-	CLEANUP(store_record_release) struct store_record record = {0};
 	struct varve_digest key;
 
 	if (!memory || json_get_digest(memory, step_name, &key, NULL) < 0)
-		return NULL;
-	if (store_record_read(build->store, &key, &record, NULL) < 0)
-		return NULL;
-	return json_incref(record.input);
+		return -VARVE_E_NOT_FOUND;
+	return store_record_read(build->store, &key, ret, NULL);
+}
+
+json_t *build_recall(const struct build *build, const char *step_name)
+{
+	CLEANUP(store_record_release) struct store_record record = {0};
+
+	return build_recall_record(build, step_name, &record) < 0 ? NULL
+								  : json_incref(record.input);
 }
