@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,7 +15,9 @@
 #include "base/digest.h"
 #include "layer/layer_toc.h"
 
-#define ANNOTATION "io.github.containers.zstd-chunked."
+/* The second is what releases before containers/storage 1.44 look for (podman 4.3, skopeo 1.9). */
+static const char *const prefixes[] = {"io.github.containers.zstd-chunked.",
+				       "io.containers.zstd-chunked."};
 
 enum { TAIL = CHUNKED_HEADER + CHUNKED_FOOTER, MAGIC_AT = CHUNKED_HEADER + 56 };
 /* What containers/storage takes at most, packed and not. */
@@ -95,10 +98,19 @@ int layer_footer_contents(int blob, const struct layer_footer *f, struct buf *re
 	return 0;
 }
 
-static void note(json_t *object, const char *name, char *take_text)
+static void note(json_t *object, const char *name, const char *text)
 {
-	json_set(object, name, json_text(take_text));
-	free_ptr(&take_text);
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		CLEANUP(free_ptr) char *key = xasprintf("%s%s", prefixes[i], name);
+
+		json_set(object, key, json_text(text));
+	}
+}
+
+static void note_position(json_t *object, const char *name, char *take_text)
+{
+	note(object, name, take_text);
+	free(take_text);
 }
 
 int layer_chunked_annotations(int blob, json_t **ret, struct varve_error *err)
@@ -119,13 +131,13 @@ int layer_chunked_annotations(int blob, json_t **ret, struct varve_error *err)
 		return r;
 	digest_bytes(contents.data, contents.len, &digest);
 	notes = json_object();
-	json_set(notes, ANNOTATION "manifest-checksum",
-		 json_text(varve_digest_text(&digest, text)));
-	note(notes, ANNOTATION "manifest-position",
-	     xasprintf("%" PRIu64 ":%" PRIu64 ":%" PRIu64 ":%d", f.contents, f.contents_len,
-		       f.contents_size, CHUNKED_TYPE));
-	note(notes, ANNOTATION "tarsplit-position",
-	     xasprintf("%" PRIu64 ":%" PRIu64 ":%" PRIu64, f.split, f.split_len, f.split_size));
+	note(notes, "manifest-checksum", varve_digest_text(&digest, text));
+	note_position(notes, "manifest-position",
+		      xasprintf("%" PRIu64 ":%" PRIu64 ":%" PRIu64 ":%d", f.contents,
+				f.contents_len, f.contents_size, CHUNKED_TYPE));
+	note_position(
+		notes, "tarsplit-position",
+		xasprintf("%" PRIu64 ":%" PRIu64 ":%" PRIu64, f.split, f.split_len, f.split_size));
 	*ret = notes;
 	return 1;
 }

@@ -12,7 +12,7 @@ import tarfile
 
 TYPES = {tarfile.REGTYPE: "reg", tarfile.AREGTYPE: "reg", tarfile.LNKTYPE: "hardlink", tarfile.SYMTYPE: "symlink",
          tarfile.CHRTYPE: "char", tarfile.BLKTYPE: "block", tarfile.DIRTYPE: "dir", tarfile.FIFOTYPE: "fifo"}
-PREFIX = "io.github.containers.zstd-chunked."
+PREFIXES = ("io.github.containers.zstd-chunked.", "io.containers.zstd-chunked.")  # of today, and of podman 4.3
 
 
 def unzstd(data):
@@ -53,8 +53,9 @@ def footer(blob):
 
 def annotations(blob):
     at, packed, plain, split_at, split_packed, split_plain = footer(blob)
-    return {PREFIX + "manifest-checksum": sha(blob[at:at + packed]), PREFIX + "manifest-position": f"{at}:{packed}:{plain}:1",
-            PREFIX + "tarsplit-position": f"{split_at}:{split_packed}:{split_plain}"}
+    notes = {"manifest-checksum": sha(blob[at:at + packed]), "manifest-position": f"{at}:{packed}:{plain}:1",
+             "tarsplit-position": f"{split_at}:{split_packed}:{split_plain}"}
+    return {prefix + key: value for prefix in PREFIXES for key, value in notes.items()}
 
 
 def table(blob):
