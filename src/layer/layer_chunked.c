@@ -349,7 +349,8 @@ static int take_raw(struct chunked *c, const void *data, size_t len, struct varv
 {
 	int r;
 
-	buf_add(&c->raw, data, c->toc.unsaid ? 0 : len);
+	if (c->state != REST || !c->toc.unsaid)
+		buf_add(&c->raw, data, len);
 	r = add(c, data, len, err);
 	if (c->state == REST || r < 0)
 		return r;
