@@ -105,12 +105,24 @@ static bool add_time(struct buf *out, const struct timespec *time)
 	return true;
 }
 
+/* UTF-8, and without a byte that JSON escapes: containers/storage reads strings without undoing
+ * that, and would make a file of another name. */
+static bool is_plain(const char *text)
+{
+	if (!json_can_say(text))
+		return false;
+	for (; *text; text++)
+		if (*text == '"' || *text == '\\' || (unsigned char)*text < ' ')
+			return false;
+	return true;
+}
+
 static bool add_xattrs(struct buf *out, const struct layer_xattrs *xattrs)
 {
 	for (size_t i = 0; i < xattrs->count; i++) {
 		const struct layer_xattr *x = &xattrs->items[i];
 
-		if (!json_can_say(x->name))
+		if (!is_plain(x->name))
 			return false;
 		buf_addstr(out, i == 0 ? ",\"xattrs\":{" : ",");
 		json_add_string(out, x->name);
@@ -158,8 +170,8 @@ static bool add_item(struct buf *out, const struct tar_item *item, const struct 
 	add_number(out, "gid", item->gid);
 	add_number(out, "devMajor", item->major);
 	add_number(out, "devMinor", item->minor);
-	return json_can_say(item->path) && json_can_say(item->link) &&
-	       add_time(out, &item->mtime) && add_xattrs(out, item->xattrs);
+	return is_plain(item->path) && is_plain(item->link) && add_time(out, &item->mtime) &&
+	       add_xattrs(out, item->xattrs);
 }
 
 void toc_entry_release(struct toc_entry *e)

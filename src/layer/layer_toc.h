@@ -17,8 +17,9 @@
  *{"type":1,"name":...,"size":n,"payload":base64 of the CRC-64,"position":n} for the content of each
  *entry
  *
- * Names that are not UTF-8 and times after the year 9999 cannot be said so: such a layer has no
- * table and stays plain zstd. */
+ * Names that are not UTF-8 or that JSON would escape (quotes, backslashes, control characters: the
+ * readers do not undo it) and times after the year 9999 cannot be said so: such a layer has no
+ *table and stays plain zstd. */
 #ifndef LAYER_LAYER_TOC_H
 #define LAYER_LAYER_TOC_H
 
