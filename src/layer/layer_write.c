@@ -21,6 +21,8 @@
 #include "layer/layer_walk.h"
 #include "layer/layer_xattr.h"
 
+enum { READ_AHEAD_FROM = 1 << 20 }; /* bytes of a file: less is read at once */
+
 struct writer {
 	struct sink_beside out;
 	const struct strv *implied;
@@ -200,7 +202,8 @@ static int write_file(struct writer *w, const struct walk_entry *e)
 	fd = openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return varve_error_set(w->err, -errno, "open %s", e->path);
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	if (e->st.st_size >= READ_AHEAD_FROM)
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r = read_xattrs(w, e->path, fd, &xattrs);
 	if (r < 0)
 		return r;
