@@ -13,18 +13,18 @@
 enum { THREADS_MAX = 16 };
 
 struct kind {
-	enum layer_compression_kind kind;
 	const char *name;
 	const char *media_type;
 	const char *(*version)(void);
+	enum layer_compression_kind kind;
 	int level, minimum, maximum; /* maximum 0: it has no levels */
 };
 
 static const struct kind kinds[] = {
-	{LAYER_PLAIN, "none", VARVE_MEDIA_LAYER, NULL, 0, 0, 0},
-	{LAYER_GZIP, "gzip", VARVE_MEDIA_LAYER_GZIP, zlibVersion, 6, 1, 9},
-	{LAYER_ZSTD, "zstd", VARVE_MEDIA_LAYER_ZSTD, ZSTD_versionString, 3, 1, 19},
-	{LAYER_CHUNKED, "zstd:chunked", VARVE_MEDIA_LAYER_ZSTD, ZSTD_versionString, 3, 1, 19},
+	{"none", VARVE_MEDIA_LAYER, NULL, LAYER_PLAIN, 0, 0, 0},
+	{"gzip", VARVE_MEDIA_LAYER_GZIP, zlibVersion, LAYER_GZIP, 6, 1, 9},
+	{"zstd", VARVE_MEDIA_LAYER_ZSTD, ZSTD_versionString, LAYER_ZSTD, 3, 1, 19},
+	{"zstd:chunked", VARVE_MEDIA_LAYER_ZSTD, ZSTD_versionString, LAYER_CHUNKED, 3, 1, 19},
 };
 
 /* The kind whose name text begins with; the longest, since one is the beginning of another. */

@@ -116,7 +116,7 @@ static void note_position(json_t *object, const char *name, char *take_text)
 int layer_chunked_annotations(int blob, json_t **ret, struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf contents = BUF_INIT;
-	struct layer_footer f;
+	struct layer_footer f = {.contents = 0};
 	struct varve_digest digest;
 	char text[VARVE_DIGEST_TEXT];
 	json_t *notes;
