@@ -9,17 +9,22 @@ static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 void base64_encode(const void *data, size_t len, struct buf *out)
 {
 	const unsigned char *at = data;
+	char *to;
 
-	for (; len > 0; at += 3, len -= len < 3 ? len : 3) {
+	buf_reserve(out, (len + 2) / 3 * 4);
+	to = out->data + out->len;
+	out->len += (len + 2) / 3 * 4;
+	for (; len > 0; at += 3, to += 4, len -= len < 3 ? len : 3) {
 		unsigned group = (unsigned)at[0] << 16;
 
 		group |= len > 1 ? (unsigned)at[1] << 8 : 0;
 		group |= len > 2 ? (unsigned)at[2] : 0;
-		buf_add(out, &letters[group >> 18], 1);
-		buf_add(out, &letters[group >> 12 & 63], 1);
-		buf_add(out, len > 1 ? &letters[group >> 6 & 63] : "=", 1);
-		buf_add(out, len > 2 ? &letters[group & 63] : "=", 1);
+		to[0] = letters[group >> 18];
+		to[1] = letters[group >> 12 & 63];
+		to[2] = len > 1 ? letters[group >> 6 & 63] : '=';
+		to[3] = len > 2 ? letters[group & 63] : '=';
 	}
+	*to = '\0';
 }
 
 int base64_decode(const char *text, struct buf *out)

@@ -28,6 +28,19 @@ int json_parse(const char *text, size_t len, const char *what, json_t **ret,
 	return 0;
 }
 
+int json_parse_first(const char *text, size_t len, size_t *ret_used, json_t **ret)
+{
+	json_error_t error;
+	json_t *value =
+		json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
+
+	if (!value)
+		return -VARVE_E_FORMAT;
+	*ret_used = (size_t)error.position;
+	*ret = value;
+	return 0;
+}
+
 int json_read_file(int dirfd, const char *path, json_t **ret, struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
@@ -303,4 +316,21 @@ void json_append(json_t *array, json_t *take_value)
 {
 	if (json_array_append_new(array, take_value) < 0)
 		abort();
+}
+
+bool json_can_say(const char *text)
+{
+	while (*text) {
+		size_t len = utf8_len(text);
+
+		if (len == 0)
+			return false;
+		text += len;
+	}
+	return true;
+}
+
+void json_add_string(struct buf *out, const char *text)
+{
+	write_string(text, strlen(text), out);
 }

@@ -22,6 +22,9 @@ enum { JSON_LIMIT = 64 << 20 }; /* bytes of a document that json_read_file accep
  * "WHAT:LINE:COLUMN: ..." with -VARVE_E_FORMAT. */
 int json_parse(const char *text, size_t len, const char *what, json_t **ret,
 	       struct varve_error *err);
+/* Parses the value that text begins with; *ret_used: its bytes. For long documents that are read a
+ * member at a time. -VARVE_E_FORMAT without a text. */
+int json_parse_first(const char *text, size_t len, size_t *ret_used, json_t **ret);
 int json_read_file(int dirfd, const char *path, json_t **ret, struct varve_error *err);
 
 /* Appends the canonical form; aborts on a real number, which is a programming error here.
@@ -39,6 +42,10 @@ void json_canonical(const json_t *value, struct buf *out);
 /* True where there is a real number anywhere: asked of documents from outside before they are
  * written or hashed. */
 bool json_has_real(const json_t *value);
+/* Whether a string holds these bytes as they are: they are UTF-8. */
+bool json_can_say(const char *text);
+/* Appends text as a canonical string, for long documents that are written as they come. */
+void json_add_string(struct buf *out, const char *text);
 void json_digest(const json_t *value, struct varve_digest *ret); /* of the canonical form */
 
 /* Members of an object, checked: a missing (where required) or mistyped member gives

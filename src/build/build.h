@@ -110,6 +110,9 @@ void build_remember(const struct build *build);
 json_t *build_recall(const struct build *build, const char *step_name);
 /* Bytes of the trees and blobs of what it made then; 0: nothing is known. */
 uint64_t build_recall_size(const struct build *build, const char *step_name);
+/* The record that it had. -VARVE_E_NOT_FOUND without a text. */
+struct store_record;
+int build_recall_record(const struct build *build, const char *step_name, struct store_record *ret);
 
 void build_tell(const struct build *build, enum varve_event_kind kind, const char *step,
 		const char *text);

@@ -2,14 +2,17 @@
  * From a built stage to an image in the store. */
 #include "build/build.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/path.h"
 #include "build/secret_proof.h"
+#include "layer/layer_frames.h"
 
 /* The steps of a stage and of all below it, bottom first. Returns their number. */
 static size_t steps_of_stage(const struct plan *plan, int stage, int *ret)
@@ -96,6 +99,7 @@ static json_t *labelled_config(const struct plan *plan, const struct plan_image 
 struct parts {
 	struct image_layer *layers;
 	char **texts; /* two per layer */
+	json_t **notes; /* annotations of a layer's descriptor, or NULL */
 	size_t count;
 };
 
@@ -105,6 +109,9 @@ static void parts_release(struct parts *parts)
 
 	for (i = 0; i < 2 * parts->count; i++)
 		free(parts->texts[i]);
+	for (i = 0; i < parts->count; i++)
+		json_decref(parts->notes[i]);
+	free(parts->notes);
 	free(parts->texts);
 	free(parts->layers);
 }
@@ -117,6 +124,7 @@ static size_t parts_begin(const struct build *build, int top, struct parts *ret)
 
 	ret->layers = xcalloc(room, sizeof(*ret->layers));
 	ret->texts = xcalloc(2 * room, sizeof(*ret->texts));
+	ret->notes = xcalloc(room, sizeof(json_t *));
 	ret->count = plan_base_layers(build->plan, top, base);
 	for (i = 0; i < ret->count; i++)
 		ret->layers[i].layer = base[i];
@@ -218,6 +226,31 @@ static int prove_documents(const struct build *build, const json_t *config,
 	return secret_proof_verdict(&proof, err);
 }
 
+/* Who fetches parts of a layer finds out where they are from its descriptor. Layers of the image
+ * below may have stayed at its registry. */
+static int parts_annotate(const struct build *build, struct parts *parts, struct varve_error *err)
+{
+	char hex[VARVE_DIGEST_HEX];
+	int r = 0;
+
+	for (size_t i = 0; i < parts->count && r >= 0; i++) {
+		struct image_layer *one = &parts->layers[i];
+		CLEANUP(fd_close) int blob = -1;
+
+		if (one->layer.entry_count == 0 ||
+		    !str_equal(one->layer.blob.media_type, VARVE_MEDIA_LAYER_ZSTD))
+			continue;
+		blob = openat(store_blobs_fd(build->store),
+			      varve_digest_hex(&one->layer.blob.digest, hex),
+			      O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (blob < 0)
+			continue;
+		r = layer_chunked_annotations(blob, &parts->notes[i], err);
+		one->annotations = parts->notes[i];
+	}
+	return r < 0 ? r : 0;
+}
+
 int build_image(struct build *build, size_t index, struct varve_descriptor *ret_manifest,
 		struct varve_error *err)
 {
@@ -247,6 +280,9 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 		varve_error_prefix(err, "image %s", image->name);
 		return r;
 	}
+	r = parts_annotate(build, &parts, err);
+	if (r < 0)
+		return r;
 	r = base_history(build, plan->stages[image->stage].top, &history, err);
 	if (r < 0)
 		return r;

@@ -48,7 +48,7 @@ void build_remember(const struct build *build)
 	(void)store_fact_write(build->store, fact, buf_text(&text), text.len);
 }
 
-static int recall(const struct build *build, const char *step_name, struct store_record *ret)
+int build_recall_record(const struct build *build, const char *step_name, struct store_record *ret)
 {
 	CLEANUP(json_decrefp) json_t *memory = read_memory(build);
 	struct varve_digest key;
@@ -62,7 +62,8 @@ json_t *build_recall(const struct build *build, const char *step_name)
 {
 	CLEANUP(store_record_release) struct store_record record = {0};
 
-	return recall(build, step_name, &record) < 0 ? NULL : json_incref(record.input);
+	return build_recall_record(build, step_name, &record) < 0 ? NULL
+								  : json_incref(record.input);
 }
 
 uint64_t build_recall_size(const struct build *build, const char *step_name)
@@ -70,7 +71,7 @@ uint64_t build_recall_size(const struct build *build, const char *step_name)
 	CLEANUP(store_record_release) struct store_record record = {0};
 	uint64_t sum = 0;
 
-	if (recall(build, step_name, &record) < 0)
+	if (build_recall_record(build, step_name, &record) < 0)
 		return 0;
 	for (size_t i = 0; i < record.layers.count; i++) {
 		const struct varve_layer *layer = &record.layers.items[i];

@@ -112,4 +112,14 @@ struct tree_copy_rules {
 int tree_copy(const struct owners *owners, int from_dir, const char *from_name, int to_dir,
 	      const char *to_name, const struct tree_copy_rules *rules, struct varve_error *err);
 
+/* The frames of the layer that this step had at the last build (layer/layer_frames.h): for
+ * layer_compression's known. Fails never: there are none then. */
+struct step_frames {
+	int blob;
+	struct layer_frames *frames; /* NULL: none */
+};
+/* number: of the layer, where the step has several. */
+void step_frames_find(const struct step *step, size_t number, struct step_frames *ret);
+void step_frames_release(struct step_frames *f);
+
 #endif

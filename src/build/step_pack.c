@@ -18,20 +18,26 @@ struct part {
 	int tree;
 	int dirfd; /* its directory */
 	const char *name; /* in that */
+	size_t number; /* of the layer, from 0 */
 };
 
 static int write_blob(struct step *step, const struct part *part, const struct strv *implied,
 		      struct varve_layer *ret, struct varve_error *err)
 {
 	CLEANUP(store_blob_abort) struct store_blob_writer writer = {0};
+	CLEANUP(step_frames_release) struct step_frames before;
+	struct layer_compression how = step->build->options->compression;
 	struct varve_digest digest;
 	int r;
 
+	step_frames_find(step, part->number, &before);
+	how.known = before.frames;
 	r = store_blob_begin(step->build->store, &writer, err);
 	if (r < 0)
 		return r;
-	r = layer_pack(part->tree, implied, &step->build->host->owners,
-		       &step->build->options->compression, &writer.sink, ret, err);
+	writer.is_hashed = true; /* by layer_pack */
+	r = layer_pack(part->tree, implied, &step->build->host->owners, &how, &writer.sink, ret,
+		       err);
 	if (r < 0 || ret->entry_count == 0)
 		return r;
 	return store_blob_commit(&writer, &ret->blob.digest, &digest, err);
@@ -64,7 +70,7 @@ static int pack_whole(struct step *step, const struct strv *implied, struct laye
 {
 	CLEANUP(store_tree_lists_release)
 	struct store_tree_lists lists = STORE_TREE_LISTS_INIT;
-	const struct part part = {step->upper, step->job.dirfd, "upper"};
+	const struct part part = {step->upper, step->job.dirfd, "upper", 0};
 
 	strv_extend(&lists.implied, implied);
 	return pack_tree(step, &part, &lists, ret, err);
@@ -84,7 +90,8 @@ static int pack_part(struct step *step, int parts, size_t number, const struct s
 	if (tree < 0)
 		return varve_error_set(err, -errno, "open %s/parts/%s", step->job.path, name);
 	r = layer_divide_implied(tree, implied, &lists.implied, err);
-	return r < 0 ? r : pack_tree(step, &(struct part){tree, parts, name}, &lists, ret, err);
+	return r < 0 ? r
+		     : pack_tree(step, &(struct part){tree, parts, name, number}, &lists, ret, err);
 }
 
 static int divide(struct step *step, int *ret_parts, size_t *ret_count, struct varve_error *err)

@@ -49,7 +49,7 @@ const struct cli_option cli_build_options[] = {
 	{"output", 'o', CLI_LIST, AT(outputs), "TARGET",
 	 "also write the images to oci:DIR[:NAME], oci-archive:FILE, docker-archive:FILE or dir:DIR"},
 	{"compression", 0, CLI_TEXT, AT(compression), "KIND[:LEVEL]",
-	 "zstd (default), gzip or none"},
+	 "zstd (default), zstd:chunked, gzip or none"},
 	{"jobs", 'j', CLI_TEXT, AT(jobs), "N", "steps at once (default: one per core)"},
 	{"expect-cached", 0, CLI_FLAG, AT(expect_cached), NULL,
 	 "exit 5 if a step would have to run"},

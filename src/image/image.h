@@ -24,6 +24,7 @@ struct image_layer {
 	const char *created_by; /* "install system", "run make": text of history; borrowed */
 	const char *comment; /* the step's key as text */
 	int64_t epoch;
+	const json_t *annotations; /* of its descriptor in the manifest; object or NULL; borrowed */
 };
 
 /* Everything an image is made of; borrowed. */

@@ -3,6 +3,15 @@
 
 #include "base/descriptor.h"
 
+static json_t *layer_json(const struct image_layer *layer)
+{
+	json_t *descriptor = descriptor_to_json(&layer->layer.blob);
+
+	if (layer->annotations)
+		json_set(descriptor, "annotations", json_deep_copy(layer->annotations));
+	return descriptor;
+}
+
 static json_t *layers_json(const struct image_spec *spec)
 {
 	json_t *layers = json_array();
@@ -10,7 +19,7 @@ static json_t *layers_json(const struct image_spec *spec)
 
 	for (size_t i = 0; i < spec->layer_count; i++) {
 		if (spec->layers[i].layer.entry_count > 0)
-			json_append(layers, descriptor_to_json(&spec->layers[i].layer.blob));
+			json_append(layers, layer_json(&spec->layers[i]));
 	}
 	if (image_is_empty(spec)) {
 		image_empty_layer(&empty);

@@ -83,12 +83,17 @@ int layer_write(int tree, const struct strv *implied, const struct owners *owner
 		struct sink *take_out, uint64_t *ret_entries, struct varve_error *err);
 
 /* How a blob is compressed. Bytes depend on kind, level and library version, never on threads. */
-enum layer_compression_kind { LAYER_PLAIN, LAYER_GZIP, LAYER_ZSTD };
+enum layer_compression_kind { LAYER_PLAIN, LAYER_GZIP, LAYER_ZSTD, LAYER_CHUNKED };
+struct layer_frames;
 struct layer_compression {
 	enum layer_compression_kind kind;
 	int level; /* of the kind's own scale; ignored for LAYER_PLAIN */
+	const struct layer_frames
+		*known; /* LAYER_CHUNKED: what may be used again, as it came from
+			   the same compressor (layer_frames.h); borrowed; or NULL */
 };
-/* "zstd", "zstd:19", "gzip:6", "none"; level out of range or unknown name: -VARVE_E_USAGE. */
+/* "zstd", "zstd:19", "zstd:chunked", "gzip:6", "none"; level out of range or unknown name:
+ * -VARVE_E_USAGE. */
 int layer_compression_parse(const char *text, struct layer_compression *ret,
 			    struct varve_error *err);
 /* "zstd:3" and so on: the canonical name, as recorded. */

@@ -13,46 +13,54 @@
 enum { THREADS_MAX = 16 };
 
 struct kind {
-	enum layer_compression_kind kind;
 	const char *name;
 	const char *media_type;
 	const char *(*version)(void);
+	enum layer_compression_kind kind;
 	int level, minimum, maximum; /* maximum 0: it has no levels */
 };
 
 static const struct kind kinds[] = {
-	{LAYER_PLAIN, "none", VARVE_MEDIA_LAYER, NULL, 0, 0, 0},
-	{LAYER_GZIP, "gzip", VARVE_MEDIA_LAYER_GZIP, zlibVersion, 6, 1, 9},
-	{LAYER_ZSTD, "zstd", VARVE_MEDIA_LAYER_ZSTD, ZSTD_versionString, 3, 1, 19},
+	{"none", VARVE_MEDIA_LAYER, NULL, LAYER_PLAIN, 0, 0, 0},
+	{"gzip", VARVE_MEDIA_LAYER_GZIP, zlibVersion, LAYER_GZIP, 6, 1, 9},
+	{"zstd", VARVE_MEDIA_LAYER_ZSTD, ZSTD_versionString, LAYER_ZSTD, 3, 1, 19},
+	{"zstd:chunked", VARVE_MEDIA_LAYER_ZSTD, ZSTD_versionString, LAYER_CHUNKED, 3, 1, 19},
 };
+
+/* The kind whose name text begins with; the longest, since one is the beginning of another. */
+static const struct kind *find_kind(const char *text)
+{
+	for (size_t i = ARRAY_SIZE(kinds); i-- > 0;) {
+		size_t len = strlen(kinds[i].name);
+
+		if (str_starts(text, kinds[i].name) && (text[len] == '\0' || text[len] == ':'))
+			return &kinds[i];
+	}
+	return NULL;
+}
 
 int layer_compression_parse(const char *text, struct layer_compression *ret,
 			    struct varve_error *err)
 {
-	size_t len = strcspn(text, ":");
+	const struct kind *k = find_kind(text);
+	const char *level_text = k ? text + strlen(k->name) : "";
+	unsigned long long level;
 
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const struct kind *k = &kinds[i];
-		unsigned long long level = (unsigned long long)k->level;
-
-		if (strlen(k->name) != len || strncmp(text, k->name, len) != 0)
-			continue;
-		if (text[len] == ':' &&
-		    (!str_to_u64(text + len + 1, (unsigned long long)k->maximum, &level) ||
-		     level < (unsigned long long)k->minimum || k->maximum == 0)) {
-			if (k->maximum == 0)
-				return varve_error_set(err, -VARVE_E_USAGE,
-						       "compression \"none\" has no level");
-			return varve_error_set(
-				err, -VARVE_E_USAGE,
-				"compression %s: the level is a number from %d to %d", text,
-				k->minimum, k->maximum);
-		}
-		*ret = (struct layer_compression){k->kind, (int)level};
-		return 0;
-	}
-	return varve_error_set(err, -VARVE_E_USAGE,
-			       "unknown compression \"%s\": there are zstd, gzip and none", text);
+	if (!k)
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "unknown compression \"%s\": there are zstd, zstd:chunked, "
+				       "gzip and none",
+				       text);
+	level = (unsigned long long)k->level;
+	if (*level_text && k->maximum == 0)
+		return varve_error_set(err, -VARVE_E_USAGE, "compression \"none\" has no level");
+	if (*level_text && (!str_to_u64(level_text + 1, (unsigned long long)k->maximum, &level) ||
+			    level < (unsigned long long)k->minimum))
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "compression %s: the level is a number from %d to %d", text,
+				       k->minimum, k->maximum);
+	*ret = (struct layer_compression){.kind = k->kind, .level = (int)level};
+	return 0;
 }
 
 const char *layer_compression_name(const struct layer_compression *c, char buffer[16])
@@ -143,6 +151,9 @@ int layer_compressor_new(const struct layer_compression *c, unsigned threads,
 	switch (c->kind) {
 	case LAYER_ZSTD:
 		r = layer_zstd_new(c->level, threads, take_next, &made, err);
+		break;
+	case LAYER_CHUNKED:
+		r = layer_chunked_new(c, threads, take_next, &made, err);
 		break;
 	case LAYER_GZIP:
 		r = layer_gzip_new(c->level, threads, take_next, &made, err);

@@ -17,6 +17,8 @@ int layer_zstd_new(int level, unsigned threads, struct sink *next, struct layer_
 		   struct varve_error *err);
 int layer_gzip_new(int level, unsigned threads, struct sink *next, struct layer_compressor **ret,
 		   struct varve_error *err);
+int layer_chunked_new(const struct layer_compression *how, unsigned threads, struct sink *next,
+		      struct layer_compressor **ret, struct varve_error *err);
 
 /* Writes to the next sink; its text becomes err. */
 int layer_compressor_emit(struct layer_compressor *c, const void *data, size_t len,

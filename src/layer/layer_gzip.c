@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gzip on several threads: the input is cut into blocks of a fixed size, each compressed with the
  * 32 KiB before it as dictionary and ended on a byte boundary (Z_SYNC_FLUSH); joined they are one
- * member. The cuts depend on nothing but the offset, so neither do the bytes.
- *
- * Jobs are a ring in stream order: filled by the writer, compressed by any worker, written out by
- * the writer when it needs the place again. */
+ * member. The cuts depend on nothing but the offset, so neither do the bytes. */
 #include "layer/layer_compress.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 #include "base/buf.h"
+#include "base/cleanup.h"
+#include "layer/layer_jobs.h"
 
 enum {
 	BLOCK = 512 << 10,
@@ -22,10 +18,8 @@ enum {
 	MEMORY_LEVEL = 8,
 };
 
-enum job_state { JOB_FREE, JOB_QUEUED, JOB_RUNNING, JOB_DONE };
-
 struct job {
-	enum job_state state;
+	struct layer_job base;
 	bool last;
 	unsigned char *in; /* dictionary, then the block */
 	size_t dictionary, len;
@@ -37,24 +31,25 @@ struct job {
 struct gzip_sink {
 	struct layer_compressor base;
 	int level;
+	struct layer_jobs jobs;
 	struct job *ring;
 	size_t ring_size;
-	size_t fill; /* the job being filled */
-	size_t out_size;
 	uLong crc;
 	uint32_t total;
-	pthread_t *threads;
-	unsigned thread_count;
-	pthread_mutex_t mutex; /* guards what follows, and the states */
-	pthread_cond_t queued, done;
-	size_t take; /* the next job for a worker */
-	bool stop;
-	bool failed;
 };
 
-/* Whether zlib took it all. */
-static bool compress_job(z_stream *z, struct job *job, size_t out_size)
+/* Room for a block that does not compress, and the flush. */
+static size_t out_bound(void)
 {
+	return compressBound(BLOCK) + 64;
+}
+
+/* Whether zlib took it all. */
+static bool compress_job(void *worker, struct layer_job *which)
+{
+	z_stream *z = worker;
+	struct job *job = (struct job *)which;
+	size_t out_size = out_bound();
 	int r;
 
 	if (deflateReset(z) != Z_OK)
@@ -72,59 +67,35 @@ static bool compress_job(z_stream *z, struct job *job, size_t out_size)
 	return r == (job->last ? Z_STREAM_END : Z_OK) && z->avail_in == 0 && z->avail_out > 0;
 }
 
-/* The next job to work on, marked as running; NULL: the end. Holds the mutex. */
-static struct job *take_job(struct gzip_sink *g)
+static void *begin_worker(void *cookie)
 {
-	struct job *job;
+	const struct gzip_sink *g = cookie;
+	z_stream *z = xcalloc(1, sizeof(*z));
 
-	while (!g->stop && g->ring[g->take].state != JOB_QUEUED)
-		(void)pthread_cond_wait(&g->queued, &g->mutex);
-	if (g->stop)
-		return NULL;
-	job = &g->ring[g->take];
-	job->state = JOB_RUNNING;
-	g->take = (g->take + 1) % g->ring_size;
-	return job;
-}
-
-static void *work(void *cookie)
-{
-	struct gzip_sink *g = cookie;
-	z_stream z = {0};
-	bool ok = deflateInit2(&z, g->level, Z_DEFLATED, RAW_DEFLATE, MEMORY_LEVEL,
-			       Z_DEFAULT_STRATEGY) == Z_OK;
-	struct job *job;
-
-	(void)pthread_mutex_lock(&g->mutex);
-	while ((job = take_job(g))) {
-		(void)pthread_mutex_unlock(&g->mutex);
-		ok = ok && compress_job(&z, job, g->out_size);
-		(void)pthread_mutex_lock(&g->mutex);
-		g->failed = g->failed || !ok;
-		job->state = JOB_DONE;
-		(void)pthread_cond_signal(&g->done);
-	}
-	(void)pthread_mutex_unlock(&g->mutex);
-	(void)deflateEnd(&z);
+	if (deflateInit2(z, g->level, Z_DEFLATED, RAW_DEFLATE, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) ==
+	    Z_OK)
+		return z;
+	free(z);
 	return NULL;
 }
 
-/* Waits until a job can be filled again: writes out what is in it. */
-static int retire(struct gzip_sink *g, struct job *job, struct varve_error *err)
+static void end_worker(void *worker)
 {
-	bool failed, used;
+	if (worker)
+		(void)deflateEnd(worker);
+	free(worker);
+}
 
-	(void)pthread_mutex_lock(&g->mutex);
-	used = job->state != JOB_FREE;
-	while (used && job->state != JOB_DONE)
-		(void)pthread_cond_wait(&g->done, &g->mutex);
-	job->state = JOB_FREE;
-	failed = g->failed;
-	(void)pthread_mutex_unlock(&g->mutex);
-	if (!used)
+/* Writes out what is in the current job, so that it can be filled again. */
+static int retire(struct gzip_sink *g, struct varve_error *err)
+{
+	const struct job *job = (const struct job *)layer_jobs_current(&g->jobs);
+	int r = layer_jobs_wait(&g->jobs);
+
+	if (r < 0)
+		return varve_error_set(err, r, "zlib: compression failed");
+	if (r == 0)
 		return 0;
-	if (failed)
-		return varve_error_set(err, -VARVE_E_HOST, "zlib: compression failed");
 	g->crc = crc32_combine(g->crc, job->crc, (z_off_t)job->len);
 	return layer_compressor_emit(&g->base, job->out, job->out_len, err);
 }
@@ -133,19 +104,15 @@ static int retire(struct gzip_sink *g, struct job *job, struct varve_error *err)
  */
 static int submit(struct gzip_sink *g, bool last, struct varve_error *err)
 {
-	struct job *job = &g->ring[g->fill], *next;
+	struct job *job = (struct job *)layer_jobs_current(&g->jobs), *next;
 	int r;
 
-	g->fill = (g->fill + 1) % g->ring_size;
-	next = &g->ring[g->fill];
-	(void)pthread_mutex_lock(&g->mutex);
 	job->last = last;
-	job->state = JOB_QUEUED;
-	(void)pthread_cond_signal(&g->queued);
-	(void)pthread_mutex_unlock(&g->mutex);
-	r = retire(g, next, err);
+	layer_jobs_submit(&g->jobs);
+	r = retire(g, err);
 	if (r < 0 || last)
 		return r;
+	next = (struct job *)layer_jobs_current(&g->jobs);
 	memcpy(next->in, job->in + job->len, DICTIONARY);
 	next->dictionary = DICTIONARY;
 	next->len = 0;
@@ -159,7 +126,7 @@ static int gzip_write(struct sink *sink, const void *data, size_t len, struct va
 
 	g->total += (uint32_t)len;
 	while (len > 0) {
-		struct job *job = &g->ring[g->fill];
+		struct job *job = (struct job *)layer_jobs_current(&g->jobs);
 		size_t space = BLOCK - job->len, n = len < space ? len : space;
 		int r;
 
@@ -185,24 +152,15 @@ static int finish(struct gzip_sink *g, struct varve_error *err)
 	unsigned char trailer[8];
 	int r = submit(g, true, err);
 
-	for (size_t i = 1; r == 0 && i < g->ring_size; i++)
-		r = retire(g, &g->ring[(g->fill + i) % g->ring_size], err);
+	for (size_t i = 1; r == 0 && i < g->ring_size; i++) {
+		(void)layer_jobs_next(&g->jobs);
+		r = retire(g, err);
+	}
 	if (r < 0)
 		return r;
 	put_u32(trailer, g->crc);
 	put_u32(trailer + 4, g->total);
 	return layer_compressor_emit(&g->base, trailer, sizeof(trailer), err);
-}
-
-static void stop_workers(struct gzip_sink *g)
-{
-	(void)pthread_mutex_lock(&g->mutex);
-	g->stop = true;
-	(void)pthread_cond_broadcast(&g->queued);
-	(void)pthread_mutex_unlock(&g->mutex);
-	for (unsigned i = 0; i < g->thread_count; i++)
-		(void)pthread_join(g->threads[i], NULL);
-	g->thread_count = 0;
 }
 
 static int gzip_close(struct sink *sink, struct varve_error *err)
@@ -212,7 +170,7 @@ static int gzip_close(struct sink *sink, struct varve_error *err)
 
 	if (r == 0)
 		r = finish(g, err);
-	stop_workers(g);
+	layer_jobs_stop(&g->jobs);
 	return layer_compressor_end(&g->base, r, err);
 }
 
@@ -220,40 +178,29 @@ static void gzip_free(struct layer_compressor *c)
 {
 	struct gzip_sink *g = (struct gzip_sink *)c;
 
-	stop_workers(g);
+	layer_jobs_stop(&g->jobs);
 	for (size_t i = 0; i < g->ring_size; i++) {
 		free(g->ring[i].in);
 		free(g->ring[i].out);
 	}
-	(void)pthread_mutex_destroy(&g->mutex);
-	(void)pthread_cond_destroy(&g->queued);
-	(void)pthread_cond_destroy(&g->done);
 	free(g->ring);
-	free(g->threads);
 	free(g);
-}
-
-/* Room for a block that does not compress, and the flush. */
-static size_t out_bound(void)
-{
-	return compressBound(BLOCK) + 64;
 }
 
 static int start_workers(struct gzip_sink *g, unsigned threads, struct varve_error *err)
 {
-	sigset_t all, before;
-	int r = 0;
+	static const struct layer_jobs_kind kind = {begin_worker, compress_job, end_worker};
+	CLEANUP(free_ptr) struct layer_job **jobs = NULL;
 
-	g->threads = xcalloc(threads, sizeof(*g->threads));
-	/* Signals are for the threads of the caller. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (r == 0 && g->thread_count < threads) {
-		r = pthread_create(&g->threads[g->thread_count], NULL, work, g);
-		g->thread_count += r == 0;
+	g->ring_size = layer_jobs_size(threads);
+	g->ring = xcalloc(g->ring_size, sizeof(*g->ring));
+	jobs = xcalloc(g->ring_size, sizeof(struct layer_job *));
+	for (size_t i = 0; i < g->ring_size; i++) {
+		g->ring[i].in = xmalloc(DICTIONARY + BLOCK);
+		g->ring[i].out = xmalloc(out_bound());
+		jobs[i] = &g->ring[i].base;
 	}
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return r == 0 ? 0 : varve_error_set(err, -r, "start a thread for compression");
+	return layer_jobs_start(&g->jobs, &kind, g, jobs, threads, err);
 }
 
 static int emit_header(struct gzip_sink *g, struct varve_error *err)
@@ -276,16 +223,6 @@ int layer_gzip_new(int level, unsigned threads, struct sink *next, struct layer_
 	g->base = (struct layer_compressor){.sink = {.ops = &ops}, .next = next, .free = gzip_free};
 	g->level = level;
 	g->crc = crc32(0, NULL, 0);
-	g->out_size = out_bound();
-	(void)pthread_mutex_init(&g->mutex, NULL);
-	(void)pthread_cond_init(&g->queued, NULL);
-	(void)pthread_cond_init(&g->done, NULL);
-	g->ring_size = (size_t)threads * 2 + 1;
-	g->ring = xcalloc(g->ring_size, sizeof(*g->ring));
-	for (size_t i = 0; i < g->ring_size; i++) {
-		g->ring[i].in = xmalloc(DICTIONARY + BLOCK);
-		g->ring[i].out = xmalloc(g->out_size);
-	}
 	r = start_workers(g, threads, err);
 	if (r == 0)
 		r = emit_header(g, err);

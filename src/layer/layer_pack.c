@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include "base/sink.h"
+#include "base/sink_beside.h"
 
 /* The contract has seven parameters: all of them are needed, and named alike everywhere. */
 /* NOLINTNEXTLINE(readability-function-size) */
@@ -12,13 +12,16 @@ int layer_pack(int tree, const struct strv *implied, const struct owners *owners
 	       struct varve_error *err)
 {
 	struct sink_hash tar, blob;
+	struct sink_beside out; /* compressed bytes: hashed and written beside the compressor */
 	struct sink *compressor = NULL;
 	struct varve_layer layer = {.entry_count = 0};
 	int r;
 
 	sink_hash_init(&blob, take_blob);
-	r = layer_compressor_new(c, 0, &blob.sink, &compressor, err);
+	sink_beside_init(&out, &blob.sink);
+	r = layer_compressor_new(c, 0, &out.sink, &compressor, err);
 	if (r < 0) {
+		sink_beside_release(&out);
 		sink_hash_release(&blob);
 		return r;
 	}
@@ -35,6 +38,7 @@ int layer_pack(int tree, const struct strv *implied, const struct owners *owners
 	}
 	layer_compressor_free(compressor);
 	sink_hash_release(&tar);
+	sink_beside_release(&out);
 	sink_hash_release(&blob);
 	return r;
 }

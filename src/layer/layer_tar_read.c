@@ -37,7 +37,7 @@ struct tar_reader {
 	bool end;
 	bool trailer; /* something but zeros behind the end */
 	struct tar_pax pax;
-	struct buf path, link;
+	struct buf names[2];
 };
 
 struct tar_reader *tar_reader_new(tar_read_fn read, void *cookie)
@@ -73,8 +73,8 @@ void tar_reader_freep(struct tar_reader **reader)
 		return;
 	hasher_free(t->hasher);
 	tar_pax_release(&t->pax);
-	buf_release(&t->path);
-	buf_release(&t->link);
+	buf_release(&t->names[0]);
+	buf_release(&t->names[1]);
 	free(t->buffer);
 	free(t);
 }
@@ -257,7 +257,7 @@ static int take_prelude(struct tar_reader *t, const unsigned char *block, struct
 	return r < 0 ? r : 1;
 }
 
-static bool get_numbers(const struct tar_reader *t, const unsigned char *block,
+static bool get_numbers(const struct tar_pax *pax, const unsigned char *block,
 			struct tar_item *item)
 {
 	bool before_1970 = block[MTIME.at] == 0xff; /* base-256, negative: as 0 */
@@ -272,14 +272,14 @@ static bool get_numbers(const struct tar_reader *t, const unsigned char *block,
 		return false;
 	item->mode = (unsigned)(mode & 07777);
 	item->mtime = (struct timespec){.tv_sec = (time_t)mtime};
-	if (t->pax.has_uid)
-		item->uid = t->pax.uid;
-	if (t->pax.has_gid)
-		item->gid = t->pax.gid;
-	if (t->pax.has_size)
-		item->size = t->pax.size;
-	if (t->pax.has_mtime)
-		item->mtime = t->pax.mtime;
+	if (pax->has_uid)
+		item->uid = pax->uid;
+	if (pax->has_gid)
+		item->gid = pax->gid;
+	if (pax->has_size)
+		item->size = pax->size;
+	if (pax->has_mtime)
+		item->mtime = pax->mtime;
 	return true;
 }
 
@@ -300,7 +300,7 @@ static int get_type(const unsigned char *block, const struct buf *path, enum tar
 }
 
 /* Sizes that readers disagree on: the one skips as much data, the other none. */
-static const char *find_oddity(const struct tar_reader *t, const unsigned char *block,
+static const char *find_oddity(const struct tar_pax *pax, const unsigned char *block,
 			       const struct tar_item *item)
 {
 	uint64_t size = 0;
@@ -308,35 +308,51 @@ static const char *find_oddity(const struct tar_reader *t, const unsigned char *
 	(void)get_number(block, SIZE, &size);
 	if (item->type != TAR_FILE && item->size > 0)
 		return "has no data, but a size";
-	if (t->pax.has_size && size != 0 && size != t->pax.size)
+	if (pax->has_size && size != 0 && size != pax->size)
 		return "has two sizes";
 	return NULL;
+}
+
+int tar_item_parse(const unsigned char block[TAR_BLOCK], const struct tar_pax *pax,
+		   struct buf *names, struct tar_item *ret, struct varve_error *err)
+{
+	struct tar_item item = {.xattrs = &pax->xattrs};
+	struct buf *path = &names[0], *link = &names[1];
+	int r;
+
+	get_path(path, block);
+	buf_reset(link);
+	add_text(link, block, LINK);
+	r = get_type(block, pax->path.len > 0 ? &pax->path : path, &item.type, err);
+	if (r < 0)
+		return r;
+	if (!get_numbers(pax, block, &item))
+		return malformed(err, "a number is malformed");
+	item.path = pax->path.len > 0 ? pax->path.data : buf_text(path);
+	item.link = pax->link.len > 0 ? pax->link.data : buf_text(link);
+	item.oddity = find_oddity(pax, block, &item);
+	/* The size of the others says nothing about data that follows. */
+	if (item.type != TAR_FILE)
+		item.size = 0;
+	*ret = item;
+	return 0;
 }
 
 static int make_item(struct tar_reader *t, const unsigned char *block, struct tar_item *ret,
 		     struct varve_error *err)
 {
-	struct tar_item item = {.xattrs = &t->pax.xattrs};
-	int r;
+	int r = tar_item_parse(block, &t->pax, t->names, ret, err);
 
-	get_path(&t->path, block);
-	buf_reset(&t->link);
-	add_text(&t->link, block, LINK);
-	r = get_type(block, t->pax.path.len > 0 ? &t->pax.path : &t->path, &item.type, err);
 	if (r < 0)
 		return r;
-	if (!get_numbers(t, block, &item))
-		return malformed(err, "a number is malformed");
-	item.path = t->pax.path.len > 0 ? t->pax.path.data : buf_text(&t->path);
-	item.link = t->pax.link.len > 0 ? t->pax.link.data : buf_text(&t->link);
-	item.oddity = find_oddity(t, block, &item);
-	/* The size of the others says nothing about data that follows. */
-	if (item.type != TAR_FILE)
-		item.size = 0;
-	t->data_left = item.size;
-	t->padding = tar_padding(item.size);
-	*ret = item;
+	t->data_left = ret->size;
+	t->padding = tar_padding(ret->size);
 	return 1;
+}
+
+bool tar_block_is_extended(const unsigned char block[TAR_BLOCK], uint64_t *ret_size)
+{
+	return block[TYPE_AT] == 'x' && get_number(block, SIZE, ret_size);
 }
 
 static bool is_all_zero(const unsigned char *data, size_t len)

@@ -35,6 +35,15 @@ struct tar_item {
 	const char *oddity; /* what other readers read otherwise; NULL: nothing */
 };
 
+struct buf;
+struct tar_pax;
+/* What one header block, after the extended one before it, says; for those who cut a stream
+ * themselves. names: two, which hold path and link, the caller's. */
+int tar_item_parse(const unsigned char block[TAR_BLOCK], const struct tar_pax *pax,
+		   struct buf *names, struct tar_item *ret, struct varve_error *err);
+/* Whether it is a pax header of the next entry, and how long its records are. */
+bool tar_block_is_extended(const unsigned char block[TAR_BLOCK], uint64_t *ret_size);
+
 struct tar_reader *tar_reader_new(tar_read_fn read, void *cookie);
 /* Before anything is read: nobody asks for the digest, and tar_reader_finish is not called. */
 void tar_reader_leave_digest(struct tar_reader *t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tree to tar. Headers and file contents are gathered in one large buffer that goes to the sink
- * whole: contents are read straight into it. */
+ * Tree to tar. Headers and file contents are gathered in large buffers, contents read straight into
+ * them; another thread takes the full ones to the sink, so that the next files are looked at and
+ * read while those before are hashed and compressed. */
 #include "layer/layer.h"
 
 #include <errno.h>
@@ -13,20 +14,18 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/sink.h"
+#include "base/sink_beside.h"
 #include "base/strv.h"
 #include "layer/layer_stack.h"
 #include "layer/layer_tar.h"
 #include "layer/layer_walk.h"
 #include "layer/layer_xattr.h"
 
-enum { BUFFER_SIZE = 1 << 20 };
+enum { READ_AHEAD_FROM = 1 << 20 }; /* bytes of a file: less is read at once */
 
 struct writer {
-	struct sink *out;
+	struct sink_beside out;
 	const struct strv *implied;
-	unsigned char *buffer;
-	size_t fill;
 	void *links; /* tsearch(3) tree of struct link: files with more than one name */
 	uint64_t entries;
 	struct varve_error *err;
@@ -57,49 +56,31 @@ static void free_link(void *link)
 static void writer_release(struct writer *w)
 {
 	tdestroy(w->links, free_link);
-	free(w->buffer);
-}
-
-static int flush(struct writer *w)
-{
-	int r = sink_write(w->out, w->buffer, w->fill);
-
-	w->fill = 0;
-	return r;
+	sink_beside_release(&w->out);
 }
 
 static int put(struct writer *w, const void *data, size_t len)
 {
-	const unsigned char *from = data;
-
-	while (len > 0) {
-		size_t space = BUFFER_SIZE - w->fill, n = len < space ? len : space;
-		int r;
-
-		if (from) {
-			memcpy(w->buffer + w->fill, from, n);
-			from += n;
-		} else {
-			memset(w->buffer + w->fill, 0, n);
-		}
-		w->fill += n;
-		len -= n;
-		r = w->fill == BUFFER_SIZE ? flush(w) : 0;
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return sink_write(&w->out.sink, data, len);
 }
 
 static int put_zeros(struct writer *w, uint64_t len)
 {
-	for (; len > BUFFER_SIZE; len -= BUFFER_SIZE) {
-		int r = put(w, NULL, BUFFER_SIZE);
+	while (len > 0) {
+		size_t n;
+		void *room = sink_beside_room(&w->out, &n);
+		int r;
 
+		if (!room)
+			return w->out.sink.error;
+		n = len < n ? (size_t)len : n;
+		memset(room, 0, n);
+		len -= n;
+		r = sink_beside_put(&w->out, n);
 		if (r < 0)
 			return r;
 	}
-	return put(w, NULL, (size_t)len);
+	return 0;
 }
 
 static int put_header(struct writer *w, const struct tar_entry *e)
@@ -120,23 +101,24 @@ static int changed(struct writer *w, const char *path)
 static int put_data(struct writer *w, int fd, uint64_t len, const char *path)
 {
 	while (len > 0) {
-		size_t space = BUFFER_SIZE - w->fill;
-		ssize_t n = read(fd, w->buffer + w->fill, len < space ? (size_t)len : space);
+		size_t space;
+		void *room = sink_beside_room(&w->out, &space);
+		ssize_t n;
+		int r;
 
+		if (!room)
+			return w->out.sink.error;
+		n = read(fd, room, len < space ? (size_t)len : space);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return varve_error_set(w->err, -errno, "read %s", path);
 		if (n == 0)
 			return changed(w, path);
-		w->fill += (size_t)n;
 		len -= (uint64_t)n;
-		if (w->fill == BUFFER_SIZE) {
-			int r = flush(w);
-
-			if (r < 0)
-				return r;
-		}
+		r = sink_beside_put(&w->out, (size_t)n);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -186,7 +168,7 @@ static int write_content(struct writer *w, const struct walk_entry *e, int fd, u
 		return r;
 	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != size)
 		return changed(w, e->path);
-	return put(w, NULL, tar_padding(size));
+	return put_zeros(w, tar_padding(size));
 }
 
 static int read_xattrs(struct writer *w, const char *path, int fd, struct layer_xattrs *ret)
@@ -220,7 +202,8 @@ static int write_file(struct writer *w, const struct walk_entry *e)
 	fd = openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return varve_error_set(w->err, -errno, "open %s", e->path);
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	if (e->st.st_size >= READ_AHEAD_FROM)
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r = read_xattrs(w, e->path, fd, &xattrs);
 	if (r < 0)
 		return r;
@@ -376,27 +359,24 @@ static int write_tree(struct writer *w, int tree, const struct owners *owners)
 		if (r < 0)
 			return r;
 	}
-	if (r == 0)
-		r = put(w, NULL, TAR_END);
-	return r == 0 && w->fill > 0 ? flush(w) : r;
+	return r == 0 ? put_zeros(w, TAR_END) : r;
 }
 
 int layer_write(int tree, const struct strv *implied, const struct owners *owners,
 		struct sink *take_out, uint64_t *ret_entries, struct varve_error *err)
 {
-	CLEANUP(writer_release) struct writer w = {.out = take_out, .implied = implied, .err = err};
+	CLEANUP(writer_release) struct writer w = {.implied = implied, .err = err};
 	struct varve_error ignored;
-	int r, failed;
+	int r;
 
-	w.buffer = xmalloc(BUFFER_SIZE);
+	sink_beside_init(&w.out, take_out);
 	r = write_tree(&w, tree, owners);
-	failed = take_out->error;
 	/* A failure of the sink is told by the sink; any other one was set where it happened. */
-	if (r < 0 && !failed) {
-		(void)sink_close(take_out, &ignored);
+	if (r < 0 && !w.out.sink.error) {
+		(void)sink_close(&w.out.sink, &ignored);
 		return r;
 	}
-	r = sink_close(take_out, err);
+	r = sink_close(&w.out.sink, err);
 	if (r < 0)
 		return r;
 	*ret_entries = w.entries;

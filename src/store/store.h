@@ -25,10 +25,12 @@ struct store_blob_writer {
 	struct tempfile file;
 	struct hasher *hasher;
 	uint64_t written;
+	bool is_hashed; /* set by the caller who hashes what he writes: commit takes his digest */
 };
 int store_blob_begin(struct varve_store *store, struct store_blob_writer *ret,
 		     struct varve_error *err);
-/* want != NULL: refuses other bytes with -VARVE_E_DIGEST naming both digests. */
+/* want != NULL: refuses other bytes with -VARVE_E_DIGEST naming both digests; is_hashed: it is the
+ * digest. */
 int store_blob_commit(struct store_blob_writer *w, const struct varve_digest *want,
 		      struct varve_digest *ret_digest, struct varve_error *err);
 /* For CLEANUP; harmless after commit and on a writer that is all zero ("= {0}"). */

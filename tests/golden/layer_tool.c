@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The layer code as a program, for tests that are written in other languages and for measuring:
- *	layer_tool pack DIR [COMPRESSION [BLOB [THREADS [IMPLIED]]]]
+ *	layer_tool pack DIR [COMPRESSION [BLOB [THREADS [IMPLIED|- [BEFORE]]]]]
  *	layer_tool apply BLOB MEDIA_TYPE DIGEST SIZE DIFF_ID DIR
  *	layer_tool normalise UPPER LOWER|- EPOCH
  *	layer_tool unpack ARCHIVE DIR STRIP
+ * BEFORE: an earlier blob of zstd:chunked, whose frames may be used again.
  * A directory's implied parents are written to, and read from, lines of text. */
 #include "layer/layer.h"
 
@@ -18,6 +19,7 @@
 #include "base/fd.h"
 #include "base/sink.h"
 #include "base/strv.h"
+#include "layer/layer_frames.h"
 
 static const struct owners owners_root = {.mode = OWNER_ROOT};
 
@@ -58,12 +60,16 @@ struct packing {
 	struct layer_compression c;
 	unsigned threads; /* 0: as layer_pack chooses */
 	struct sink_fd blob;
+	int before; /* an earlier blob, or -1 */
+	struct layer_frames *frames;
 };
 
 static void packing_release(struct packing *p)
 {
 	fd_close(&p->tree);
 	fd_close(&p->blob.fd);
+	layer_frames_freep(&p->frames);
+	fd_close(&p->before);
 	strv_release(&p->implied);
 }
 
@@ -103,7 +109,7 @@ static void print_layer(const struct packing *p, const struct varve_layer *layer
 
 static int pack(int argc, char **argv)
 {
-	CLEANUP(packing_release) struct packing p = {.tree = open_directory(argv[2])};
+	CLEANUP(packing_release) struct packing p = {.tree = open_directory(argv[2]), .before = -1};
 	struct varve_layer layer = {.entry_count = 0};
 	struct varve_error err = {.code = 0};
 	int r;
@@ -111,9 +117,14 @@ static int pack(int argc, char **argv)
 	sink_fd_init(&p.blob, open(argc > 4 ? argv[4] : "/dev/null",
 				   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
 	p.threads = argc > 5 ? (unsigned)strtoul(argv[5], NULL, 10) : 0;
-	if (argc > 6)
+	if (argc > 6 && !str_equal(argv[6], "-"))
 		read_lines(argv[6], &p.implied);
 	r = layer_compression_parse(argc > 3 ? argv[3] : "zstd", &p.c, &err);
+	if (argc > 7) {
+		p.before = open(argv[7], O_RDONLY | O_CLOEXEC);
+		r = r < 0 ? r : layer_frames_new(p.before, &p.frames, &err);
+		p.c.known = p.frames;
+	}
 	if (r == 0 && p.threads > 0)
 		r = pack_with_threads(&p, &layer, &err);
 	else if (r == 0)

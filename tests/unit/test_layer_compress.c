@@ -29,6 +29,12 @@ static void parse(void **state)
 		{"gzip", 0, "gzip:6"},
 		{"gzip:9", 0, "gzip:9"},
 		{"none", 0, "none"},
+		{"zstd:chunked", 0, "zstd:chunked:3"},
+		{"zstd:chunked:19", 0, "zstd:chunked:19"},
+		{"zstd:chunked:20", -VARVE_E_USAGE, NULL},
+		{"zstd:chunked:", -VARVE_E_USAGE, NULL},
+		{"zstd:chunke", -VARVE_E_USAGE, NULL},
+		{"zstd:chunkeds", -VARVE_E_USAGE, NULL},
 		{"zstd:20", -VARVE_E_USAGE, NULL},
 		{"zstd:0", -VARVE_E_USAGE, NULL},
 		{"zstd:", -VARVE_E_USAGE, NULL},
@@ -122,8 +128,8 @@ static void assert_same(const struct buf *a, const struct buf *b)
 		assert_memory_equal(a->data, b->data, a->len);
 }
 
-static const char *const hows[] = {"zstd:1", "zstd:3", "zstd:12", "gzip:1",
-				   "gzip:6", "gzip:9", "none"};
+static const char *const hows[] = {"zstd:1", "zstd:3",       "zstd:12",         "gzip:1", "gzip:6",
+				   "gzip:9", "zstd:chunked", "zstd:chunked:12", "none"};
 
 /* Threads and the sizes of writes must not show; what comes out must be what went in. */
 static void same_bytes(void **state)
@@ -195,7 +201,7 @@ static void malformed(void **state)
 /* Members and frames may follow one another. */
 static void joined(void **state)
 {
-	static const char *const kinds[] = {"zstd:3", "gzip:6"};
+	static const char *const kinds[] = {"zstd:3", "gzip:6", "zstd:chunked"};
 
 	(void)state;
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
