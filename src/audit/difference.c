@@ -142,12 +142,18 @@ static void print_one(const json_t *one, struct buf *out)
 {
 	const char *path = json_optional_string(one, "path", NULL),
 		   *kind = json_optional_string(one, "kind", NULL),
+		   *step = json_optional_string(one, "step", NULL),
 		   *platform = json_optional_string(one, "platform", NULL);
 	json_int_t layer = json_integer_value(json_object_get(one, "layer"));
 
 	if (platform) {
 		add_safe(out, platform);
 		buf_addstr(out, ": ");
+	}
+	if (step) {
+		buf_addstr(out, "step ");
+		add_safe(out, step);
+		buf_addstr(out, ", ");
 	}
 	if (layer)
 		buf_addf(out, "layer %" JSON_INTEGER_FORMAT ": ", layer);

@@ -62,8 +62,9 @@ void difference_documents(struct differences *all, const char *prefix, const jso
 /* Entries of two layers whose tars differ. */
 void difference_layers(struct differences *all, const struct layer_pair *layers);
 
-/* One line each, what is inside a file below it, and last a line for each rule that was named;
- * control characters of names are escaped. */
+/* One line each (behind the member "step", where whoever knows it has set it), what is inside a
+ * file below it, and last a line for each rule that was named; control characters of names are
+ * escaped. */
 void differences_print(const struct differences *all, struct buf *out);
 /* {"differences": [...], "equal": BOOL, "leftOut": N} in canonical JSON and a newline. */
 void differences_print_json(const struct differences *all, struct buf *out);

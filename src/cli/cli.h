@@ -19,14 +19,16 @@ struct cli_values {
 	struct strv outputs, images, mirrors, secrets, upgrade, environment, mounts;
 	struct strv trust_realms, cache_from, cache_to, all_of;
 	struct strv keys, annotations; /* of sign, attach, verify */
+	char *bundle, *recipe, *step, *invocation; /* of audits and attestations */
 	char *type, *format, *policy;
 	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel,
 		*artifact_type;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs,
-		*isolation, *cdi, *entrypoint, *record, *executor, *result, *ship, *node_store, *report;
+		*isolation, *cdi, *entrypoint, *record, *executor, *result, *ship, *node_store,
+		*report;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
 		network, all, apparmor_profile, plain_http, referrers, password_stdin,
-		all_platforms, push, check, layers, gpu, semantic, detach, files;
+		all_platforms, push, check, layers, gpu, semantic, detach, files, attest, twice;
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_LIST };

@@ -59,6 +59,10 @@ const struct cli_option cli_build_options[] = {
 	 "also send the images to the registries of their names"},
 	{"report", 0, CLI_TEXT, AT(report), "FILE.html",
 	 "write a page: time line with reasons, layers by size, packages, sources"},
+	{"attest", 0, CLI_FLAG, AT(attest), NULL,
+	 "attach provenance and the recipe's files to the images in oci:DIR and registries"},
+	{"invocation", 0, CLI_TEXT, AT(invocation), "ID",
+	 "say in the provenance which run it was, and when (default: neither)"},
 	{"json", 0, CLI_FLAG, AT(json), NULL, "print the result as JSON"},
 	{0},
 };
@@ -147,6 +151,30 @@ const struct cli_option cli_attach_options[] = {
 	{"annotation", 0, CLI_LIST, AT(annotations), "NAME=VALUE",
 	 "of the manifest that refers to the image (repeatable)"},
 	{"key", 0, CLI_LIST, AT(keys), "FILE", "sign it with this private key"},
+	{0},
+};
+
+const struct cli_option cli_provenance_options[] = {
+	{"output", 'o', CLI_LIST, AT(outputs), "FILE", "write it to this file"},
+	{0},
+};
+
+const struct cli_option cli_audit_options[] = {
+	{"bundle", 0, CLI_TEXT, AT(bundle), "FILE", "rebuild from this bundle, without network"},
+	{"recipe", 0, CLI_TEXT, AT(recipe), "RECIPE",
+	 "rebuild this recipe, with the options that the image was built with"},
+	{"step", 0, CLI_TEXT, AT(step), "STAGE/STEP",
+	 "run this step only, on the layers that are in the store, and compare its layer"},
+	{"twice", 0, CLI_FLAG, AT(twice), NULL,
+	 "rebuild once more as another user, elsewhere, under other conditions"},
+	{"network", 0, CLI_FLAG, AT(network), NULL,
+	 "let steps of a recipe that came with the image have the network"},
+	{"set", 0, CLI_LIST, AT(set), "NAME=VALUE", "set an option of the recipe"},
+	{"secret", 0, CLI_LIST, AT(secrets), "NAME=FILE",
+	 "a file that steps may read (repeatable)"},
+	{"mirror", 0, CLI_LIST, AT(mirrors), "NAME=URL",
+	 "where a mirror lies on this machine (repeatable)"},
+	{"offline", 0, CLI_FLAG, AT(offline), NULL, "refuse any connection"},
 	{0},
 };
 

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/descriptor.h"
 #include "base/fd.h"
+#include "cli/attest.h"
 #include "cli/build_choices.h"
 #include "cli/build_report.h"
 #include "cli/cli_options.h"
@@ -126,22 +127,26 @@ static int check_push_names(const struct session *session, struct varve_error *e
 	return 0;
 }
 
-static int push_one(struct copy *copy, const char *name, struct varve_error *err)
+static int push_one(struct remote *remote, const struct attest *attest, size_t image,
+		    struct varve_error *err)
 {
 	CLEANUP(endpoint_release) struct endpoint from = {.kind = ENDPOINT_STORE};
 	CLEANUP(endpoint_release) struct endpoint to = {.kind = ENDPOINT_REGISTRY};
-	struct copy_result unused;
-	int r = reference_parse(name, &to.reference, err);
+	const struct session *session = attest->session;
+	struct copy_result result;
+	int r = reference_parse(session->plan->images[image].name, &to.reference, err);
 
-	from.name = xstrdup(name);
+	from.name = xstrdup(session->plan->images[image].name);
 	if (r == 0)
-		r = copy_run(copy, &from, &to, 1, &unused, err);
+		r = copy_run(&remote->copy, &from, &to, 1, &result, err);
+	if (r == 0 && session->cli->values.attest)
+		r = attest_in_registry(attest, image, &result.root, remote, &to.reference, err);
 	if (r < 0)
 		varve_error_prefix(err, "push");
 	return r;
 }
 
-static int push_all(struct session *session, struct varve_error *err)
+static int push_all(struct session *session, const struct attest *attest, struct varve_error *err)
 {
 	struct remote remote = {.uploads = -1};
 	int r = remote_begin(&remote, session->cli, session->store, true, err);
@@ -150,7 +155,7 @@ static int push_all(struct session *session, struct varve_error *err)
 	remote.session.progress = session->progress;
 	remote.settings.stop = session->options.stop;
 	for (size_t i = 0; i < session->plan->image_count && r == 0; i++)
-		r = push_one(&remote.copy, session->plan->images[i].name, err);
+		r = push_one(&remote, attest, i, err);
 	remote_end(&remote);
 	return r;
 }
@@ -169,16 +174,54 @@ static int report(struct session *session, const struct timeline *timeline,
 	return r;
 }
 
+/* --- attestations --------------------------------------------------------------------------------
+ */
+
+/* Asked before anything is built. */
+static int check_attest(const struct cli_values *values, const struct image_target *targets,
+			struct varve_error *err)
+{
+	size_t i;
+
+	if (!values->attest)
+		return 0;
+	for (i = 0; i < values->outputs.count; i++)
+		if (targets[i].transport != IMAGE_OCI)
+			return varve_error_set(err, -VARVE_E_USAGE,
+					       "--attest: %.300s has no room for what refers to an "
+					       "image; oci:DIR has",
+					       values->outputs.items[i]);
+	if (i == 0 && !values->push)
+		return varve_error_set(err, -VARVE_E_USAGE,
+				       "--attest is for -o oci:DIR and --push; in the store images "
+				       "are attested anyway");
+	return 0;
+}
+
+static int attest_exports(const struct attest *attest, const struct image_target *targets,
+			  const struct varve_descriptor *manifests, struct varve_error *err)
+{
+	const struct session *session = attest->session;
+	int r = 0;
+
+	for (size_t i = 0; i < session->cli->values.outputs.count; i++)
+		for (size_t k = 0; k < session->plan->image_count && r == 0; k++)
+			r = attest_in_layout(attest, k, &manifests[k], targets[i].path, err);
+	return r;
+}
+
 static int build_all(struct session *session, struct shared_cache *cache,
 		     const struct image_target *targets, struct varve_error *err)
 {
 	CLEANUP(timeline_release) struct timeline timeline = {.next = NULL};
+	CLEANUP(attest_release) struct attest attest = {.started = 0};
 	CLEANUP(free_ptr)
 	struct varve_descriptor *manifests =
 		xcalloc(session->plan->image_count + 1, sizeof(*manifests));
 	size_t i;
 	int r;
 
+	attest_begin(&attest, session);
 	session->options.stop = stop_signals_catch();
 	if (session->cli->values.report) {
 		timeline_begin(&timeline, session->build.report);
@@ -191,10 +234,14 @@ static int build_all(struct session *session, struct shared_cache *cache,
 	}
 	for (i = 0; i < session->plan->image_count && r == 0; i++)
 		r = build_image(&session->build, i, &manifests[i], err);
+	if (r == 0)
+		r = attest_in_store(&attest, manifests, err);
 	if (r == 0 && session->cli->values.outputs.count > 0)
 		r = export_all(session, targets, err);
+	if (r == 0 && session->cli->values.attest)
+		r = attest_exports(&attest, targets, manifests, err);
 	if (r == 0 && session->cli->values.push)
-		r = push_all(session, err);
+		r = push_all(session, &attest, err);
 	if (r == 0)
 		r = shared_cache_save(cache, err);
 	r = report(session, &timeline, manifests, r, err);
@@ -262,6 +309,8 @@ int cmd_build(struct cli *cli, struct varve_error *err)
 		return build_choices(cli, err);
 	targets = xcalloc(cli->values.outputs.count + 1, sizeof(*targets));
 	r = parse_targets(&cli->values.outputs, targets, err);
+	if (r == 0)
+		r = check_attest(&cli->values, targets, err);
 	if (r == 0)
 		r = shared_cache_init(&cache, &session, cli, err);
 	if (cli->values.cache_from.count > 0)

@@ -4,79 +4,19 @@
 #include "cli/cmd_bundle.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/network.h"
-#include "base/path.h"
 #include "base/process.h"
+#include "cli/rebuild.h"
 #include "cli/session_lock.h"
 #include "store/store.h"
 
-enum { RESULT_LIMIT = 16 << 20, RUN_FAILED = 126 };
-
 #define SELF "/proc/self/exe"
-
-/* The second run. */
-struct rerun {
-	const struct strv *argv;
-	int output; /* takes its stdout; -1: stderr */
-};
-
-static int run_cut_off(void *cookie)
-{
-	const struct rerun *rerun = cookie;
-
-	if (network_cut(NULL) < 0 ||
-	    dup2(rerun->output < 0 ? STDERR_FILENO : rerun->output, STDOUT_FILENO) < 0)
-		return RUN_FAILED;
-	(void)execv(SELF, rerun->argv->items);
-	return RUN_FAILED;
-}
-
-/* With one id only the program can do from inside a namespace what it does outside, but as itself.
- */
-static int start_as_ourselves(void *cookie, pid_t *ret, struct varve_error *err)
-{
-	pid_t parent = getpid(), pid = fork();
-
-	if (pid < 0)
-		return varve_error_set(err, -errno, "start a process");
-	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(getppid() == parent ? run_cut_off(cookie) : RUN_FAILED);
-	}
-	*ret = pid;
-	return 0;
-}
-
-static int rerun(const struct sandbox_host *host, const struct strv *argv, int output,
-		 struct varve_error *err)
-{
-	struct rerun cookie = {argv, output};
-	pid_t pid = -1;
-	bool has_ids = host->owners.mode != OWNER_ONE;
-	int r, status;
-
-	r = has_ids ? sandbox_spawn(host, run_cut_off, &cookie, -1, &pid, err)
-		    : start_as_ourselves(&cookie, &pid, err);
-	if (r < 0)
-		return r;
-	status = process_wait(pid);
-	if (status == 0)
-		return 0;
-	return varve_error_set(err, -VARVE_E_COMPARE,
-			       "without network, varve %s from the bundle fails (exit status %d)",
-			       argv->items[1], status);
-}
 
 /* --- the two builds ----------------------------------------------------------------------------
  */
@@ -141,7 +81,7 @@ static int build_here(const struct check *check, struct buf *ret, struct varve_e
 	strv_add(&argv, "--locked");
 	strv_addf(&argv, "--store=%s", store_path(check->session->store));
 	add_choices(check, &argv);
-	return process_capture((const char *const *)argv.items, RESULT_LIMIT, ret, err);
+	return process_capture((const char *const *)argv.items, REBUILD_RESULT_LIMIT, ret, err);
 }
 
 static int import_there(const struct session *session, const struct image_target *target,
@@ -155,7 +95,7 @@ static int import_there(const struct session *session, const struct image_target
 	strv_add(&argv, target->path);
 	strv_addf(&argv, "%s/recipe", place);
 	strv_addf(&argv, "--store=%s/store", place);
-	return rerun(&session->host, &argv, -1, err);
+	return rebuild_run_cut_off(&session->host, &argv, -1, err);
 }
 
 static int build_there(const struct check *check, struct buf *ret, struct varve_error *err)
@@ -171,10 +111,8 @@ static int build_there(const struct check *check, struct buf *ret, struct varve_
 	add_choices(check, &argv);
 	if (ftruncate(check->output, 0) < 0 || lseek(check->output, 0, SEEK_SET) < 0)
 		return varve_error_set(err, -errno, "empty the result of the last build");
-	r = rerun(&check->session->host, &argv, check->output, err);
-	if (r == 0 && lseek(check->output, 0, SEEK_SET) < 0)
-		r = varve_error_set(err, -errno, "read the result of the build");
-	return r < 0 ? r : fd_read_all(check->output, RESULT_LIMIT, ret);
+	r = rebuild_run_cut_off(&check->session->host, &argv, check->output, err);
+	return r < 0 ? r : rebuild_read_output(check->output, ret, err);
 }
 
 static int read_result(const char *text, size_t len, json_t **ret, struct varve_error *err)
@@ -197,23 +135,8 @@ static int compare(const struct buf *here, const struct buf *there, struct varve
 			       buf_text(here), buf_text(there));
 }
 
-/* --- the place ---------------------------------------------------------------------------------
+/* --- all of them -------------------------------------------------------------------------------
  */
-
-static int remove_place(void *cookie)
-{
-	return fd_remove_tree(AT_FDCWD, cookie) < 0 ? 1 : 0;
-}
-
-static void clean_up(const struct session *session, char *place, struct store_job *job)
-{
-	pid_t pid = -1;
-
-	/* What ids of the namespace own in there can be removed in it only. */
-	if (sandbox_spawn(&session->host, remove_place, place, -1, &pid, NULL) == 0)
-		(void)process_wait(pid);
-	(void)store_job_remove(session->store, job);
-}
 
 static int check_one(const struct check *check, struct varve_error *err)
 {
@@ -247,22 +170,21 @@ static int read_recipe_name(const struct image_target *target, char **ret, struc
 }
 
 static int check_in(const struct session *session, const struct image_target *target,
-		    const char *place, const struct combinations *combinations,
+		    const struct rebuild_place *place, const struct combinations *combinations,
 		    struct varve_error *err)
 {
 	const struct strv as_given = STRV_INIT;
-	CLEANUP(free_ptr) char *result = path_join(place, "result");
 	CLEANUP(free_ptr) char *recipe = NULL;
-	CLEANUP(fd_close) int output = open(result, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	struct check check = {.session = session, .place = place, .output = output};
+	CLEANUP(fd_close) int output = rebuild_output(place, "result", err);
+	struct check check = {.session = session, .place = place->path, .output = output};
 	size_t i, count = combinations->count;
 	int r;
 
 	if (output < 0)
-		return varve_error_set(err, -errno, "make %s", result);
+		return output;
 	r = read_recipe_name(target, &recipe, err);
 	if (r == 0)
-		r = import_there(session, target, place, err);
+		r = import_there(session, target, place->path, err);
 	check.recipe = recipe;
 	for (i = 0; r == 0 && i < (count > 0 ? count : 1); i++) {
 		check.combination = count > 0 ? &combinations->items[i] : &as_given;
@@ -274,18 +196,12 @@ static int check_in(const struct session *session, const struct image_target *ta
 int bundle_check(struct session *session, const struct image_target *target,
 		 const struct combinations *combinations, struct varve_error *err)
 {
-	CLEANUP(free_ptr) char *place = NULL;
-	struct store_job job = STORE_JOB_INIT;
-	int r = store_job_begin(session->store, &job, err);
+	struct rebuild_place place = REBUILD_PLACE_INIT;
+	int r = rebuild_place_begin(session, &place, err);
 
-	if (r < 0)
-		return r;
-	place = path_join(job.path, "check");
-	if (mkdirat(job.dirfd, "check", 0755) < 0)
-		r = varve_error_set(err, -errno, "make %s", place);
 	if (r == 0)
-		r = check_in(session, target, place, combinations, err);
-	clean_up(session, place, &job);
+		r = check_in(session, target, &place, combinations, err);
+	rebuild_place_remove(session, &place);
 	if (r < 0)
 		varve_error_prefix(err, "check of the bundle");
 	return r;

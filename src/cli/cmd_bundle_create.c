@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "cli/cli_options.h"
+#include "cli/recipe_inputs.h"
 #include "cli/session_lock.h"
 #include "store/store.h"
 
@@ -50,49 +51,6 @@ static void contents_release(struct contents *contents)
 {
 	plan_sources_release(&contents->all);
 	combinations_release(&contents->combinations);
-}
-
-/* A file beside the recipe that a source names. */
-static void add_file(const struct session *session, const char *name, struct strv *ret)
-{
-	CLEANUP(free_ptr) char *path = path_join(session->directory, name);
-	struct stat st;
-
-	if (*name && *name != '/' && stat(path, &st) == 0 && !strv_contains(ret, path))
-		strv_add(ret, path);
-}
-
-/* The files that the recipe consists of, and the keyrings that locking it again would need. */
-static void list_files(const struct session *session, const struct plan_sources *sources,
-		       struct strv *ret)
-{
-	const struct recipe *recipe = session->cli->recipe;
-	struct stat st;
-
-	for (size_t i = 0; i < recipe->file_count; i++)
-		strv_add(ret, recipe->files[i]);
-	if (stat(session->lock_path, &st) == 0)
-		strv_add(ret, session->lock_path);
-	for (size_t i = 0; i < sources->count; i++) {
-		const json_t *spec = sources->items[i].spec;
-		const json_t *more = json_object_get(spec, "repositories");
-
-		add_file(session, json_optional_string(spec, "keyring", ""), ret);
-		for (size_t k = 0; k < json_array_size(more); k++)
-			add_file(session,
-				 json_optional_string(json_array_get(more, k), "keyring", ""), ret);
-		add_file(session, json_optional_string(spec, "lock", ""), ret);
-	}
-}
-
-static json_t *list_locals(const struct plan_sources *sources)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < sources->count; i++)
-		if (sources->items[i].kind == SOURCE_LOCAL)
-			json_append(list, json_incref(sources->items[i].spec));
-	return list;
 }
 
 /* Whether the bundle leaves the option's value to whoever builds from it. */
@@ -153,13 +111,13 @@ static json_t *make_config(const struct session *session, const struct contents 
 			   const struct bundle_inputs *inputs)
 {
 	CLEANUP(free_ptr) char *recipe = bundle_inputs_path(inputs, session->cli->recipe_path);
-	CLEANUP(free_ptr) char *lock = bundle_inputs_path(inputs, session->lock_path);
+	CLEANUP(free_ptr) char *lock = recipe_inputs_lock(session, inputs);
 	json_t *config = json_object();
 
 	json_set(config, "varve-bundle", json_integer(1));
 	json_set(config, "name", json_text(session->plan->recipe_name));
 	json_set(config, "recipe", json_text(recipe));
-	json_set(config, "lock", json_text(json_object_get(inputs->files, lock) ? lock : ""));
+	json_set(config, "lock", json_text(lock));
 	json_set(config, "platform", json_text(session->plan->platform));
 	json_set(config, "settings", list_settings(session, &contents->combinations));
 	json_set(config, "images", json_of_strv(&session->cli->values.images));
@@ -172,11 +130,11 @@ static int add_inputs(struct session *session, const struct contents *contents,
 {
 	CLEANUP(bundle_inputs_release) struct bundle_inputs inputs = {0};
 	CLEANUP(strv_release) struct strv files = STRV_INIT;
-	CLEANUP(json_decrefp) json_t *locals = list_locals(contents->sources);
+	CLEANUP(json_decrefp) json_t *locals = recipe_inputs_locals(contents->sources);
 	struct varve_descriptor blob;
 	int r;
 
-	list_files(session, contents->sources, &files);
+	recipe_inputs_files(session, contents->sources, &files);
 	r = bundle_inputs_collect(&session->sources, &files, locals, &inputs, err);
 	if (r == 0)
 		r = bundle_inputs_pack(&inputs, session->store, &blob, err);

@@ -285,7 +285,7 @@ static int pack_data(const struct packing *p, const char *path, int fd, uint64_t
 	hasher_free(hasher);
 	if (n < 0)
 		return varve_error_set(p->err, (int)n, "read %s/%s", p->inputs->root, path);
-	if (r == -ESTALE || done != size || !varve_digest_equal(&got, want))
+	if (r == -ESTALE || (r == 0 && (done != size || !varve_digest_equal(&got, want))))
 		return changed(p, path);
 	return r < 0 ? r : sink_write(p->out, zeros, tar_padding(size));
 }
@@ -346,9 +346,11 @@ int bundle_inputs_pack(const struct bundle_inputs *inputs, struct varve_store *s
 	struct packing packing = {inputs, &writer.sink, err};
 	int r = store_blob_begin(store, &writer, err);
 
-	if (r == 0)
-		r = pack_all(&packing);
-	if (r == 0)
+	if (r < 0)
+		return r;
+	r = pack_all(&packing);
+	/* Where writing failed, the sink knows why. */
+	if (r == 0 || writer.sink.error)
 		r = sink_close(&writer.sink, err);
 	if (r < 0)
 		return r;

@@ -209,10 +209,20 @@ static const struct {
 	const char *dir;
 	visit_fn *visit;
 } visits[] = {
-	{"steps", visit_record},     {"roots", visit_aging},          {"blobs/sha256", visit_blob},
-	{"trees", visit_mode},       {"facts/blob", visit_blob_fact}, {"logs", visit_log},
-	{"failed", visit_failed},    {"caches", visit_cache},         {"uploads", visit_upload},
-	{"facts/host", visit_aging}, {"facts/seen", visit_aging},     {"facts/whole", visit_whole},
+	{"steps", visit_record},
+	{"roots", visit_aging},
+	{"blobs/sha256", visit_blob},
+	{"trees", visit_mode},
+	{"facts/blob", visit_blob_fact},
+	{"logs", visit_log},
+	{"failed", visit_failed},
+	{"caches", visit_cache},
+	{"uploads", visit_upload},
+	{"facts/host", visit_aging},
+	{"facts/seen", visit_aging},
+	{"facts/whole", visit_whole},
+	{"facts/attested", visit_aging},
+	{"facts/inputs", visit_aging},
 	{"lock", visit_lock},
 };
 
