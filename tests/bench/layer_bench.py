@@ -12,6 +12,7 @@ import shutil
 import subprocess
 
 from measuring import alternate, have, measure, row, skip
+from trees import make_tree
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 LAYER_TOOL = TOP / "build-bench/tests/golden/layer_tool"
@@ -27,14 +28,6 @@ def some_bytes(rng, words, size):
     """Half of it compresses well."""
     half = size // 2
     return b"".join(rng.choices(words, k=half // 8 + 1))[:half] + rng.randbytes(size - half)
-
-
-def make_files(where, files, total):
-    rng, words = words_of(1)
-    for i in range(files):
-        directory = where / f"d{i % 97:02}" / f"e{i % 13:02}"
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / f"f{i:05}").write_bytes(some_bytes(rng, words, int(total / files * rng.uniform(0.2, 1.8))))
 
 
 def make_large(path):
@@ -55,7 +48,7 @@ def tar_of(tree):
 
 def bench_write(work, runs):
     tree = work / "tree"
-    make_files(tree, 5000, 1 << 30)
+    make_tree(tree, 5000, 1 << 30)
     warm(tree)
     for level, seconds in ((1, 2.6), (3, 3.3)):
         took = alternate({"pipe": f"{tar_of(tree)} | zstd -q -{level} -T2 >{work}/pipe.zst",
@@ -82,7 +75,8 @@ def change_one_percent(tree):
 
 def bench_small(work, runs):
     tree = work / "tree"
-    make_files(tree / "small", 60000, 250 << 20)
+    (tree / "small").mkdir(parents=True)
+    make_tree(tree / "small", 60000, 250 << 20)
     for name in ("a.bin", "b.bin"):
         make_large(tree / "large" / name)
     warm(tree)
@@ -102,7 +96,7 @@ def bench_gzip(work, runs):
     if not have("pigz"):
         return skip("1 GB, 5,000 files, gzip -6", "pigz")
     tree = work / "tree"
-    make_files(tree, 5000, 1 << 30)
+    make_tree(tree, 5000, 1 << 30)
     warm(tree)
     told = subprocess.run([LAYER_TOOL, "pack", tree, "none", work / "tar"], check=True, capture_output=True, text=True)
     assert json.loads(told.stdout)["tarSize"] > 1 << 29
