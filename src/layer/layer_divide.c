@@ -378,6 +378,8 @@ static int make_parts(struct division *d)
 	return 0;
 }
 
+/* A tree, how it is split and where to, and whom to tell: no two of them belong together. */
+/* NOLINTNEXTLINE(readability-function-size) */
 int layer_divide(int tree, const struct owners *owners, const struct layer_split *how, int into,
 		 const struct layer_notices *notices, size_t *ret_count, struct varve_error *err)
 {
