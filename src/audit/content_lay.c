@@ -116,9 +116,7 @@ static void drop_marks_and_doubles(struct image_content *sorted)
 		bool again = i + 1 < sorted->count && strcmp(file->path, file[1].path) == 0;
 
 		if (again || str_starts(path_base(file->path), mark)) {
-			free(file->path);
-			free(file->link);
-			free(file->text);
+			content_file_release(file);
 		} else {
 			sorted->items[kept++] = *file;
 		}
@@ -141,9 +139,7 @@ static void merge(struct image_content *below, struct image_content *upper,
 		bool gone = order == 0 || (order < 0 && is_removed(removal, below->items[b].path));
 
 		if (gone) {
-			free(below->items[b].path);
-			free(below->items[b].link);
-			free(below->items[b].text);
+			content_file_release(&below->items[b]);
 		} else {
 			all.items[all.count++] = order < 0 ? below->items[b] : upper->items[u];
 		}

@@ -14,17 +14,18 @@
 
 enum { ENTRY_MAXIMUM = 8000000, TEXT_MAXIMUM = 64 << 20 };
 
-static void file_release(struct content_file *file)
+void content_file_release(struct content_file *file)
 {
 	free(file->path);
 	free(file->link);
 	free(file->text);
+	*file = (struct content_file){0};
 }
 
 void image_content_release(struct image_content *content)
 {
 	for (size_t i = 0; i < content->count; i++)
-		file_release(&content->items[i]);
+		content_file_release(&content->items[i]);
 	free(content->items);
 	*content = (struct image_content){0};
 }

@@ -49,6 +49,7 @@ const struct content_file *image_content_resolve(const struct image_content *con
 
 /* --- for image_content.c ------------------------------------------------------------------------
  */
+void content_file_release(struct content_file *file); /* what it owns */
 /* Lays a layer's entries (in the order of its tar; taken over) on what is below. */
 void image_content_lay(struct image_content *below, struct image_content *take_layer);
 

@@ -153,16 +153,13 @@ static char *trim(char *text)
 
 static void add_name(struct buf *out, char *name, struct strv *licenses)
 {
-	const char *id;
 	CLEANUP(free_ptr) char *made = NULL;
 
 	name = trim(name);
 	if (*name == '\0')
 		return;
-	id = known(name);
-	if (!id)
-		id = made = reference(name, licenses);
-	buf_addstr(out, id);
+	made = known(name) ? xstrdup(known(name)) : reference(name, licenses);
+	buf_addstr(out, made);
 }
 
 /* An expression already, of names that SPDX has. */

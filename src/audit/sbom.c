@@ -33,6 +33,7 @@ static int64_t parse_time(const char *text)
 	struct tm tm = {0};
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	int hours = 0, minutes = 0;
+	int64_t offset;
 	char sign;
 
 	if (!rest)
@@ -42,7 +43,8 @@ static int64_t parse_time(const char *text)
 	if (sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) == 3)
 		hours = sign == '-' ? -hours : hours;
 	minutes = hours < 0 ? -minutes : minutes;
-	return (int64_t)timegm(&tm) - hours * 3600 - minutes * 60;
+	offset = (int64_t)hours * 60 + minutes;
+	return (int64_t)timegm(&tm) - offset * 60;
 }
 
 int sbom_read(struct varve_store *store, const struct image_side *side, const char *name,

@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "layer/layer_tar.h"
 
+enum { SHA1_HEX = 2 * SHA1_SIZE + 1 };
+
 struct spdx {
 	const struct sbom *sbom;
 	json_t *packages, *files, *relationships;
@@ -120,7 +122,8 @@ static char *supplier_of(const char *maintainer)
 		name[len - 1] = '\0';
 	/* Parentheses are what the mail stands in. */
 	for (char *at = name; *at; at++)
-		*at = *at == '(' || *at == ')' ? ' ' : *at;
+		if (*at == '(' || *at == ')')
+			*at = ' ';
 	return xasprintf("Organization: %s (%s)", name, mail);
 }
 
@@ -174,7 +177,7 @@ static void add_packages(struct spdx *d)
 /* --- files ---------------------------------------------------------------------------------------
  */
 
-static void sha1_hex(const unsigned char sha1[SHA1_SIZE], char ret[2 * SHA1_SIZE + 1])
+static void sha1_hex(const unsigned char sha1[SHA1_SIZE], char ret[SHA1_HEX])
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -182,13 +185,13 @@ static void sha1_hex(const unsigned char sha1[SHA1_SIZE], char ret[2 * SHA1_SIZE
 		ret[2 * i] = digits[sha1[i] >> 4];
 		ret[2 * i + 1] = digits[sha1[i] & 15];
 	}
-	ret[2 * SHA1_SIZE] = '\0';
+	ret[SHA1_HEX - 1] = '\0';
 }
 
 static void add_file(struct spdx *d, const struct content_file *file, int owner)
 {
 	struct varve_digest of_path;
-	char hex[VARVE_DIGEST_HEX], sha1[2 * SHA1_SIZE + 1];
+	char hex[VARVE_DIGEST_HEX], sha1[SHA1_HEX];
 	CLEANUP(free_ptr) char *id = NULL;
 	CLEANUP(free_ptr) char *name = xasprintf("./%s", file->path);
 	CLEANUP(free_ptr) char *layer = layer_id(file->layer);
@@ -221,10 +224,10 @@ static void verification_code(unsigned char (*sums)[SHA1_SIZE], size_t count, ch
 
 	qsort(sums, count, SHA1_SIZE, compare_sha1);
 	for (size_t i = 0; i < count; i++) {
-		char hex[2 * SHA1_SIZE + 1];
+		char hex[SHA1_HEX];
 
 		sha1_hex(sums[i], hex);
-		hasher_update(hasher, hex, 2 * SHA1_SIZE);
+		hasher_update(hasher, hex, SHA1_HEX - 1);
 	}
 	hasher_final_sha1(hasher, sum);
 	sha1_hex(sum, ret);
@@ -251,7 +254,7 @@ static int by_element(const void *left, const void *right)
 static void set_code(struct spdx *d, const struct owned *first, size_t count)
 {
 	unsigned char(*sums)[SHA1_SIZE] = xcalloc(count, SHA1_SIZE);
-	char hex[2 * SHA1_SIZE + 1];
+	char hex[SHA1_HEX];
 	json_t *code = json_object(), *package;
 
 	for (size_t i = 0; i < count; i++)

@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 
-enum { BLOCK = 64 << 10, LINE_MAXIMUM = 1 << 20, REPORT_MAXIMUM = 1 << 20 };
+enum { BLOCK = 64 << 10, LINE_MAXIMUM = 1 << 20, REPORT_MAXIMUM = 1 << 20, HITS = 16 };
 
 static const char withheld[] = "[varve: this line holds a secret]\n";
 
@@ -43,16 +43,18 @@ static void on_hit(void *cookie, const struct secret_hit *hit)
 	struct filter *f = cookie;
 	size_t at = f->count - 1, have = hit->end;
 	json_t *row = json_array();
+	uint64_t line;
 
 	f->lines[at].holds = true;
 	while (have < hit->pattern->len && at > f->first) {
 		f->lines[--at].holds = true;
 		have += hit->folded ? f->lines[at].folded : f->lines[at].len;
 	}
-	json_append(row, json_integer((json_int_t)(f->passed + at - f->first + 1)));
+	line = f->passed + at - f->first + 1;
+	json_append(row, json_integer((json_int_t)line));
 	json_append(row, json_integer((json_int_t)(hit->pattern - f->set->items)));
 	json_append(row, json_integer(hit->form));
-	if (json_array_size(f->hits) <= SECRET_PLACES * 4)
+	if (json_array_size(f->hits) < HITS)
 		json_append(f->hits, row);
 	else
 		json_decref(row);

@@ -60,7 +60,7 @@ static void let_go(struct secret_scan *scan)
 static void fold_escape(struct secret_scan *scan, char c)
 {
 	if (scan->held_len == 2 && digit(c) >= 0) {
-		buf_addc(&scan->folded, (char)(digit(scan->held[1]) << 4 | digit(c)));
+		buf_addc(&scan->folded, (char)(digit(scan->held[1]) * 16 + digit(c)));
 		scan->held_len = 0;
 		return;
 	}
