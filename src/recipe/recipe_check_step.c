@@ -163,8 +163,8 @@ static int check_owner(const struct recipe_ownership *owner, struct varve_error 
 	return r < 0 ? r : grammar_check_literal(GRAMMAR_MODE, &owner->mode, "a mode", err);
 }
 
-const char *const recipe_slurm_names[] = {"partition", "account", "qos",  "constraint", "cores",
-					  "memory",    "gpus",	  "time", "reservation", NULL};
+const char *const recipe_slurm_names[] = {"partition", "account", "qos",  "constraint",  "cores",
+					  "memory",    "gpus",    "time", "reservation", NULL};
 
 static int check_slurm(const struct recipe_pairs *slurm, struct varve_error *err)
 {
