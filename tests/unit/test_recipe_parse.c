@@ -124,13 +124,14 @@ static const struct text_case stages_and_images_cases[] = {
 	{STEP("step: x, run: y, to: /z"),
 	 "r.yaml:6:27: \"to\" does not belong in step \"x\", a run step\n"
 	 "keys of a run step: step, run, if, environment, unkeyed-environment, workdir, user, "
-	 "shell, mounts, caches, resume, secrets, network, jobs, jobs-memory, ownership, scrub, split"},
+	 "shell, mounts, caches, resume, secrets, network, jobs, jobs-memory, slurm, "
+	 "ownership, scrub, split"},
 	{STEP("step: x, instal: y"),
 	 "r.yaml:6:19: unknown key \"instal\" in step \"x\"; did you mean \"install\"?\n"
 	 "keys of a step: step, install, copy, run, if, to, exclude, link, into, layout, "
 	 "bytecode, environment, "
 	 "unkeyed-environment, workdir, user, shell, mounts, caches, resume, secrets, network, jobs, "
-	 "jobs-memory, ownership, scrub, split"},
+	 "jobs-memory, slurm, ownership, scrub, split"},
 	{STEP("step: x, run: {a: b}"),
 	 "r.yaml:6:24: \"run\" of step \"x\" must be a single value, not a map"},
 	{STEP("step: x, run: [a, b]"), ""},
