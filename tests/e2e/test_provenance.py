@@ -316,7 +316,7 @@ def test_it_is_written_to_a_file(own_project):  # noqa: F811
     assert own_project.varve("provenance", NAME, "-o", "p.json").stdout == ""
     assert own_project.varve.path("p.json").read_text() == own_project.varve("provenance", NAME).stdout
     missing = own_project.varve("provenance", NAME, "-o", "no/such/p.json", rc=None)
-    assert missing.rc != 0 and "no/such/p.json" in missing.stderr
+    assert missing.rc != 0 and "no/such" in missing.stderr
 
 
 def test_an_image_of_others_has_none(own_project):  # noqa: F811
