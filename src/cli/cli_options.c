@@ -175,6 +175,8 @@ const struct cli_option cli_audit_options[] = {
 	{"mirror", 0, CLI_LIST, AT(mirrors), "NAME=URL",
 	 "where a mirror lies on this machine (repeatable)"},
 	{"offline", 0, CLI_FLAG, AT(offline), NULL, "refuse any connection"},
+	{"report", 0, CLI_TEXT, AT(report), "FILE.html",
+	 "write a page: differences with their cures, layers by size, packages"},
 	{0},
 };
 

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "cli/audit_rebuild.h"
+#include "cli/audit_report.h"
 #include "cli/cli_options.h"
 #include "cli/opened_image.h"
 
@@ -331,6 +332,45 @@ static void print_json(const struct audit *audit, struct buf *out)
 	buf_addc(out, '\n');
 }
 
+static void add_row(json_t *rows, const char *group, const char *name, const char *value)
+{
+	json_t *row = json_object();
+
+	json_set(row, "group", json_text(group));
+	json_set(row, "name", json_text(name));
+	json_set(row, "value", json_text(value));
+	json_append(rows, row);
+}
+
+static json_t *digest_rows(const struct audit *audit)
+{
+	char digest[VARVE_DIGEST_TEXT];
+	json_t *rows = json_array();
+
+	add_row(rows, "digests", "image", varve_digest_text(&audit->subject.self.digest, digest));
+	for (size_t i = 0; i < audit->count; i++) {
+		const struct outcome *outcome = &audit->outcomes[i];
+		CLEANUP(free_ptr) char *name = xasprintf("rebuild %zu", i + 1);
+		CLEANUP(free_ptr) char *words = strv_join(&outcome->words, "; ");
+
+		add_row(rows, "digests", name, varve_digest_text(&outcome->digest, digest));
+		add_row(rows, "conditions", name, words);
+	}
+	return rows;
+}
+
+static int report(struct audit *audit, const char *image, struct varve_error *err)
+{
+	json_t *all;
+
+	if (!values_of(audit)->report)
+		return 0;
+	all = json_array();
+	for (size_t i = 0; i < audit->count; i++)
+		(void)json_array_extend(all, audit->outcomes[i].differences.list);
+	return audit_report_write(&audit->remote, image, all, digest_rows(audit), err);
+}
+
 /* --- the command ---------------------------------------------------------------------------------
  */
 
@@ -378,6 +418,8 @@ int cmd_audit(struct cli *cli, struct varve_error *err)
 		r = prepare(&audit, err);
 	if (r == 0)
 		r = rebuild_all(&audit, err);
+	if (r == 0)
+		r = report(&audit, cli->arguments.items[0], err);
 	progress_free(audit.remote.session.progress);
 	audit.remote.session.progress = NULL;
 	if (r < 0)

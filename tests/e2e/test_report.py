@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""build --report: the page's document, and what a real browser makes of it."""
+"""build and audit --report: the page's document, and what a real browser makes of it."""
 import json
 import os
 import re
@@ -72,6 +72,18 @@ def test_needs_nothing_else(reported):
 def test_cannot_be_written(own_project):
     own_project.recipe()
     assert "open directory /nonexistent" in own_project.build("--report", "/nonexistent/x.html", rc=1).result.stderr
+
+
+def test_audit(reported):
+    """Equal: no difference is told as such. Not equal: each one with its step."""
+    project, path = reported.project, reported.project.varve.path("audit.html")
+    for command, rc, wanted in (("echo 1 >/x", 0, []), ("head -c 99 /dev/urandom >/x", 5, ["x"])):
+        reported(run("make", command))
+        project.varve("audit", NAME, "--report", path, rc=rc, timeout=120)
+        document = document_of(path.read_text())
+        assert [one["path"] for one in document["differences"] if one.get("path")] == wanted
+        assert {one["step"] for one in document["differences"] if one.get("path")} == {"main/make"} & ({"main/make"} if wanted else set())
+        assert document["images"][0]["layers"] and len({row["value"] for row in document["provenance"] if row["group"] == "digests"}) == 1 + bool(rc)
 
 
 @pytest.fixture
