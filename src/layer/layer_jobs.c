@@ -40,7 +40,9 @@ static void *work(void *cookie)
 		(void)pthread_mutex_lock(&j->mutex);
 		j->failed = j->failed || !ok;
 		job->state = LAYER_JOB_DONE;
-		(void)pthread_cond_signal(&j->done);
+		(void)pthread_mutex_unlock(&j->mutex);
+		(void)pthread_cond_signal(&j->done); /* who wakes up finds the mutex free */
+		(void)pthread_mutex_lock(&j->mutex);
 	}
 	(void)pthread_mutex_unlock(&j->mutex);
 	j->kind->end(worker);
@@ -62,8 +64,8 @@ void layer_jobs_submit(struct layer_jobs *j)
 {
 	(void)pthread_mutex_lock(&j->mutex);
 	j->ring[j->fill]->state = LAYER_JOB_QUEUED;
-	(void)pthread_cond_signal(&j->queued);
 	(void)pthread_mutex_unlock(&j->mutex);
+	(void)pthread_cond_signal(&j->queued);
 	(void)layer_jobs_next(j);
 }
 
