@@ -85,9 +85,12 @@ static void prune(struct varve_store *store, const char *place, const struct slu
 		return;
 	count = scandirat(directory, ".", &entries, NULL, NULL);
 	for (int i = 0; i < count; i++) {
+		CLEANUP(free_ptr)
+		char *name = xstrndup(entries[i]->d_name, strcspn(entries[i]->d_name, "."));
 		struct slurm_job job;
 
-		if (slurm_parse_job(entries[i]->d_name, &job) && !slurm_queue_find(queue, &job))
+		/* JOB.part is a result that was never finished. */
+		if (slurm_parse_job(name, &job) && !slurm_queue_find(queue, &job))
 			(void)unlinkat(directory, entries[i]->d_name, 0);
 		free(entries[i]);
 	}

@@ -88,6 +88,9 @@ int step_install_wheels(struct step *step, struct varve_error *err);
 int step_pack(struct step *step, const struct strv *implied, struct layer_list *ret,
 	      struct varve_error *err);
 
+/* True when hardly anything can be written where the step's changes lie. */
+bool step_disk_is_full(const struct step *step);
+
 /* A command in the step's view: binds, environment and so on are the caller's. */
 int step_command(struct step *step, const struct sandbox_spec *spec, struct varve_error *err);
 

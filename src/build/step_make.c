@@ -217,13 +217,14 @@ static int finish(struct step *step, struct varve_error *err)
 	return r;
 }
 
-/* Keeps the changes of a step that failed, for `varve shell --failed`; the last failure only. */
+/* Keeps the changes of a step that failed, for `varve shell --failed`; the last failure only. What
+ * filled the disk goes: the next build needs the room. */
 static void keep_failed(struct step *step)
 {
 	CLEANUP(fd_close) int directory = -1;
 	char hex[VARVE_DIGEST_HEX];
 
-	if (step_is_placed(step) || step->upper < 0 ||
+	if (step_is_placed(step) || step->upper < 0 || step_disk_is_full(step) ||
 	    store_open_dir(step->build->store, "failed", &directory, NULL) < 0)
 		return;
 	varve_digest_hex(&step->build->steps[step->index].key, hex);

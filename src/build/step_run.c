@@ -73,18 +73,18 @@ static void note_mounts(struct step *step, const struct sandbox_spec *spec)
 	}
 }
 
-/* Many a program says nothing when it cannot write. */
-static const char *tell_space(const struct step *step)
+bool step_disk_is_full(const struct step *step)
 {
 	struct statvfs fs;
-	bool full = fstatvfs(step->job.dirfd, &fs) == 0 && fs.f_bavail * fs.f_frsize < FULL;
 
-	return full ? "; there is no space on the disk of the store" : "";
+	return fstatvfs(step->job.dirfd, &fs) == 0 && fs.f_bavail * fs.f_frsize < FULL;
 }
 
 static int failed(const struct step *step, int status, struct varve_error *err)
 {
-	const char *space = tell_space(step);
+	/* Many a program says nothing when it cannot write. */
+	const char *space =
+		step_disk_is_full(step) ? "; there is no space on the disk of the store" : "";
 
 	if (status > SIGNALLED && status - SIGNALLED <= SIGRTMAX)
 		return varve_error_set(err, -VARVE_E_STEP,

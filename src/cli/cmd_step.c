@@ -11,8 +11,6 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/path.h"
-#include "base/tempfile.h"
 #include "cli/cli_options.h"
 #include "cli/session_jobs.h"
 #include "cli/session_space.h"
@@ -64,28 +62,55 @@ static const char *without_name(const char *text, const char *step)
 	return str_starts(text, prefix) ? text + strlen(prefix) : text;
 }
 
+enum { RESULT_ROOM = 8192 };
+
+/* --result: room for it is taken at the start, since a full disk must not hide that it was one. */
+struct result_file {
+	const char *path; /* NULL: nobody asked */
+	char *part; /* its name until it is whole; owned */
+	int fd;
+};
+
+static void result_file_release(struct result_file *file)
+{
+	if (file->part)
+		(void)unlink(file->part);
+	free(file->part);
+	fd_close(&file->fd);
+}
+
+static int reserve_result(const char *path, struct result_file *ret, struct varve_error *err)
+{
+	*ret = (struct result_file){.path = path, .fd = -1};
+	if (!path)
+		return 0;
+	ret->part = xasprintf("%s.part", path);
+	ret->fd = open(ret->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (ret->fd < 0 || posix_fallocate(ret->fd, 0, RESULT_ROOM) != 0)
+		return varve_error_set(err, ret->fd < 0 ? -errno : -ENOSPC, "write %s", ret->part);
+	return 0;
+}
+
 /* Who was stopped leaves none: it may be started again. */
-static int write_result(const struct cli *cli, int r, const char *text, struct varve_error *err)
+static int write_result(const struct cli *cli, struct result_file *file, int r, const char *text,
+			struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *result = json_object();
 	CLEANUP(buf_release) struct buf line = BUF_INIT;
-	CLEANUP(free_ptr) char *place = NULL;
-	CLEANUP(fd_close) int directory = -1;
-	const char *path = cli->values.result;
 
-	if (!path || r == -VARVE_E_CANCELLED)
+	if (!file->path || r == -VARVE_E_CANCELLED)
 		return 0;
 	json_set(result, "result", json_integer(r));
 	if (r < 0)
 		json_set(result, "error", json_text(without_name(text, cli->arguments.items[1])));
 	json_canonical(result, &line);
 	buf_addc(&line, '\n');
-	place = path_dir_len(path) > 0 ? xstrndup(path, path_dir_len(path)) : xstrdup(".");
-	directory = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
-		return varve_error_set(err, -errno, "open %s", place);
-	return tempfile_write(directory, strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
-			      buf_text(&line), line.len, false, err);
+	if (fd_write_all(file->fd, buf_text(&line), line.len) < 0 ||
+	    ftruncate(file->fd, (off_t)line.len) < 0 || rename(file->part, file->path) < 0)
+		return varve_error_set(err, -errno, "write %s", file->path);
+	free(file->part);
+	file->part = NULL;
+	return 0;
 }
 
 static int run(struct cli *cli, const json_t *shipped, struct varve_error *err)
@@ -114,13 +139,17 @@ static int run(struct cli *cli, const json_t *shipped, struct varve_error *err)
 int cmd_step_run(struct cli *cli, struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *shipped = NULL;
+	CLEANUP(result_file_release) struct result_file result = {.fd = -1};
 	struct varve_error own = {0};
 	int r, written;
 
+	r = reserve_result(cli->values.result, &result, err);
+	if (r < 0)
+		return r;
 	r = shipped_plan_read(cli->arguments.items[0], cli, &shipped, &own);
 	if (r == 0)
 		r = run(cli, shipped, &own);
-	written = write_result(cli, r, own.text, err);
+	written = write_result(cli, &result, r, own.text, err);
 	if (r < 0 && err)
 		*err = own;
 	return r < 0 ? r : written;

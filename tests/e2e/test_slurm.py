@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -112,6 +114,38 @@ def test_interrupt_ends_jobs(cluster):
     child.communicate(timeout=60)
     assert child.returncode != 0
     cluster.wait_for(lambda: not {"RUNNING", "PENDING"} & {state for _, state in cluster.jobs()})
+
+
+def test_full_shared_store(cluster):
+    """A step for which the shared file system is too small says so, as here; with room again the build goes on."""
+    if os.getuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    project = cluster.project
+    project.busybox()
+    account, store = project.account, project.varve.store
+    store.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=24m,uid={account.uid},gid={account.gid},mode=755", "varve",
+                    store], check=True)
+    try:
+        project.recipe([run("large", "dd if=/dev/urandom of=/x bs=1M count=40")])
+        assert "there is no space on the disk of the store" in project.build(*SLURM, rc=1).text
+        project.recipe([run("small", "echo small >/x")])
+        project.build("--store", project.varve.path("here"))
+        assert project.build(*SLURM).digests
+    finally:
+        subprocess.run(["umount", "-l", store], check=True)
+
+
+def test_clocks_differ(cluster):
+    """Nothing is decided by a clock: whose program is two days ahead makes the same, and is followed."""
+    if not shutil.which("faketime"):
+        pytest.skip("faketime is missing")
+    project = cluster.project
+    program = project.varve.write("ahead", f"#!/bin/sh\nexec faketime -f +2d {project.varve.binary} \"$@\"\n", 0o755)
+    project.varve.write("config/varve/config.json", json.dumps({"slurm": {"program": str(program)}}))
+    project.recipe([run("one", "echo 1 >/1"), run("two", "cat /1 >/2")])
+    there = project.build(*SLURM)
+    assert there.digests == project.build("--store", project.varve.path("here")).digests
 
 
 @pytest.mark.slow
