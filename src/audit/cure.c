@@ -72,8 +72,9 @@ static const struct cure cures[CURE_COUNT] = {
 	[CURE_DEBUG_LINK] = {"debug-link",
 			     "only the name or checksum of the separate debug file differs",
 			     "make the debug file reproducible first (gcc-path)"},
-	[CURE_NVCC] = {"nvcc", "nvcc writes the names of its temporary files into objects",
-		       "NVCC_APPEND_FLAGS=--objdir-as-tempdir and a fixed build directory"},
+	[CURE_NVCC] = {"nvcc", "nvcc writes its process id into names in objects",
+		       "NVCC_APPEND_FLAGS=--objdir-as-tempdir, a fixed build directory, and for "
+		       "files of templates one getpid() for nvcc"},
 	[CURE_AR_STAMP] = {"ar-stamp", "members of an archive carry dates, owners and modes",
 			   "ar with D (ar rcsD, ranlib -D), never U"},
 	[CURE_AR_ORDER] = {"ar-order", "members of an archive stand in another order",
