@@ -159,14 +159,6 @@ bool format_ar(struct findings *f, const struct content *a, const struct content
 {
 	static const struct members_rules rules = {
 		.stamp = CURE_AR_STAMP, .order = CURE_AR_ORDER, .order_matters = true};
-	CLEANUP(members_release) struct members left = {0};
-	CLEANUP(members_release) struct members right = {0};
-	size_t before = f->count;
 
-	if (!read_archive(a, &left) || !read_archive(b, &right))
-		return false;
-	members_compare(f, &rules, &left, &right);
-	if (f->count == before)
-		findings_add(f, &(struct finding){.where = "index of symbols or names"});
-	return true;
+	return members_compare_archives(f, &rules, a, b, read_archive, "index of symbols or names");
 }

@@ -97,14 +97,7 @@ bool format_zip(struct findings *f, const struct content *a, const struct conten
 {
 	static const struct members_rules rules = {.stamp = CURE_ZIP_STAMP,
 						   .order = CURE_MEMBER_ORDER};
-	CLEANUP(members_release) struct members left = {0};
-	CLEANUP(members_release) struct members right = {0};
-	size_t before = f->count;
 
-	if (!read_archive(a, &left) || !read_archive(b, &right))
-		return false;
-	members_compare(f, &rules, &left, &right);
-	if (f->count == before)
-		findings_add(f, &(struct finding){.where = "headers or data between members"});
-	return true;
+	return members_compare_archives(f, &rules, a, b, read_archive,
+					"headers or data between members");
 }

@@ -195,3 +195,21 @@ void members_compare(struct findings *f, const struct members_rules *rules, stru
 		k += side >= 0;
 	}
 }
+
+/* NOLINTNEXTLINE(readability-function-size): two archives, and what their format says of them */
+bool members_compare_archives(struct findings *f, const struct members_rules *rules,
+			      const struct content *a, const struct content *b,
+			      bool (*read)(const struct content *c, struct members *ret),
+			      const char *otherwise)
+{
+	CLEANUP(members_release) struct members left = {0};
+	CLEANUP(members_release) struct members right = {0};
+	size_t before = f->count;
+
+	if (!read(a, &left) || !read(b, &right))
+		return false;
+	members_compare(f, rules, &left, &right);
+	if (f->count == before)
+		findings_add(f, &(struct finding){.where = otherwise});
+	return true;
+}

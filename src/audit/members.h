@@ -41,6 +41,12 @@ struct members_rules {
 /* NULL when there are MEMBERS_MAX. The member is all zero but for its order. */
 struct member *members_add(struct members *members);
 void members_release(struct members *members); /* usable with CLEANUP */
+/* Two archives of one format. read: false where one is malformed; then nothing was added and false
+ * is returned. otherwise: where they differ when all members are equal. */
+bool members_compare_archives(struct findings *f, const struct members_rules *rules,
+			      const struct content *a, const struct content *b,
+			      bool (*read)(const struct content *c, struct members *ret),
+			      const char *otherwise);
 /* Sorts both. Members of one name are paired in their order. */
 void members_compare(struct findings *f, const struct members_rules *rules, struct members *a,
 		     struct members *b);

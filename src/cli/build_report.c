@@ -8,16 +8,6 @@
 #include "base/cleanup.h"
 #include "cli/report_page.h"
 
-static void add_row(json_t *rows, const char *group, const char *name, const char *value)
-{
-	json_t *row = json_object();
-
-	json_set(row, "group", json_text(group));
-	json_set(row, "name", json_text(name));
-	json_set(row, "value", json_text(value));
-	json_append(rows, row);
-}
-
 static void add_source(json_t *rows, const struct plan_source *source)
 {
 	const char *kind = json_optional_string(source->spec, "kind", "");
@@ -29,7 +19,7 @@ static void add_source(json_t *rows, const struct plan_source *source)
 				      varve_digest_text(&source->content, content))
 			  : xasprintf("%s, %s", kind, varve_digest_text(&source->content, content));
 
-	add_row(rows, "sources", source->name, text);
+	report_page_row(rows, "sources", source->name, text);
 }
 
 static json_t *provenance(const struct session *session)
@@ -42,19 +32,19 @@ static json_t *provenance(const struct session *session)
 
 	for (size_t i = 0; i < plan->step_count; i++)
 		networked += plan->steps[i].network;
-	add_row(rows, "recipe", plan->recipe_name, recipe);
-	add_row(rows, "recipe", "lock", varve_digest_text(&plan->lock_digest, text));
-	add_row(rows, "recipe", "platform", plan->platform);
-	add_row(rows, "recipe", "hermetic",
-		networked ? "no: a step uses the network" : "yes: no step has the network");
+	report_page_row(rows, "recipe", plan->recipe_name, recipe);
+	report_page_row(rows, "recipe", "lock", varve_digest_text(&plan->lock_digest, text));
+	report_page_row(rows, "recipe", "platform", plan->platform);
+	report_page_row(rows, "recipe", "hermetic",
+			networked ? "no: a step uses the network" : "yes: no step has the network");
 	for (size_t i = 0; i < plan->sources.count; i++)
 		add_source(rows, &plan->sources.items[i]);
 	for (size_t i = 0; i < plan->step_count; i++) {
 		CLEANUP(free_ptr) char *name = plan_step_name(plan, (int)i);
 
 		if (session->build.steps[i].has_key)
-			add_row(rows, "keys", name,
-				varve_digest_text(&session->build.steps[i].key, text));
+			report_page_row(rows, "keys", name,
+					varve_digest_text(&session->build.steps[i].key, text));
 	}
 	return rows;
 }

@@ -124,8 +124,6 @@ int cmd_attach(struct cli *cli, struct varve_error *err)
 		r = attach(path, &subject, &attestation, &attached, err);
 	if (r < 0)
 		return r;
-	progress_free(remote.session.progress);
-	remote.session.progress = NULL;
-	opened_subject_print(&subject, cli, &attached);
+	opened_subject_print(&subject, &remote, cli, &attached);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "cli/audit_report.h"
 #include "cli/cli_options.h"
 #include "cli/opened_image.h"
+#include "cli/report_page.h"
 
 enum { REBUILDS = 2, DEPENDENCY_GROWTH = 6 /* packages unpacked, layers, trees */ };
 
@@ -332,29 +333,20 @@ static void print_json(const struct audit *audit, struct buf *out)
 	buf_addc(out, '\n');
 }
 
-static void add_row(json_t *rows, const char *group, const char *name, const char *value)
-{
-	json_t *row = json_object();
-
-	json_set(row, "group", json_text(group));
-	json_set(row, "name", json_text(name));
-	json_set(row, "value", json_text(value));
-	json_append(rows, row);
-}
-
 static json_t *digest_rows(const struct audit *audit)
 {
 	char digest[VARVE_DIGEST_TEXT];
 	json_t *rows = json_array();
 
-	add_row(rows, "digests", "image", varve_digest_text(&audit->subject.self.digest, digest));
+	report_page_row(rows, "digests", "image",
+			varve_digest_text(&audit->subject.self.digest, digest));
 	for (size_t i = 0; i < audit->count; i++) {
 		const struct outcome *outcome = &audit->outcomes[i];
 		CLEANUP(free_ptr) char *name = xasprintf("rebuild %zu", i + 1);
 		CLEANUP(free_ptr) char *words = strv_join(&outcome->words, "; ");
 
-		add_row(rows, "digests", name, varve_digest_text(&outcome->digest, digest));
-		add_row(rows, "conditions", name, words);
+		report_page_row(rows, "digests", name, varve_digest_text(&outcome->digest, digest));
+		report_page_row(rows, "conditions", name, words);
 	}
 	return rows;
 }

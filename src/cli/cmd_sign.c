@@ -67,8 +67,6 @@ int cmd_sign(struct cli *cli, struct varve_error *err)
 		r = sign(&subject, key, simple, &attached, err);
 	if (r < 0)
 		return r;
-	progress_free(remote.session.progress);
-	remote.session.progress = NULL;
-	opened_subject_print(&subject, cli, &attached);
+	opened_subject_print(&subject, &remote, cli, &attached);
 	return 0;
 }

@@ -66,20 +66,22 @@ int opened_subject_open(struct remote *remote, struct cli *cli, bool write,
 	return write ? open_to_write(remote, s, err) : 0;
 }
 
-void opened_subject_print(const struct opened_subject *s, const struct cli *cli,
-			  const struct varve_descriptor *attached)
+void opened_subject_print(const struct opened_subject *subject, struct remote *remote,
+			  const struct cli *cli, const struct varve_descriptor *attached)
 {
 	CLEANUP(json_decrefp) json_t *document = NULL;
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	char digest[VARVE_DIGEST_TEXT];
 
+	progress_free(remote->session.progress);
+	remote->session.progress = NULL;
 	if (!cli->values.json) {
 		printf("%s %s\n", varve_digest_text(&attached->digest, digest),
 		       cli->arguments.items[0]);
 		return;
 	}
 	document = descriptor_to_json(attached);
-	json_set(document, "subject", descriptor_to_json(&s->self));
+	json_set(document, "subject", descriptor_to_json(&subject->self));
 	json_canonical(document, &text);
 	puts(buf_text(&text));
 }

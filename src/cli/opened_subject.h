@@ -24,9 +24,10 @@ struct opened_subject {
  * place that has no room for what refers to an image. */
 int opened_subject_open(struct remote *remote, struct cli *cli, bool write,
 			struct opened_subject *ret, struct varve_error *err);
-/* "DIGEST NAME" of what was attached, or JSON. */
-void opened_subject_print(const struct opened_subject *subject, const struct cli *cli,
-			  const struct varve_descriptor *attached);
+/* At the end, when progress has nothing more to show: "DIGEST NAME" of what was attached, or JSON.
+ */
+void opened_subject_print(const struct opened_subject *subject, struct remote *remote,
+			  const struct cli *cli, const struct varve_descriptor *attached);
 void opened_subject_release(struct opened_subject *subject); /* usable with CLEANUP */
 
 #endif

@@ -44,6 +44,16 @@ static void add_document(const json_t *document, struct buf *out)
 	buf_addc(out, '\n');
 }
 
+void report_page_row(json_t *rows, const char *group, const char *name, const char *value)
+{
+	json_t *row = json_object();
+
+	json_set(row, "group", json_text(group));
+	json_set(row, "name", json_text(name));
+	json_set(row, "value", json_text(value));
+	json_append(rows, row);
+}
+
 void report_page_format(const struct report_page *page, struct buf *out)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)

@@ -27,6 +27,8 @@ struct report_page {
 void report_page_init(struct report_page *page, const char *title, const char *subtitle);
 void report_page_release(struct report_page *page); /* usable with CLEANUP */
 void report_page_set(struct report_page *page, const char *section, json_t *take_value);
+/* One of the section "provenance". */
+void report_page_row(json_t *rows, const char *group, const char *name, const char *value);
 void report_page_format(const struct report_page *page, struct buf *out);
 int report_page_write(const struct report_page *page, const char *path, struct varve_error *err);
 

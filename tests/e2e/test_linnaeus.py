@@ -474,6 +474,7 @@ def test_the_turing_row_whole(as_user, tmp_path):
         digests.append(built)
         if name == "root":
             check_turing(varve, server, app, runtime)
+            assert varve("audit", base, timeout=3000).stdout.endswith("equal\n")
         varve.account.close()
     server.close()
     assert digests[0] == digests[1]
