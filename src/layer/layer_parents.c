@@ -198,7 +198,7 @@ static int examine(struct parents *p, const char *path)
 {
 	CLEANUP(attributes_release) struct attributes shown = {.xattrs = LAYER_XATTRS_INIT};
 	CLEANUP(attributes_release) struct attributes right = {.xattrs = LAYER_XATTRS_INIT};
-	size_t top, provided_by;
+	size_t top = 0, provided_by = 0;
 	int r = locate(p, path, &top, &provided_by);
 
 	if (r <= 0 || provided_by == top || !layer_implied_has(p->stack[top].implied, path))

@@ -64,7 +64,7 @@ int store_record_from_json(const json_t *object, struct store_record *ret)
 	json_digest(input, &record.key);
 	record.input = json_incref(input);
 	*ret = record;
-	record = (struct store_record){0};
+	memset(&record, 0, sizeof(record));
 	return 0;
 }
 

@@ -13,7 +13,7 @@ from test_provenance import INPUTS, STATEMENT, provenance
 FINE = run("fine", "echo fine >/fine; printf '%s\\n' c a b | sort >/sorted; mkdir -p /d/e; chmod 700 /d")
 # Bytes that differ each time; the file, its class, and the rule where its place alone tells it.
 BAD = {
-    "date": ("date +%s >/now", "now", None),
+    "date": ("sleep 1; date +%s >/now", "now", None),
     "chance": ("head -c 32 /dev/urandom >/key", "key", None),
     "log": ("mkdir -p /var/log && cat /proc/uptime >/var/log/setup.log", "var/log/setup.log", "dpkg-log"),
     "machine": ("head -c 16 /dev/urandom | hexdump -e '16/1 \"%02x\"' >/etc/machine-id", "etc/machine-id", "machine-id"),
