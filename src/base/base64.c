@@ -21,8 +21,8 @@ void base64_encode(const void *data, size_t len, struct buf *out)
 		group |= len > 2 ? (unsigned)at[2] : 0;
 		to[0] = letters[group >> 18];
 		to[1] = letters[group >> 12 & 63];
-		to[2] = len > 1 ? letters[group >> 6 & 63] : '=';
-		to[3] = len > 2 ? letters[group & 63] : '=';
+		to[2] = (char)(len > 1 ? letters[group >> 6 & 63] : '=');
+		to[3] = (char)(len > 2 ? letters[group & 63] : '=');
 	}
 	*to = '\0';
 }

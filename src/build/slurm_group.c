@@ -50,10 +50,18 @@ static size_t add_group(struct slurm_groups *groups, const struct slurm_group *g
 	return groups->count++;
 }
 
+/* What a step looks for. */
+struct wish {
+	const struct slurm_step *steps; /* all of them */
+	const struct slurm_step *step; /* whose it is */
+	struct slurm_group like; /* after and of: how it waits */
+	int task; /* its number; SLURM_ALONE: any */
+};
+
 /* Where a step waits in the same way, asks for the same, and finds room. ret_crowded: there is one,
  * but for room at this task. */
-static bool find_group(const struct slurm_groups *groups, const struct slurm_step *steps, size_t at,
-		       const struct slurm_group *like, int task, size_t *ret, bool *ret_crowded)
+static bool find_group(const struct slurm_groups *groups, const struct wish *wish, size_t *ret,
+		       bool *ret_crowded)
 {
 	size_t seen = 0;
 
@@ -61,12 +69,12 @@ static bool find_group(const struct slurm_groups *groups, const struct slurm_ste
 	for (size_t i = groups->count; i-- > 0 && seen < LOOK_BACK; seen++) {
 		const struct slurm_group *group = &groups->items[i];
 
-		if (!group->taken || group->after != like->after || group->of != like->of ||
-		    group->count == groups->maximum ||
-		    !same_words(&steps[group->first].resources, &steps[at].resources))
+		if (!group->taken || group->after != wish->like.after ||
+		    group->of != wish->like.of || group->count == groups->maximum ||
+		    !same_words(&wish->steps[group->first].resources, &wish->step->resources))
 			continue;
 		*ret = i;
-		if (task == SLURM_ALONE || !group->taken[task])
+		if (wish->task == SLURM_ALONE || !group->taken[wish->task])
 			return true;
 		*ret_crowded = true;
 	}
@@ -96,10 +104,11 @@ static size_t new_group(struct slurm_groups *groups, const struct slurm_group *l
 static void place_together(struct slurm_groups *groups, struct slurm_step *steps, size_t at,
 			   const struct slurm_group *like)
 {
+	const struct wish wish = {steps, &steps[at], *like, SLURM_ALONE};
 	bool crowded;
 	size_t index;
 
-	if (!find_group(groups, steps, at, like, SLURM_ALONE, &index, &crowded))
+	if (!find_group(groups, &wish, &index, &crowded))
 		index = new_group(groups, like, at);
 	join(groups, &steps[at], index, SLURM_ALONE);
 }
@@ -109,19 +118,18 @@ static void place_together(struct slurm_groups *groups, struct slurm_step *steps
 static void place_after(struct slurm_groups *groups, struct slurm_step *steps, size_t at,
 			const struct slurm_step *need)
 {
-	const struct slurm_group each = {.after = (long)need->group, .of = SLURM_EACH};
 	const struct slurm_group all = {.after = (long)need->group, .of = need->task};
-	bool crowded = false;
+	const struct wish lane = {
+		steps, &steps[at], {.after = (long)need->group, .of = SLURM_EACH}, need->task};
+	bool crowded = need->task == SLURM_ALONE;
 	size_t index;
 
-	if (need->task == SLURM_ALONE) {
-		place_together(groups, steps, at, &all);
-	} else if (find_group(groups, steps, at, &each, need->task, &index, &crowded)) {
+	if (!crowded && find_group(groups, &lane, &index, &crowded)) {
 		join(groups, &steps[at], index, need->task);
 	} else if (crowded) {
 		place_together(groups, steps, at, &all);
 	} else {
-		index = new_group(groups, &each, at);
+		index = new_group(groups, &lane.like, at);
 		join(groups, &steps[at], index, need->task);
 	}
 }

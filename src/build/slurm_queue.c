@@ -46,10 +46,9 @@ static void add_lines(struct slurm_queue *queue, const char *text)
 
 int slurm_queue_read(struct slurm_queue *ret, struct varve_error *err)
 {
-	static const char *const argv[] = {
-		"squeue",  "--me",         "--noheader",
-		"--array", "--states=all", "--format=" SLURM_QUEUE_FORMAT,
-		NULL};
+	static const char format[] = "--format=" SLURM_QUEUE_FORMAT;
+	static const char *const argv[] = {"squeue",       "--me", "--noheader", "--array",
+					   "--states=all", format, NULL};
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	int r = process_capture(argv, QUEUE_LIMIT, &text, err);
 
