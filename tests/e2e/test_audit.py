@@ -98,7 +98,7 @@ def test_a_step_that_looks_at_its_surroundings(project_of, name):  # noqa: F811
 
 
 def test_one_step_alone(own_project):  # noqa: F811
-    own_project.recipe([FINE, run("bad", "date +%s >/x"), run("last", "echo last >/last")])
+    own_project.recipe([FINE, run("bad", "sleep 1; date +%s >/x"), run("last", "echo last >/last")])
     own_project.build()
     fine = audit(own_project, "--step", "main/last")
     assert fine.stdout.endswith("equal\n") and ran(fine) == ["main/last"]
