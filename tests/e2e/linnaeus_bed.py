@@ -89,6 +89,8 @@ _wheel(dist, "%s", "%s", {"%s.py" if "%s" != "flash_attn" else "flash_attn/__ini
 TORCHES = (("2.7.1", "0.22.1", "126"), ("2.8.0", "0.23.0", "128"), ("2.11.0", "0.26.0", "130"))
 TRIVIAL = ("einops ninja packaging psutil wheel h5py huggingface-hub matplotlib opencv-python pandas Pillow polli-typus "
            "pytest python-dateutil pyyaml rich ruff termcolor tqdm wandb yacs").split()
+# Makes what it is asked for, empty: the library that tells nvcc one process id.
+GCC = "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\n: >\"$2\"\n"
 # Links to busybox in a root that has no Debian below.
 PROGRAMS = ("dpkg-deb", "unzip")
 NVCC = "#!/bin/sh\nif [ $1 = --version ]; then echo 'Cuda compilation tools, release 12.4, V12.4.131'; else : >$4; fi\n"
@@ -215,7 +217,8 @@ class Bed:
     def __init__(self, varve, directory, uv, key):
         _, self.python = wheels.host_python()
         self.varve, self.project = varve, Project(varve)
-        wheels.add_python(self.project.busybox(more={f"bin/{name}": ("link", "busybox") for name in PROGRAMS}))
+        more = {f"bin/{name}": ("link", "busybox") for name in PROGRAMS}
+        wheels.add_python(self.project.busybox(more={**more, "bin/gcc": (GCC, 0o755)}))
         varve.account.own(varve.path("root"))
         debs.make_repo(directory / "archives/debian", [toolkit_deb()], key, suite="trixie", component="non-free")
         flat_archive(directory / "archives/nvidia", nvidia_debs("12.6"), key)
