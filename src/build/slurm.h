@@ -40,11 +40,14 @@ struct slurm_group {
 	size_t count; /* steps */
 	size_t first; /* of its steps: they ask for the same resources */
 	bool *taken; /* numbers of tasks; NULL: a lone step; owned */
+	long newest; /* the newest group that waits for this one; -1: none */
+	long older; /* the next one that waits for the same; -1: none */
 };
 struct slurm_groups {
 	struct slurm_group *items; /* in an order in which they can be submitted; owned */
 	size_t count, alloc;
 	size_t maximum; /* tasks of an array (MaxArraySize) */
+	long newest; /* of those that wait for no group */
 };
 void slurm_groups_release(struct slurm_groups *groups);
 
@@ -105,6 +108,8 @@ struct slurm_state {
 };
 #define SLURM_QUEUE_FORMAT "%F|%K|%T|%N|%r"
 bool slurm_parse_state(const char *line, struct slurm_state *ret);
+/* True for a job that has not ended. NULL: false. */
+bool slurm_is_alive(const struct slurm_state *state);
 
 /* True for a line with which a node's daemon tells, in a job's output, that it took too much
  * memory.

@@ -105,6 +105,11 @@ bool slurm_parse_state(const char *line, struct slurm_state *ret)
 	return true;
 }
 
+bool slurm_is_alive(const struct slurm_state *state)
+{
+	return state && (state->phase == SLURM_PENDING || state->phase == SLURM_RUNNING);
+}
+
 /* --- failures ------------------------------------------------------------------------------------
  */
 

@@ -219,7 +219,7 @@ static void tell_state(struct build *build, struct slurm_watch *watch,
 static void take_state(struct build *build, struct slurm_watch *watch,
 		       const struct slurm_state *state)
 {
-	bool goes_on = state && (state->phase == SLURM_PENDING || state->phase == SLURM_RUNNING);
+	bool goes_on = slurm_is_alive(state);
 
 	watch->missing = goes_on ? 0 : watch->missing + 1;
 	if (goes_on && (watch->phase != state->phase || strcmp(watch->where, state->where) != 0))

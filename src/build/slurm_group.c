@@ -6,9 +6,6 @@
 
 #include "base/cleanup.h"
 
-/* The newest groups are the likely ones; older ones are given up, which costs a call of sbatch. */
-enum { LOOK_BACK = 64 };
-
 void slurm_groups_release(struct slurm_groups *groups)
 {
 	for (size_t i = 0; i < groups->count; i++)
@@ -42,11 +39,23 @@ static const struct slurm_step *find_step(const struct slurm_step *steps, size_t
 	return low < count && steps[low].step == step ? &steps[low] : NULL;
 }
 
+/* The newest group that waits for this one; -1: for none. */
+static long *newest_after(struct slurm_groups *groups, long after)
+{
+	return after < 0 ? &groups->newest : &groups->items[after].newest;
+}
+
 static size_t add_group(struct slurm_groups *groups, const struct slurm_group *group)
 {
+	struct slurm_group *own;
+
 	groups->items =
 		array_grow(groups->items, groups->count, &groups->alloc, sizeof(*groups->items));
-	groups->items[groups->count] = *group;
+	own = &groups->items[groups->count];
+	*own = *group;
+	own->newest = -1;
+	own->older = *newest_after(groups, group->after);
+	*newest_after(groups, group->after) = (long)groups->count;
 	return groups->count++;
 }
 
@@ -60,20 +69,19 @@ struct wish {
 
 /* Where a step waits in the same way, asks for the same, and finds room. ret_crowded: there is one,
  * but for room at this task. */
-static bool find_group(const struct slurm_groups *groups, const struct wish *wish, size_t *ret,
+static bool find_group(struct slurm_groups *groups, const struct wish *wish, size_t *ret,
 		       bool *ret_crowded)
 {
-	size_t seen = 0;
+	const struct slurm_group *group;
 
 	*ret_crowded = false;
-	for (size_t i = groups->count; i-- > 0 && seen < LOOK_BACK; seen++) {
-		const struct slurm_group *group = &groups->items[i];
-
-		if (!group->taken || group->after != wish->like.after ||
-		    group->of != wish->like.of || group->count == groups->maximum ||
+	for (long i = *newest_after(groups, wish->like.after); i >= 0; i = group->older) {
+		group = &groups->items[i];
+		if (!group->taken || group->of != wish->like.of ||
+		    group->count == groups->maximum ||
 		    !same_words(&wish->steps[group->first].resources, &wish->step->resources))
 			continue;
-		*ret = i;
+		*ret = (size_t)i;
 		if (wish->task == SLURM_ALONE || !group->taken[wish->task])
 			return true;
 		*ret_crowded = true;
@@ -138,6 +146,7 @@ void slurm_group(struct slurm_step *steps, size_t count, struct slurm_groups *re
 {
 	const struct slurm_group none = {.after = -1, .of = SLURM_ALONE};
 
+	ret->newest = -1;
 	for (size_t i = 0; i < count; i++) {
 		struct slurm_step *step = &steps[i];
 		const struct slurm_step *need =

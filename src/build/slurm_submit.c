@@ -61,13 +61,6 @@ static void watch(struct submission *s, int step, const char *name, const struct
 /* --- what runs already ---------------------------------------------------------------------------
  */
 
-static bool is_alive(const struct slurm_queue *queue, const struct slurm_job *job)
-{
-	const struct slurm_state *state = slurm_queue_find(queue, job);
-
-	return state && (state->phase == SLURM_PENDING || state->phase == SLURM_RUNNING);
-}
-
 static int join(struct submission *s, const int *steps, size_t count, struct varve_error *err)
 {
 	CLEANUP(slurm_queue_release) struct slurm_queue queue = {0};
@@ -82,7 +75,7 @@ static int join(struct submission *s, const int *steps, size_t count, struct var
 		struct slurm_job job;
 
 		if (slurm_ledger_read(s->build->store, &s->promises[steps[i]], &job) &&
-		    is_alive(&queue, &job))
+		    slurm_is_alive(slurm_queue_find(&queue, &job)))
 			watch(s, steps[i], name, &job, false);
 	}
 	return r > -1024 && r < 0 ? -VARVE_E_HOST : r;

@@ -19,7 +19,7 @@ static void add(void *cookie, const struct slurm_state *state, const char *name)
 	struct choice *choice = cookie;
 	char job[SLURM_JOB_TEXT];
 
-	if (state->phase != SLURM_PENDING && state->phase != SLURM_RUNNING)
+	if (!slurm_is_alive(state))
 		return;
 	if (choice->names->count > 0 && !strv_contains(choice->names, name))
 		return;

@@ -16,7 +16,7 @@
 
 /* A plan in words: for each step the steps that it needs, ending with -1. */
 struct graph {
-	struct slurm_step steps[64];
+	struct slurm_step steps[1024];
 	struct slurm_groups groups;
 	size_t count;
 };
@@ -94,6 +94,21 @@ static void test_lanes(void **state)
 	group(&graph, 100);
 	check(&graph);
 	assert_int_equal(graph.groups.count, 4); /* ten lanes of four: four calls */
+	release(&graph);
+}
+
+/* As a plan has them: one stage after the other. */
+static void test_long_lanes(void **state)
+{
+	static struct graph graph;
+
+	(void)state;
+	for (int lane = 0; lane < 10; lane++)
+		for (int i = 0; i < 100; i++)
+			add(&graph, NULL, i == 0 ? NULL : (const int[]){lane * 100 + i - 1, -1});
+	group(&graph, 100);
+	check(&graph);
+	assert_int_equal(graph.groups.count, 100);
 	release(&graph);
 }
 
@@ -345,17 +360,12 @@ static void test_explanations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lanes),
-		cmocka_unit_test(test_fan),
-		cmocka_unit_test(test_resources_and_room),
-		cmocka_unit_test(test_many_graphs),
-		cmocka_unit_test(test_arguments),
-		cmocka_unit_test(test_tasks),
-		cmocka_unit_test(test_script),
-		cmocka_unit_test(test_jobs),
-		cmocka_unit_test(test_submitted),
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_explanations),
+		cmocka_unit_test(test_lanes),       cmocka_unit_test(test_long_lanes),
+		cmocka_unit_test(test_fan),         cmocka_unit_test(test_resources_and_room),
+		cmocka_unit_test(test_many_graphs), cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_tasks),       cmocka_unit_test(test_script),
+		cmocka_unit_test(test_jobs),        cmocka_unit_test(test_submitted),
+		cmocka_unit_test(test_states),      cmocka_unit_test(test_explanations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
