@@ -133,9 +133,8 @@ static void read_output(struct slurm_executor *slurm, struct build *build,
 /* --- ends ----------------------------------------------------------------------------------------
  */
 
-static void note_end(struct build *build, struct slurm_watch *watch, struct executor_end *ret)
+static void note_end(struct slurm_watch *watch, struct executor_end *ret)
 {
-	(void)build;
 	watch->ended = true;
 	watch->phase = SLURM_DONE;
 	*ret = (struct executor_end){.step = watch->step};
@@ -186,7 +185,7 @@ static int settle(struct slurm_executor *slurm, struct build *build, struct slur
 	enum slurm_phase phase = watch->phase;
 
 	read_output(slurm, build, watch);
-	note_end(build, watch, ret);
+	note_end(watch, ret);
 	if (read_result(build, watch, ret))
 		return 1;
 	/* What a done one made is looked for; a forgotten one may have made it, too. */
