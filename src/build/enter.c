@@ -50,13 +50,7 @@ static int open_stack(struct visit *visit, struct step_stack *ret, struct varve_
 
 	if (r < 0 || !enter->failed)
 		return r;
-	ret->trees[ret->count].tree = open(enter->failed, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (ret->trees[ret->count].tree < 0)
-		return varve_error_set(err, -errno, "open %s", enter->failed);
-	ret->trees[ret->count].implied = &ret->lists[ret->count].implied;
-	ret->trees[ret->count].owners = &visit->build->host->owners;
-	ret->count++;
-	return 0;
+	return step_stack_push(visit->build, enter->failed, ret, err);
 }
 
 static int make_view(struct visit *visit, struct step *step, struct varve_error *err)

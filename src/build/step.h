@@ -40,6 +40,9 @@ int step_stack_open(struct build *build, const struct varve_layer *layers, size_
 /* The same for a stack that holds the first of them already; what was opened stays on failure. */
 int step_stack_extend(struct build *build, const struct varve_layer *layers, size_t count,
 		      struct step_stack *stack, struct varve_error *err);
+/* One more tree on top: the directory at path, which no layer lies behind. */
+int step_stack_push(struct build *build, const char *path, struct step_stack *stack,
+		    struct varve_error *err);
 void step_stack_cut(struct step_stack *stack, size_t count); /* keeps that many */
 void step_stack_release(struct step_stack *stack);
 bool step_stack_has_devices(const struct step_stack *stack);

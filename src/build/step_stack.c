@@ -126,10 +126,22 @@ static int open_tree(struct build *build, const struct varve_layer *layer, int *
 
 static void make_room(struct step_stack *stack, size_t count)
 {
-	stack->trees = xreallocarray(stack->trees, count + 1, sizeof(*stack->trees));
-	stack->lists = xreallocarray(stack->lists, count + 1, sizeof(*stack->lists));
+	stack->trees = xreallocarray(stack->trees, count, sizeof(*stack->trees));
+	stack->lists = xreallocarray(stack->lists, count, sizeof(*stack->lists));
 	for (size_t i = 0; i < stack->count; i++)
 		stack->trees[i].implied = &stack->lists[i].implied;
+}
+
+/* An empty place at the end, not counted yet. */
+static struct layer_stacked *next_place(struct build *build, struct step_stack *stack)
+{
+	struct store_tree_lists *lists = &stack->lists[stack->count];
+	struct layer_stacked *tree = &stack->trees[stack->count];
+
+	*lists = (struct store_tree_lists)STORE_TREE_LISTS_INIT;
+	*tree = (struct layer_stacked){
+		.tree = -1, .implied = &lists->implied, .owners = &build->host->owners};
+	return tree;
 }
 
 int step_stack_extend(struct build *build, const struct varve_layer *layers, size_t count,
@@ -139,12 +151,8 @@ int step_stack_extend(struct build *build, const struct varve_layer *layers, siz
 
 	make_room(stack, count);
 	for (size_t i = stack->count; i < count; i++) {
-		struct layer_stacked *tree = &stack->trees[i];
+		struct layer_stacked *tree = next_place(build, stack);
 
-		stack->lists[i] = (struct store_tree_lists)STORE_TREE_LISTS_INIT;
-		*tree = (struct layer_stacked){.tree = -1,
-					       .implied = &stack->lists[i].implied,
-					       .owners = &build->host->owners};
 		r = open_tree(build, &layers[i], &tree->tree, &stack->lists[i], err);
 		if (r == 0)
 			r = load_links(build, tree->tree, &stack->lists[i].links, err);
@@ -155,6 +163,20 @@ int step_stack_extend(struct build *build, const struct varve_layer *layers, siz
 		}
 		stack->count++;
 	}
+	return 0;
+}
+
+int step_stack_push(struct build *build, const char *path, struct step_stack *stack,
+		    struct varve_error *err)
+{
+	struct layer_stacked *tree;
+
+	make_room(stack, stack->count + 1);
+	tree = next_place(build, stack);
+	tree->tree = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (tree->tree < 0)
+		return varve_error_set(err, -errno, "open %s", path);
+	stack->count++;
 	return 0;
 }
 
