@@ -18,6 +18,7 @@ static void run_release(struct run *run)
 	free(run->sources);
 	free(run->busy);
 	free(run->made);
+	free(run->packing);
 	free(run->order);
 }
 
@@ -46,6 +47,18 @@ static bool leaves(const struct run *run, bool stop)
 	       executor->leaves(executor->cookie, stop);
 }
 
+/* After a failure: steps that are done but for their blobs are not to be made again. */
+static void finish_packing(struct run *run)
+{
+	if (!run->failed || run->packed == 0)
+		return;
+	worker_set_release(&run->workers);
+	run->executor->abort(run->executor->cookie, run->build, true);
+	run->begun = run->packed;
+	while (run->packed > 0 && !run_is_stopped(run))
+		run_hear(run);
+}
+
 static void loop(struct run *run)
 {
 	struct executor *executor = run->executor;
@@ -58,11 +71,12 @@ static void loop(struct run *run)
 			run_hear(run);
 	}
 	worker_set_kill(&run->workers);
+	finish_packing(run);
 	left = left || (run_is_stopped(run) && leaves(run, true));
 	if (left)
 		run->result = 1;
 	else if (run->begun > 0)
-		executor->abort(executor->cookie, run->build);
+		executor->abort(executor->cookie, run->build, false);
 	if (!left && run_is_stopped(run) && !run->failed)
 		run_fail(run, varve_error_set(run->err, -VARVE_E_CANCELLED, "stopped"));
 }
@@ -106,6 +120,7 @@ static int run_missing(struct build *build, struct executor *executor, struct va
 	run.busy = xcalloc(build->plan->step_count, sizeof(*run.busy));
 	run.order = build_order(build->plan);
 	run.made = xcalloc(build->plan->step_count, sizeof(*run.made));
+	run.packing = xcalloc(build->plan->step_count, sizeof(*run.packing));
 	if (store_needs_sweep(build->store))
 		run_start(&run, WORKER_SWEEP, 0);
 	loop(&run);

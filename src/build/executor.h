@@ -13,14 +13,17 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/descriptor.h"
 #include "base/strv.h"
 
 struct build;
 struct varve_error;
 
-/* How a step ended. */
+/* How a step ended; or (trees_only) that it is about to: those that wait for it need no more. */
 struct executor_end {
 	int step;
+	bool trees_only; /* its trees are in the store; its blobs and its record come, and the end */
+	struct layer_list layers; /* trees_only: what they are, without blobs; owned */
 	int result; /* 0: made, its record is there; else a negative code */
 	char *error; /* what went wrong; owned; NULL: nothing */
 	struct strv hints; /* what to do next, a line each */
@@ -37,14 +40,15 @@ struct executor {
 	/* Descriptors that become readable when wait has news, at most room; others may come
 	 * without any: wait is asked a few times a second. NULL: none ever. */
 	size_t (*descriptors)(void *cookie, struct pollfd *ret, size_t room);
-	/* Tells the report what happened. 1: one step has ended, *ret is filled; 0: none has;
+	/* Tells the report what happened. 1: of one step there is news, *ret is filled; 0: of none;
 	 * negative: the executor itself fails. Does not block for longer than an answer takes. */
 	int (*wait)(void *cookie, struct build *build, struct executor_end *ret,
 		    struct varve_error *err);
 	/* Adds the last lines that a step printed, without the newline at their end. */
 	void (*log)(void *cookie, struct build *build, int step, struct buf *ret);
-	/* Ends whatever was begun and has not ended. */
-	void (*abort)(void *cookie, struct build *build);
+	/* Ends whatever was begun and has not ended; with spare_trees not what told of its trees:
+	 * what it has made is worth its last seconds. */
+	void (*abort)(void *cookie, struct build *build, bool spare_trees);
 	/* True: what was begun goes on without this process, which leaves. stopped: the build is
 	 * told to stop; false: a good moment for one that was to leave anyway. NULL: never. */
 	bool (*leaves)(void *cookie, bool stopped);

@@ -50,6 +50,18 @@ static void add_hints(const struct build *build, const struct worker *worker, st
 	strv_addf(ret, "to look around: varve shell --failed RECIPE %s", worker->name);
 }
 
+static bool take_trees(struct executor_local *local, struct executor_end *ret)
+{
+	const struct worker *worker = worker_set_take_trees(&local->workers);
+
+	if (!worker)
+		return false;
+	*ret = (struct executor_end){.step = worker->index, .trees_only = true};
+	for (size_t i = 0; i < worker->trees.count; i++)
+		layer_list_add(&ret->layers, &worker->trees.items[i]);
+	return true;
+}
+
 static int wait_one(void *cookie, struct build *build, struct executor_end *ret,
 		    struct varve_error *err)
 {
@@ -59,6 +71,8 @@ static int wait_one(void *cookie, struct build *build, struct executor_end *ret,
 
 	(void)err;
 	worker_set_hear(&local->workers, build);
+	if (take_trees(local, ret))
+		return 1;
 	worker_release(&local->last);
 	if (!worker_set_take_ended(&local->workers, &local->last))
 		return 0;
@@ -83,12 +97,15 @@ static void log_of(void *cookie, struct build *build, int step, struct buf *ret)
 		worker_tail(&local->last, ret);
 }
 
-static void abort_all(void *cookie, struct build *build)
+static void abort_steps(void *cookie, struct build *build, bool spare_trees)
 {
 	struct executor_local *local = cookie;
 
 	(void)build;
-	worker_set_kill(&local->workers);
+	if (spare_trees)
+		worker_set_kill_most(&local->workers);
+	else
+		worker_set_kill(&local->workers);
 }
 
 struct executor_local *executor_local_new(void)
@@ -120,13 +137,14 @@ struct executor executor_of_local(struct executor_local *local)
 				 .descriptors = descriptors,
 				 .wait = wait_one,
 				 .log = log_of,
-				 .abort = abort_all,
+				 .abort = abort_steps,
 				 .wants_sources = true};
 }
 
 void executor_end_release(struct executor_end *end)
 {
 	free(end->error);
+	layer_list_release(&end->layers);
 	strv_release(&end->hints);
 	strv_release(&end->notices);
 	*end = (struct executor_end){0};

@@ -20,8 +20,11 @@ struct run {
 	int *order; /* of turns: build_order */
 	size_t first; /* the steps of all turns before it are known */
 	size_t asked; /* the sources of all steps before it are coming */
+	bool *packing; /* per step: its trees are known, its record is not there yet */
 	unsigned begun; /* steps that the executor has in hand */
-	unsigned limit; /* of steps at once, for an executor that does not go ahead */
+	unsigned packed; /* of them: those that are packing */
+	unsigned limit; /* of steps at once, for an executor that does not go ahead; those that are
+			   packing have the same number of places beside */
 	bool failed;
 	struct varve_error *err;
 	int result;

@@ -80,7 +80,10 @@ static void advance(struct run *run, int index)
 
 static bool is_full(const struct run *run)
 {
-	return run->begun + worker_set_running(&run->workers, WORKER_RESOLVE) >= run->limit;
+	unsigned at_work =
+		run->begun - run->packed + worker_set_running(&run->workers, WORKER_RESOLVE);
+
+	return at_work >= run->limit || run->packed >= run->limit;
 }
 
 static bool all_are_known(struct run *run)

@@ -79,6 +79,30 @@ static void step_failed(struct run *run, const struct executor_end *end)
 		varve_error_hint(run->err, "%s", end->hints.items[i]);
 }
 
+/* What waits for the step needs its trees alone: it is known until its record takes that over. */
+static void step_is_packing(struct run *run, struct executor_end *end)
+{
+	struct plan_known *known = &run->build->known[end->step];
+
+	run->packing[end->step] = true;
+	run->packed++;
+	known->known = true;
+	layer_list_release(&known->layers);
+	known->layers = end->layers;
+	end->layers = (struct layer_list){0};
+}
+
+static void step_ended(struct run *run, int step)
+{
+	run->busy[step] = false;
+	run->begun--;
+	if (!run->packing[step])
+		return;
+	run->packing[step] = false;
+	run->packed--;
+	run->build->known[step].known = false;
+}
+
 /* Its record says what it yields: of another process, too, in its own compression. */
 static void step_made(struct run *run, const struct executor_end *end)
 {
@@ -98,6 +122,19 @@ static void step_made(struct run *run, const struct executor_end *end)
 							 .total = build->status[end->step].size});
 }
 
+static void hear_step(struct run *run, struct executor_end *end)
+{
+	if (end->trees_only) {
+		step_is_packing(run, end);
+		return;
+	}
+	step_ended(run, end->step);
+	if (end->result < 0)
+		step_failed(run, end);
+	else
+		step_made(run, end);
+}
+
 static void hear_executor(struct run *run)
 {
 	struct executor_end end = {0};
@@ -105,12 +142,7 @@ static void hear_executor(struct run *run)
 
 	while ((r = run->executor->wait(run->executor->cookie, run->build, &end,
 					run->failed ? NULL : run->err)) == 1) {
-		run->busy[end.step] = false;
-		run->begun--;
-		if (end.result < 0)
-			step_failed(run, &end);
-		else
-			step_made(run, &end);
+		hear_step(run, &end);
 		executor_end_release(&end);
 	}
 	if (r < 0)

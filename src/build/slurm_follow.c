@@ -317,13 +317,14 @@ static void log_of(void *cookie, struct build *build, int step, struct buf *ret)
 }
 
 /* Jobs of others stay. */
-static void abort_all(void *cookie, struct build *build)
+static void abort_all(void *cookie, struct build *build, bool spare_trees)
 {
 	struct slurm_executor *slurm = cookie;
 	CLEANUP(free_ptr) struct slurm_job *jobs = xcalloc(slurm->count + 1, sizeof(*jobs));
 	size_t count = 0;
 
 	(void)build;
+	(void)spare_trees; /* no job tells of them */
 	for (size_t i = 0; i < slurm->count; i++)
 		if (slurm->watches[i].own && !slurm->watches[i].ended)
 			jobs[count++] = slurm->watches[i].job;

@@ -10,6 +10,13 @@
 #include "build/build.h"
 #include "build/secret_proof.h"
 
+/* Who hears of a step before its end. */
+struct step_listener {
+	void *cookie;
+	/* Its trees are in the store, its blobs are not yet: digest and size of those are zero. */
+	void (*trees)(void *cookie, const struct layer_list *layers);
+};
+
 /* A step in work; owned by its worker. */
 struct step {
 	struct build *build;
@@ -21,6 +28,7 @@ struct step {
 	char *root; /* path of job/root: the merged view while it is there */
 	struct layer_touch *touch; /* of a merged view: tells what the command changed; or NULL */
 	int output; /* where the command's output goes; borrowed */
+	const struct step_listener *listener; /* borrowed */
 	struct strv notices; /* to be told at the end */
 	struct strv mounts; /* clean paths in the image that were mounted on */
 	struct strv views; /* paths outside that are views now */
@@ -87,7 +95,8 @@ int step_install(struct step *step, struct varve_error *err);
 int step_install_wheels(struct step *step, struct varve_error *err);
 
 /* upper, a tree by now with these implied directories -> blobs and trees in the store; takes the
- * tree from the work directory. */
+ * tree from the work directory. Where another step waits for this one the trees come first, and
+ * the listener hears of them: it runs while they are compressed, at the price of a second reading. */
 int step_pack(struct step *step, const struct strv *implied, struct layer_list *ret,
 	      struct varve_error *err);
 
@@ -103,8 +112,8 @@ sandbox_copy step_bind_copy;
 /* Runs the whole step and puts blobs, trees and record into the store; or finds that another
  * process has done so meanwhile. output: descriptor for what its command prints. Adds to
  * ret_notices what the user should know. */
-int step_make(struct build *build, int index, int output, struct strv *ret_notices,
-	      struct varve_error *err);
+int step_make(struct build *build, int index, int output, const struct step_listener *listener,
+	      struct strv *ret_notices, struct varve_error *err);
 
 struct tree_copy_rules {
 	const struct strv *exclude; /* patterns relative to the top, as in layer_ownership; one

@@ -283,8 +283,8 @@ static int lock_step(struct build *build, int index, const char *name, int *ret,
 	return store_lock(build->store, lock, true, true, ret, err);
 }
 
-int step_make(struct build *build, int index, int output, struct strv *ret_notices,
-	      struct varve_error *err)
+int step_make(struct build *build, int index, int output, const struct step_listener *listener,
+	      struct strv *ret_notices, struct varve_error *err)
 {
 	CLEANUP(fd_close) int lock = -1;
 	CLEANUP(step_release)
@@ -296,6 +296,7 @@ int step_make(struct build *build, int index, int output, struct strv *ret_notic
 		.job = STORE_JOB_INIT,
 		.upper = -1,
 		.output = output,
+		.listener = listener,
 	};
 	int r;
 

@@ -96,7 +96,7 @@ int worker_start(struct build *build, enum worker_kind kind, int index, struct w
 	return 0;
 }
 
-static void hear_event(struct build *build, const struct worker *worker, const json_t *line)
+static void hear_event(struct build *build, struct worker *worker, const json_t *line)
 {
 	const char *event = json_optional_string(line, "event", "");
 	const char *what = json_optional_string(line, "what", worker->name);
@@ -104,6 +104,8 @@ static void hear_event(struct build *build, const struct worker *worker, const j
 
 	if (strcmp(event, "waiting") == 0)
 		build_tell(build, VARVE_EVENT_WAITING, worker->name, NULL);
+	if (strcmp(event, "trees") == 0 && !worker->has_trees)
+		worker->has_trees = layer_list_get(line, &worker->trees, NULL) == 0;
 	if (strcmp(event, "layer") == 0)
 		build_tell(build, VARVE_EVENT_LAYER, worker->name, NULL);
 	if (strcmp(event, "fetch") != 0)
@@ -297,5 +299,6 @@ void worker_release(struct worker *worker)
 	free(worker->line);
 	free(worker->name);
 	json_decref(worker->result);
+	layer_list_release(&worker->trees);
 	*worker = (struct worker){.result_fd = -1, .output_fd = -1, .log_fd = -1};
 }

@@ -3,6 +3,7 @@
  *on one pipe (events, and the result as the last line), what their commands print on another.
  *
  *	{"event":"waiting"}  {"event":"fetch","what":W,"done":n,"total":n}
+ *	{"event":"trees","layer":{...}}, or "layers":[...]: a step's trees are there, blobs come
  *	{"result":0,"notices":[...]}   {"result":-1024,"error":"..."} */
 #ifndef BUILD_WORKER_H
 #define BUILD_WORKER_H
@@ -31,6 +32,9 @@ struct worker {
 	json_t *result; /* the last line, parsed; owned */
 	int status; /* exit status, after worker_reap */
 	struct compile compile; /* of a step */
+	struct layer_list trees; /* what the event said; valid when has_trees; owned */
+	bool has_trees;
+	bool trees_taken; /* by worker_set_take_trees */
 };
 
 /* Starts a worker. The build's state is inherited as it is now. */

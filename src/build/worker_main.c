@@ -51,10 +51,21 @@ static void forward_progress(void *cookie, const char *what, uint64_t done, uint
 	say(job->result_fd, line);
 }
 
+static void forward_trees(void *cookie, const struct layer_list *layers)
+{
+	const struct worker_job *job = cookie;
+	json_t *line = json_object();
+
+	json_set(line, "event", json_text("trees"));
+	layer_list_set(line, layers);
+	say(job->result_fd, line);
+}
+
 static int make_step(struct worker_job *job, json_t *result, struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv notices = STRV_INIT;
-	int r = step_make(job->build, job->index, job->output_fd, &notices, err);
+	const struct step_listener listener = {job, forward_trees};
+	int r = step_make(job->build, job->index, job->output_fd, &listener, &notices, err);
 
 	if (r == 0)
 		json_set(result, "notices", json_of_strv(&notices));

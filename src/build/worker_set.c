@@ -64,6 +64,29 @@ bool worker_set_take_ended(struct worker_set *set, struct worker *ret)
 	return false;
 }
 
+const struct worker *worker_set_take_trees(struct worker_set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		struct worker *worker = &set->items[i];
+
+		if (!worker->has_trees || worker->trees_taken)
+			continue;
+		worker->trees_taken = true;
+		return worker;
+	}
+	return NULL;
+}
+
+void worker_set_kill_most(struct worker_set *set)
+{
+	for (size_t i = set->count; i-- > 0;) {
+		if (set->items[i].trees_taken)
+			continue;
+		worker_release(&set->items[i]);
+		set->items[i] = set->items[--set->count];
+	}
+}
+
 void worker_set_kill(struct worker_set *set)
 {
 	for (size_t i = 0; i < set->count; i++)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "base/cleanup.h"
 #include "base/sink_beside.h"
 
 /* The contract has seven parameters: all of them are needed, and named alike everywhere. */
@@ -41,4 +42,21 @@ int layer_pack(int tree, const struct strv *implied, const struct owners *owners
 	sink_beside_release(&out);
 	sink_hash_release(&blob);
 	return r;
+}
+
+int layer_measure(int tree, const struct strv *implied, const struct owners *owners,
+		  struct varve_layer *ret, struct varve_error *err)
+{
+	CLEANUP(sink_hash_release) struct sink_hash tar;
+	struct varve_layer layer = {.entry_count = 0};
+	int r;
+
+	sink_hash_init(&tar, NULL);
+	r = layer_write(tree, implied, owners, &tar.sink, &layer.entry_count, err);
+	if (r < 0)
+		return r;
+	layer.diff_id = tar.digest;
+	layer.tar_size = tar.written;
+	*ret = layer;
+	return 0;
 }

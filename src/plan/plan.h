@@ -237,6 +237,8 @@ bool plan_step_has(const struct plan_step *step, const struct lock_artifact *art
 size_t plan_needs(const struct plan *plan, int step, int *ret, size_t room);
 /* At least their number. */
 size_t plan_needs_room(const struct plan *plan, int step);
+/* True when other is one of them. */
+bool plan_waits_for(const struct plan *plan, int step, int other);
 /* True when all of them are known. */
 bool plan_is_ready(const struct plan *plan, int step, const struct plan_known *known);
 

@@ -65,6 +65,24 @@ size_t plan_needs_room(const struct plan *plan, int step)
 	return room;
 }
 
+static bool chain_has(const struct plan *plan, int top, int step)
+{
+	for (; top >= 0 && top != step && plan->steps[top].part; top = plan->steps[top].below)
+		;
+	return top == step;
+}
+
+bool plan_waits_for(const struct plan *plan, int step, int other)
+{
+	const struct plan_step *s = &plan->steps[step];
+	bool waits = chain_has(plan, s->base, other) ||
+		     (s->action == ACTION_COPY && chain_has(plan, top_of(plan, &s->from), other));
+
+	for (size_t i = 0; i < s->mount_count && !waits; i++)
+		waits = chain_has(plan, top_of(plan, &s->mounts[i]), other);
+	return waits;
+}
+
 static bool chain_is_known(const struct plan *plan, int top, const struct plan_known *known)
 {
 	for (; top >= 0 && plan->steps[top].part; top = plan->steps[top].below)

@@ -97,6 +97,27 @@ def bench_local(work, runs):
     shutil.rmtree(work / "store")
 
 
+def bench_beside(work, runs):
+    """The layer of a step is compressed while the step above it runs."""
+    _, store = local_recipe(work)
+    recipe, name = (work / "r.yaml").read_text(), "a 1 GB layer, then a step of 3 s"
+    busybox = work / "busybox"
+    (busybox / "bin").mkdir(parents=True)
+    shutil.copy("/bin/busybox", busybox / "bin/sh")
+    (work / "both.yaml").write_text(recipe.replace("sources:\n", "sources:\n  busybox: {kind: local, path: busybox}\n").replace(
+        "    steps:\n", "    steps:\n      - {step: root, copy: busybox, to: /}\n").replace(
+        "to: /opt/src}\n", "to: /opt/src}\n      - {step: wait, run: \"sleep 3\"}\n"))
+
+    def forget():
+        subprocess.run(["rm", "-rf", store], check=True)
+        os.sync()
+    both = [VARVE, "build", work / "both.yaml", "--store", store]
+    took = alternate({"layer": [VARVE, "build", work / "r.yaml", "--store", store], "both": both}, runs, {"layer": forget, "both": forget})
+    after = (took["layer"][0] + 3, took["layer"][1], took["layer"][2])
+    row(name, "the layer alone, and 3 s", after)
+    row(name, "varve", took["both"], after)
+
+
 def bench_export(work, runs):
     build, store = local_recipe(work)
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -113,4 +134,4 @@ def bench_export(work, runs):
         row(f"1 GB image to a new {kind}:", "varve", measure(copy, max(runs, 5), fresh), goal={"seconds": 0.05})
 
 
-BENCHES = {"unpack": bench_unpack, "local": bench_local, "export": bench_export}
+BENCHES = {"unpack": bench_unpack, "local": bench_local, "beside": bench_beside, "export": bench_export}

@@ -120,6 +120,10 @@ static void test_needs(void **state)
 	run = plan_find_step(f.plan, "run", NULL);
 	assert_int_equal(plan_needs(f.plan, plan_find_step(f.plan, "make", NULL), needs, 8), 0);
 	assert_int_equal(plan_needs(f.plan, run, needs, 8), 2);
+	assert_true(plan_waits_for(f.plan, run, needs[0]));
+	assert_true(plan_waits_for(f.plan, run, needs[1]));
+	assert_false(plan_waits_for(f.plan, run, run));
+	assert_false(plan_waits_for(f.plan, plan_find_step(f.plan, "make", NULL), run));
 	assert_int_equal(needs[0], plan_find_step(f.plan, "system", NULL));
 	assert_int_equal(needs[1], plan_find_step(f.plan, "make", NULL));
 	assert_int_equal(plan_needs(f.plan, plan_find_step(f.plan, "bin", NULL), needs, 1), 1);
