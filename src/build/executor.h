@@ -22,7 +22,8 @@ struct varve_error;
 /* How a step ended; or (trees_only) that it is about to: those that wait for it need no more. */
 struct executor_end {
 	int step;
-	bool trees_only; /* its trees are in the store; its blobs and its record come, and the end */
+	bool trees_only; /* its trees are in the store; its blobs and its record come, and the end
+			  */
 	struct layer_list layers; /* trees_only: what they are, without blobs; owned */
 	int result; /* 0: made, its record is there; else a negative code */
 	char *error; /* what went wrong; owned; NULL: nothing */

@@ -96,7 +96,8 @@ int step_install_wheels(struct step *step, struct varve_error *err);
 
 /* upper, a tree by now with these implied directories -> blobs and trees in the store; takes the
  * tree from the work directory. Where another step waits for this one the trees come first, and
- * the listener hears of them: it runs while they are compressed, at the price of a second reading. */
+ * the listener hears of them: it runs while they are compressed, at the price of a second reading.
+ */
 int step_pack(struct step *step, const struct strv *implied, struct layer_list *ret,
 	      struct varve_error *err);
 
