@@ -86,7 +86,7 @@ class Upper:
     def __init__(self, base, make_repo):
         self.base, self.make_repo, self.count = base, make_repo, 0
 
-    def __call__(self, packages, *, wanted=None, before=(), after=(), rc=0):
+    def __call__(self, packages, *, wanted=None, before=(), after=(), rc=0, **fields):
         """Builds an image with the packages (those wanted) and returns what the build told."""
         steps, sources, mirrors = [*before], {"system": SYSTEM}, list(self.base.mirror)
         for number, group in enumerate(packages if isinstance(packages[0], list) else [packages]):
@@ -95,7 +95,7 @@ class Upper:
             names = wanted[number] if wanted else [package["name"] for package in group]
             sources[name] = {"kind": "debian", "suite": "bookworm", "mirror": name, "keyring": f"{name}.gpg", "packages": names}
             mirrors += ["--mirror", f"{name}=file://{repo.path}"]
-            steps.append({"step": name, "install": name})
+            steps.append({"step": name, "install": name, **fields})
         self.base.varve.path("r.lock.json").unlink(missing_ok=True)
         self.base.write_recipe({"varve": 1, "name": "t", "sources": sources, "stages": {
             "base": {"steps": [{"step": "system", "install": "system"}]}, "main": {"from": "base", "steps": [*steps, *after]}},
@@ -196,6 +196,21 @@ def test_the_same_bytes_for_another_account_in_another_place(base, base_repo, as
     build_base(project, env={"TZ": "Asia/Kolkata", "LANG": "de_DE.UTF-8", "LC_ALL": "tr_TR.UTF-8"}, umask=0o077)
     assert project.diff_ids() == base.diff_ids()
     assert project.image().descriptor["digest"] == base.image().descriptor["digest"]
+
+
+def test_an_install_in_parts(install):
+    halves = {f"srv/{half}/data": (half * 100000, 0o640) for half in ("left", "right")}
+    packages = [{"name": "halves", "files": {name: {"data": data, "mode": mode, "uid": 7, "gid": 8, **PLAIN}
+                                             for name, (data, mode) in halves.items()}}]
+    install(packages)
+    whole = install.image
+    install(packages, split={"maximum": "600kB"})
+    divided = install.image
+    homes = [[half for half in ("left", "right") if f"srv/{half}/data" in layer] for layer in divided.layers]
+    assert [home for home in homes if home] == [["left"], ["right"]]
+    assert {name: (file.kind, file.mode, file.uid, file.gid, file.mtime, file.data) for name, file in divided.files.items()} == {
+        name: (file.kind, file.mode, file.uid, file.gid, file.mtime, file.data) for name, file in whole.files.items()}
+    assert install.inside("dpkg --audit; dpkg --verify") == ""
 
 
 # --- maintainer scripts --------------------------------------------------------------------------

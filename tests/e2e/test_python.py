@@ -476,6 +476,21 @@ def test_each_large_wheel_has_a_layer_of_its_own(each_python):
     assert python.build().ran == ["main/py"]
 
 
+def test_each_large_wheel_in_parts(python):
+    halves = {f"halves/{half}.bin": hashlib.shake_256(half.encode()).digest(700000) for half in ("left", "right")}
+    python.index.add("halves", "1.0", files={"halves/__init__.py": "", **halves})
+
+    def built(split):
+        python.recipe(["app", "halves"], install={"split": split} if split else {})
+        python.build()
+        return python.project.image()
+    whole, divided = built(None), built({"wheels": True, "maximum": "1MB"})
+    homes = [[half for half in ("left", "right") if any(name.endswith(f"/{half}.bin") for name in layer)] for layer in divided.layers]
+    assert [home for home in homes if home] == [["left"], ["right"]]
+    assert {name: (file.kind, file.mode, file.mtime, file.data) for name, file in divided.files.items()} == {
+        name: (file.kind, file.mode, file.mtime, file.data) for name, file in whole.files.items()}
+
+
 def test_compiled_and_split(python):
     big(python.index, "huge", "1.0", 300000, "h")
     python.recipe(["app", "huge"], install={"split": "wheels", "bytecode": True})
