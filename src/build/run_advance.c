@@ -86,13 +86,17 @@ static bool is_full(const struct run *run)
 	return at_work >= run->limit || run->packed >= run->limit;
 }
 
+/* For good: its record is there, or nobody wants it. */
+static bool is_settled(const struct run *run, int step)
+{
+	return (run->build->known[step].known && !run->packing[step]) ||
+	       !build_wants(run->build, (size_t)step);
+}
+
 static bool all_are_known(struct run *run)
 {
-	const struct build *build = run->build;
-
-	while (run->first < build->plan->step_count &&
-	       (build->known[run->order[run->first]].known ||
-		!build_wants(build, (size_t)run->order[run->first])))
+	while (run->first < run->build->plan->step_count &&
+	       is_settled(run, run->order[run->first]))
 		run->first++;
 	return run->first == run->build->plan->step_count;
 }

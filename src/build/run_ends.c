@@ -101,7 +101,6 @@ static void step_ended(struct run *run, int step)
 	run->packing[step] = false;
 	run->packed--;
 	run->build->known[step].known = false;
-	run->first = 0; /* which may have passed it */
 }
 
 /* Its record says what it yields: of another process, too, in its own compression. */
