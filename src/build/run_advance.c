@@ -95,8 +95,7 @@ static bool is_settled(const struct run *run, int step)
 
 static bool all_are_known(struct run *run)
 {
-	while (run->first < run->build->plan->step_count &&
-	       is_settled(run, run->order[run->first]))
+	while (run->first < run->build->plan->step_count && is_settled(run, run->order[run->first]))
 		run->first++;
 	return run->first == run->build->plan->step_count;
 }
