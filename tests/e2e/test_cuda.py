@@ -5,6 +5,7 @@ import shutil
 import struct
 import subprocess
 
+import pytest
 from compiles import hand_over, lock_today
 from oci_image import Image
 from processes import assert_nothing_left, wait_for
@@ -44,6 +45,7 @@ def interrupt(varve):
     assert_nothing_left(varve.store)
 
 
+@pytest.mark.slow
 def test_twice_the_same(as_user):
     """Other jobs, another store in another directory, another user, who keeps owners in another way and is interrupted."""
     first, second = as_user("subuid"), as_user("one")
