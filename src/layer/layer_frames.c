@@ -159,6 +159,11 @@ int layer_frames_new(int blob, struct layer_frames **ret, struct varve_error *er
 	return 0;
 }
 
+int layer_frames_blob(const struct layer_frames *f)
+{
+	return f->blob;
+}
+
 size_t layer_frames_count(const struct layer_frames *f)
 {
 	return f->count;

@@ -39,6 +39,7 @@ int layer_chunked_annotations(int blob, json_t **ret, struct varve_error *err);
  * it). Bytes stay what they would be without it when that blob came from the same compressor at the
  * same level, which is the caller's to know. -VARVE_E_FORMAT: it has no table that is well. */
 int layer_frames_new(int blob, struct layer_frames **ret, struct varve_error *err);
+int layer_frames_blob(const struct layer_frames *f); /* borrowed */
 size_t layer_frames_count(const struct layer_frames *f);
 void layer_frames_free(struct layer_frames *f);
 void layer_frames_freep(struct layer_frames **f);

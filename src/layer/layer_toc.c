@@ -68,10 +68,20 @@ static void text_settle(struct toc_text *t)
 		pack(t, SLICE, ZSTD_e_continue);
 }
 
+uint64_t toc_text_size(const struct toc_text *t)
+{
+	return t->size + t->plain.len;
+}
+
+void toc_text_add(struct toc_text *t, const void *more, size_t len)
+{
+	buf_add(&t->plain, more, len);
+	text_settle(t);
+}
+
 static void text_add(struct toc_text *t, const struct buf *more)
 {
-	buf_add(&t->plain, buf_text(more), more->len);
-	text_settle(t);
+	toc_text_add(t, buf_text(more), more->len);
 }
 
 /* --- entries -----------------------------------------------------------------------------------

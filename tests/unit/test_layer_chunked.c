@@ -68,7 +68,7 @@ struct how {
 
 static void pack(const struct buf *tar, const struct how *how, struct buf *out)
 {
-	const struct layer_compression c = {LAYER_CHUNKED, 3, how->known};
+	const struct layer_compression c = {.kind = LAYER_CHUNKED, .level = 3, .known = how->known};
 	struct sink_buf target;
 	struct sink *sink = NULL;
 

@@ -38,7 +38,7 @@ static int bad_close(struct sink *sink, struct varve_error *err)
 	return s->bad_close ? varve_error_set(err, -EIO, "close") : 0;
 }
 
-static const struct sink_ops bad_ops = {bad_write, bad_close};
+static const struct sink_ops bad_ops = {bad_write, bad_close, NULL};
 
 static void first_error_sticks(void **state)
 {
