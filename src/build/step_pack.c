@@ -25,13 +25,16 @@ static int write_blob(struct step *step, const struct part *part, const struct s
 		      struct varve_layer *ret, struct varve_error *err)
 {
 	CLEANUP(store_blob_abort) struct store_blob_writer writer = {0};
-	CLEANUP(step_frames_release) struct step_frames before;
+	CLEANUP(step_before_release) struct step_before before;
+	CLEANUP(layer_marks_release) struct layer_marks marks = {0};
 	struct layer_compression how = step->build->options->compression;
 	struct varve_digest digest;
 	int r;
 
-	step_frames_find(step, part->number, &before);
+	step_before_find(step, part->number, &before);
 	how.known = before.frames;
+	how.same = before.is_same ? &before.same : NULL;
+	how.marks = &marks;
 	r = store_blob_begin(step->build->store, &writer, err);
 	if (r < 0)
 		return r;
@@ -40,7 +43,10 @@ static int write_blob(struct step *step, const struct part *part, const struct s
 		       err);
 	if (r < 0 || ret->entry_count == 0)
 		return r;
-	return store_blob_commit(&writer, &ret->blob.digest, &digest, err);
+	r = store_blob_commit(&writer, &ret->blob.digest, &digest, err);
+	if (r == 0)
+		step_before_keep(step->build->store, &digest, &marks);
+	return r;
 }
 
 /* lists->implied is there, the others are filled. */
