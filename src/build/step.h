@@ -10,6 +10,7 @@
 #include "build/build.h"
 #include "build/secret_proof.h"
 #include "layer/layer_marks.h"
+#include "layer/layer_vouch.h"
 
 /* Files of the upper whose content is known without reading: what was copied from a local source,
  * where copying has shown that it is what the listing says. Nothing but our own code writes between
@@ -131,15 +132,16 @@ int tree_copy(const struct owners *owners, int from_dir, const char *from_name, 
 	      const char *to_name, const struct tree_copy_rules *rules, struct varve_error *err);
 
 void step_copied_release(struct step_copied *c);
+/* For layer_compression's vouch; step is borrowed. False: nothing is known. */
+bool step_copied_vouch(struct step *step, struct layer_vouch *ret);
 
 /* What is kept of the layer that this step had at the last build (layer/layer_frames.h,
- * layer_marks.h): for layer_compression's known and same. Fails never: there is nothing then. */
+ * layer_marks.h): for members of layer_compression. Fails never: there is nothing then. */
 struct step_before {
 	int blob;
 	struct layer_frames *frames; /* NULL: none */
 	struct layer_marks marks;
-	struct layer_same same;
-	bool is_same; /* the blob is what it was when it was written: same counts */
+	bool is_whole; /* the blob is what it was when it was written: the marks count */
 };
 /* number: of the layer, where the step has several. step is borrowed until the release. */
 void step_before_find(struct step *step, size_t number, struct step_before *ret);

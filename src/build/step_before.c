@@ -22,7 +22,6 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "layer/layer_frames.h"
-#include "layer/layer_walk.h"
 
 /* Frames keep a blob's bytes what they are only where the same compressor made them. */
 static bool is_alike(const struct layer_compression *how, const struct store_record *record)
@@ -122,55 +121,6 @@ static bool is_whole(struct step *step, const struct varve_digest *blob, int fd,
 	       store_blob_open_whole(step->build->store, blob, &hashed, NULL) == 0;
 }
 
-/* --- contents that are known -------------------------------------------------------------------
- */
-
-void step_copied_release(struct step_copied *c)
-{
-	free(c->at);
-	free(c->file);
-	json_decrefp(&c->listing);
-}
-
-/* The name in the listing of what lies at path; NULL: it is not of the source. */
-static const char *name_in_listing(const struct step_copied *c, const char *path)
-{
-	size_t len = strlen(c->at);
-
-	if (strncmp(path, c->at, len) != 0)
-		return NULL;
-	if (c->file)
-		return path[len] == '\0' ? c->file : NULL;
-	if (len == 0)
-		return path;
-	return path[len] == '/' ? path + len + 1 : NULL;
-}
-
-static bool digest_of(void *cookie, const struct walk_entry *file, struct varve_digest *ret)
-{
-	const struct step *step = cookie;
-	const struct step_copied *c = &step->copied;
-	const char *name = c->listing ? name_in_listing(c, file->path) : NULL;
-	const char *value = name ? json_optional_string(c->listing, name, "") : "";
-
-	if (str_ends(file->path, ".pyc") ||
-	    !(str_starts(value, "100644:") || str_starts(value, "100755:")))
-		return false;
-	return varve_digest_parse_hex(value + strlen("100644:"), ret) == 0;
-}
-
-static void read_listing(struct step *step)
-{
-	struct step_copied *c = &step->copied;
-
-	if (c->source && !c->listing)
-		(void)source_local_listing(step->build->sources, c->source->spec,
-					   &c->source->content, &c->listing, NULL);
-}
-
-/* --- both --------------------------------------------------------------------------------------
- */
-
 static void find_marks(struct step *step, const struct varve_digest *blob, struct step_before *b)
 {
 	struct file written;
@@ -178,9 +128,8 @@ static void find_marks(struct step *step, const struct varve_digest *blob, struc
 	if (!read_fact(step->build->store, blob, &written, &b->marks) ||
 	    !is_whole(step, blob, b->blob, &written))
 		return;
-	read_listing(step);
-	b->same = (struct layer_same){&b->marks, {digest_of, step}};
-	b->is_same = true;
+	layer_frames_trust(b->frames);
+	b->is_whole = true;
 }
 
 void step_before_find(struct step *step, size_t number, struct step_before *ret)

@@ -28,12 +28,14 @@ static int write_blob(struct step *step, const struct part *part, const struct s
 	CLEANUP(step_before_release) struct step_before before;
 	CLEANUP(layer_marks_release) struct layer_marks marks = {0};
 	struct layer_compression how = step->build->options->compression;
+	struct layer_vouch vouch;
 	struct varve_digest digest;
 	int r;
 
 	step_before_find(step, part->number, &before);
 	how.known = before.frames;
-	how.same = before.is_same ? &before.same : NULL;
+	how.before = before.is_whole ? &before.marks : NULL;
+	how.vouch = how.kind == LAYER_CHUNKED && step_copied_vouch(step, &vouch) ? &vouch : NULL;
 	how.marks = &marks;
 	r = store_blob_begin(step->build->store, &writer, err);
 	if (r < 0)

@@ -45,11 +45,30 @@ static int cut(struct chunked *c, struct varve_error *err)
 	return job->in.len >= JOB_SIZE || job->has_mark ? submit(c, err) : 0;
 }
 
+/* What is known of the piece that was filled. */
+static void end_piece(struct chunked *c)
+{
+	struct chunked_piece *p = &c->piece;
+
+	if (c->is_known && c->file_size <= CHUNKED_PIECE) {
+		p->digest = c->known_file;
+		p->is_known = true;
+	} else if (c->is_known && c->known) {
+		p->is_known =
+			layer_frames_piece(c->known, &c->known_file, c->number, p->len, &p->digest);
+	}
+	c->number++;
+}
+
 static int add(struct chunked *c, const void *data, size_t len, struct varve_error *err)
 {
 	buf_add(&current(c)->in, data, len);
 	c->piece.len += len;
-	return c->piece.len == CHUNKED_PIECE ? cut(c, err) : 0;
+	if (c->piece.len < CHUNKED_PIECE)
+		return 0;
+	if (c->piece.is_content)
+		end_piece(c);
+	return cut(c, err);
 }
 
 /* No table: what comes is cut by length alone. */
@@ -86,6 +105,9 @@ static int begin_entry(struct chunked *c, const struct tar_item *item, struct va
 		return 0;
 	c->state = CHUNKED_CONTENT;
 	c->need = c->file_size = item->size;
+	c->number = 0;
+	c->is_known = c->marking.vouched &&
+		      layer_vouched_ask(c->marking.vouched, c->toc.entries, &c->known_file);
 	c->will_mark = c->marking.marks && layer_mark_is_due(c->tar_at, item->size);
 	if (c->will_mark)
 		sink_marks_want(c->marking.tar, c->tar_at + item->size);
@@ -162,6 +184,14 @@ static void set_mark(struct chunked *c)
 	hasher_save(c->between, &job->mark.between);
 }
 
+static void end_large(struct chunked *c)
+{
+	if (c->is_known)
+		c->piece.file = c->known_file;
+	else
+		hasher_final(c->file, &c->piece.file);
+}
+
 static int end_content(struct chunked *c, struct varve_error *err)
 {
 	if (c->will_mark)
@@ -169,7 +199,8 @@ static int end_content(struct chunked *c, struct varve_error *err)
 	c->will_mark = false;
 	c->piece.is_last = true;
 	if (c->file_size > CHUNKED_PIECE)
-		hasher_final(c->file, &c->piece.file);
+		end_large(c);
+	end_piece(c);
 	c->state = CHUNKED_HEADERS;
 	c->need = tar_padding(c->file_size) + TAR_BLOCK;
 	return cut(c, err);
@@ -177,7 +208,7 @@ static int end_content(struct chunked *c, struct varve_error *err)
 
 static int take_content(struct chunked *c, const void *data, size_t len, struct varve_error *err)
 {
-	if (c->file_size > CHUNKED_PIECE)
+	if (c->file_size > CHUNKED_PIECE && !c->is_known)
 		hasher_update(c->file, data, len);
 	c->piece.is_content = true;
 	c->tar_at += len;

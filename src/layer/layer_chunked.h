@@ -12,6 +12,7 @@
 #include "layer/layer_marks.h"
 #include "layer/layer_tar_pax.h"
 #include "layer/layer_toc.h"
+#include "layer/layer_vouch.h"
 
 /* Where a layer begins, and what it shall tell of its marks. */
 struct layer_marking {
@@ -19,6 +20,7 @@ struct layer_marking {
 					  out of tar and blob alike; NULL: all comes */
 	struct layer_marks *marks; /* gets those of this layer, without the states of its hashes */
 	struct sink_marks *tar, *blob; /* told where those states are wanted */
+	struct layer_vouched *vouched; /* asked for digests; NULL: nobody knows any */
 };
 /* Before anything is written, to what layer_chunked_new made. All is borrowed, but from only for
  * the call. Returns 1; 0: the blob's table does not fit the mark, and the layer begins at its
@@ -30,6 +32,7 @@ int layer_chunked_begin(struct sink *compressor, const struct layer_marking *mar
 struct chunked_piece {
 	size_t len; /* bytes of the tar */
 	bool is_content, is_last; /* of a file */
+	bool is_known; /* digest is there already */
 	struct varve_digest file; /* valid at the last of several */
 	/* What the worker found: */
 	size_t packed;
@@ -77,6 +80,9 @@ struct chunked {
 	struct chunked_piece piece; /* being filled, at the end of the current job */
 	uint64_t file_size;
 	bool will_mark; /* at its end */
+	bool is_known; /* its digest */
+	struct varve_digest known_file;
+	size_t number; /* of its piece being filled */
 	struct hasher *file; /* of a file of several pieces */
 	/* What was taken out: */
 	struct toc toc;

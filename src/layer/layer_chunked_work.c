@@ -44,6 +44,12 @@ static void *begin_worker(void *cookie)
 	return NULL;
 }
 
+static void digest(struct hasher *hasher, const void *data, size_t len, struct varve_digest *ret)
+{
+	hasher_update(hasher, data, len);
+	hasher_final(hasher, ret);
+}
+
 static bool compress_piece(struct worker *w, const char *data, struct chunked_piece *p,
 			   struct buf *out)
 {
@@ -51,8 +57,8 @@ static bool compress_piece(struct worker *w, const char *data, struct chunked_pi
 
 	buf_reserve(out, room);
 	if (p->is_content) {
-		hasher_update(w->hasher, data, p->len);
-		hasher_final(w->hasher, &p->digest);
+		if (!p->is_known)
+			digest(w->hasher, data, p->len, &p->digest);
 		p->crc = crc64(0, data, p->len);
 		p->packed =
 			w->reader ? layer_frames_take(w->reader, &p->digest, data, p->len, out) : 0;

@@ -2,7 +2,7 @@
  * The frames of an earlier blob of zstd:chunked, to be used again for content that is still the
  * same. Nothing in that blob is trusted: its table is read with limits, and a frame is used only
  * after it was decompressed and compared with the content itself. So a damaged or hostile blob
- * costs time and changes nothing. */
+ * costs time and changes nothing. The exception is for the caller to make: layer_frames_trust. */
 #ifndef LAYER_LAYER_FRAMES_H
 #define LAYER_LAYER_FRAMES_H
 
@@ -39,6 +39,12 @@ int layer_chunked_annotations(int blob, json_t **ret, struct varve_error *err);
  * it). Bytes stay what they would be without it when that blob came from the same compressor at the
  * same level, which is the caller's to know. -VARVE_E_FORMAT: it has no table that is well. */
 int layer_frames_new(int blob, struct layer_frames **ret, struct varve_error *err);
+/* The blob is as this host's compressor wrote it: what its table says holds, and frames are taken
+ * by their digests alone. */
+void layer_frames_trust(struct layer_frames *f);
+/* Of a trusted blob: the digest of a piece of len bytes of the file that has several. */
+bool layer_frames_piece(const struct layer_frames *f, const struct varve_digest *whole,
+			size_t number, size_t len, struct varve_digest *ret);
 int layer_frames_blob(const struct layer_frames *f); /* borrowed */
 size_t layer_frames_count(const struct layer_frames *f);
 void layer_frames_free(struct layer_frames *f);

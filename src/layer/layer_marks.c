@@ -8,6 +8,7 @@
 #include "layer/layer_walk.h"
 #include "layer/layer_write.h"
 
+/* To be changed with any byte that layer_toc or layer_chunked write otherwise. */
 static const char magic[16] = "varve-marks-1";
 
 void layer_marks_release(struct layer_marks *m)
@@ -94,28 +95,30 @@ int layer_proof_file(struct layer_proof *p, const struct walk_entry *file, uint6
 
 	if (size == 0)
 		return 0;
-	if (!p->same->vouch.digest(p->same->vouch.cookie, file, &digest))
+	if (!p->vouch->digest(p->vouch->cookie, file, &digest))
 		return 1;
 	hasher_update(p->files, digest.bytes, VARVE_DIGEST_SIZE);
 	p->at += size;
-	next = &p->same->marks->items[p->next];
+	next = &p->marks->items[p->next];
 	if (p->at < next->tar_at)
 		return 0;
 	if (p->at > next->tar_at || !is_equal(p->between, &next->between) ||
 	    !is_equal(p->files, &next->files))
 		return 1;
 	p->found = next;
-	return ++p->next == p->same->marks->count;
+	return ++p->next == p->marks->count;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as layer_write, and what it is compared with */
 int layer_prove(int tree, const struct strv *implied, const struct owners *owners,
-		const struct layer_same *same, const struct layer_mark **ret,
-		struct varve_error *err)
+		const struct layer_marks *marks, const struct layer_vouch *vouch,
+		const struct layer_mark **ret, struct varve_error *err)
 {
 	CLEANUP(hasher_freep) struct hasher *between = hasher_new();
 	CLEANUP(hasher_freep) struct hasher *files = hasher_new();
-	struct layer_proof proof = {.same = same, .between = between, .files = files};
-	int r = same->marks->count > 0 ? layer_write_proof(tree, implied, owners, &proof, err) : 0;
+	struct layer_proof proof = {
+		.marks = marks, .vouch = vouch, .between = between, .files = files};
+	int r = marks->count > 0 ? layer_write_proof(tree, implied, owners, &proof, err) : 0;
 
 	if (r >= 0)
 		*ret = proof.found;

@@ -19,9 +19,9 @@
 #include "base/digest.h"
 
 struct buf;
+struct layer_vouch;
 struct owners;
 struct strv;
-struct walk_entry;
 
 struct layer_mark {
 	uint64_t tar_at, blob_at; /* bytes before it */
@@ -49,20 +49,9 @@ bool layer_mark_is_due(uint64_t at, uint64_t size);
 void layer_marks_write(const struct layer_marks *m, struct buf *out);
 bool layer_marks_parse(const void *data, size_t len, struct layer_marks *ret);
 
-/* Tells the digest of a regular file of a tree where it is known without reading. */
-struct layer_vouch {
-	bool (*digest)(void *cookie, const struct walk_entry *file, struct varve_digest *ret);
-	void *cookie;
-};
-
-/* What is known besides the frames of the layer before. */
-struct layer_same {
-	const struct layer_marks *marks; /* of its blob, whose bytes are what they were */
-	struct layer_vouch vouch; /* for the tree of the layer to come */
-};
-/* The last mark that the tree's tar has, too; NULL: none. */
+/* The last of another layer's marks that the tree's tar has, too; NULL: none. */
 int layer_prove(int tree, const struct strv *implied, const struct owners *owners,
-		const struct layer_same *same, const struct layer_mark **ret,
-		struct varve_error *err);
+		const struct layer_marks *marks, const struct layer_vouch *vouch,
+		const struct layer_mark **ret, struct varve_error *err);
 
 #endif

@@ -18,6 +18,7 @@ struct packing {
 	struct sink_beside beside; /* compressed bytes: hashed and written beside the compressor */
 	struct sink *compressor;
 	struct sink_marks tar_marks, blob_marks;
+	struct layer_vouched vouched;
 	const struct layer_mark *from; /* of the blob before; NULL: all is made */
 	struct layer_beginning beginning;
 };
@@ -31,16 +32,17 @@ static void packing_release(struct packing *p)
 	sink_hash_release(&p->blob);
 	sink_marks_release(&p->tar_marks);
 	sink_marks_release(&p->blob_marks);
+	layer_vouched_release(&p->vouched);
 }
 
 /* --- marks -------------------------------------------------------------------------------------
  */
 
 /* Those before the place where this layer begins are those of the layer before. */
-static void keep_marks(struct layer_marks *marks, const struct layer_same *same,
+static void keep_marks(struct layer_marks *marks, const struct layer_marks *before,
 		       const struct layer_mark *from)
 {
-	for (const struct layer_mark *m = same->marks->items; m <= from; m++)
+	for (const struct layer_mark *m = before->items; m <= from; m++)
 		layer_marks_add(marks, m);
 }
 
@@ -78,7 +80,8 @@ static int go_on_from(struct packing *p, const struct layer_mark *from, struct s
 static int begin(struct packing *p, const struct layer_mark *from, struct sink *take_blob,
 		 struct varve_error *err)
 {
-	const struct layer_marking marking = {from, p->how->marks, &p->tar_marks, &p->blob_marks};
+	const struct layer_marking marking = {from, p->how->marks, &p->tar_marks, &p->blob_marks,
+					      p->how->vouch ? &p->vouched : NULL};
 	int r;
 
 	if (p->how->kind != LAYER_CHUNKED)
@@ -87,7 +90,7 @@ static int begin(struct packing *p, const struct layer_mark *from, struct sink *
 	if (r <= 0 || !from)
 		return r;
 	if (p->how->marks)
-		keep_marks(p->how->marks, p->how->same, from);
+		keep_marks(p->how->marks, p->how->before, from);
 	return go_on_from(p, from, take_blob, err);
 }
 
@@ -96,9 +99,9 @@ static int find_mark(int tree, const struct strv *implied, const struct owners *
 		     const struct layer_compression *c, const struct layer_mark **ret,
 		     struct varve_error *err)
 {
-	if (c->kind != LAYER_CHUNKED || !c->known || !c->same)
+	if (c->kind != LAYER_CHUNKED || !c->known || !c->before || !c->vouch)
 		return 0;
-	return layer_prove(tree, implied, owners, c->same, ret, err);
+	return layer_prove(tree, implied, owners, c->before, c->vouch, ret, err);
 }
 
 static int finish(struct packing *p, struct varve_layer *ret, struct varve_error *err)
@@ -126,13 +129,16 @@ int layer_pack(int tree, const struct strv *implied, const struct owners *owners
 {
 	CLEANUP(packing_release) struct packing p = {.how = c};
 	const struct layer_mark *from = NULL;
+	const bool asks = c->kind == LAYER_CHUNKED; /* the others hash no contents */
 	struct varve_layer layer = {.entry_count = 0};
+	struct layer_writing writing;
 	int r = find_mark(tree, implied, owners, c, &from, err);
 
 	if (r < 0) {
 		(void)sink_close(take_blob, &(struct varve_error){.code = 0});
 		return r;
 	}
+	layer_vouched_init(&p.vouched);
 	sink_marks_init(&p.tar_marks);
 	sink_marks_init(&p.blob_marks);
 	sink_hash_init(&p.blob, take_blob);
@@ -148,7 +154,9 @@ int layer_pack(int tree, const struct strv *implied, const struct owners *owners
 		(void)sink_close(&p.tar.sink, &(struct varve_error){.code = 0});
 		return r;
 	}
-	r = layer_write_after(tree, implied, owners, p.from, &p.tar.sink, &layer.entry_count, err);
+	writing = (struct layer_writing){p.from, asks ? c->vouch : NULL, &p.vouched};
+	r = layer_write_after(tree, implied, owners, &writing, &p.tar.sink, &layer.entry_count,
+			      err);
 	if (r == 0)
 		r = finish(&p, &layer, err);
 	if (r == 0)

@@ -27,6 +27,7 @@ enum { READ_AHEAD_FROM = 1 << 20 }; /* bytes of a file: less is read at once */
 struct writer {
 	struct sink_beside out;
 	struct layer_proof *proof; /* takes it all in place of out; NULL: nothing is to be proved */
+	const struct layer_writing *how;
 	uint64_t skip; /* entries at the beginning that are left out */
 	const struct strv *implied;
 	void *links; /* tsearch(3) tree of struct link: files with more than one name */
@@ -168,6 +169,15 @@ static int put_sparse(struct writer *w, int fd, uint64_t size, const char *path)
 	return 0;
 }
 
+static void tell(struct writer *w, const struct walk_entry *e)
+{
+	const struct layer_vouch *vouch = w->how->vouch;
+	struct varve_digest digest;
+
+	if (vouch && vouch->digest(vouch->cookie, e, &digest))
+		layer_vouched_tell(w->how->told, w->entries, &digest);
+}
+
 static int write_content(struct writer *w, const struct walk_entry *e, int fd, uint64_t size)
 {
 	struct stat st;
@@ -225,6 +235,8 @@ static int write_file(struct writer *w, const struct walk_entry *e)
 		return r;
 	t.xattrs = &xattrs;
 	r = put_header(w, &t);
+	if (r == 0 && !w->proof)
+		tell(w, e);
 	if (r == 0)
 		r = w->proof ? layer_proof_file(w->proof, e, t.size)
 			     : write_content(w, e, fd, t.size);
@@ -391,18 +403,21 @@ int layer_write_proof(int tree, const struct strv *implied, const struct owners 
 int layer_write(int tree, const struct strv *implied, const struct owners *owners,
 		struct sink *take_out, uint64_t *ret_entries, struct varve_error *err)
 {
-	return layer_write_after(tree, implied, owners, NULL, take_out, ret_entries, err);
+	return layer_write_after(tree, implied, owners, &(struct layer_writing){NULL, NULL, NULL},
+				 take_out, ret_entries, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as layer_write */
 int layer_write_after(int tree, const struct strv *implied, const struct owners *owners,
-		      const struct layer_mark *from, struct sink *take_out, uint64_t *ret_entries,
+		      const struct layer_writing *how, struct sink *take_out, uint64_t *ret_entries,
 		      struct varve_error *err)
 {
-	CLEANUP(writer_release) struct writer w = {.implied = implied, .err = err};
+	CLEANUP(writer_release)
+	struct writer w = {.how = how, .implied = implied, .err = err};
 	struct varve_error ignored;
 	int r;
 
-	w.skip = from ? from->entries : 0;
+	w.skip = how->from ? how->from->entries : 0;
 	sink_beside_init(&w.out, take_out);
 	r = write_tree(&w, tree, owners);
 	if (r == 0)

@@ -7,17 +7,26 @@
 #include <stdint.h>
 #include <varve/error.h>
 #include "layer/layer_marks.h"
+#include "layer/layer_vouch.h"
 
 struct sink;
 
-/* layer_write without what lies before the mark (NULL: nothing): the content of the last entry
- * there is left out, its padding is not. ret_entries counts all. */
+/* What a layer that is like another one needs besides. */
+struct layer_writing {
+	const struct layer_mark *from; /* what lies before is left out: the content of the last
+					  entry there, not its padding; NULL: all comes */
+	const struct layer_vouch *vouch; /* NULL: nobody knows anything */
+	struct layer_vouched *told; /* with vouch: told of what is known */
+};
+/* As layer_write. ret_entries counts also what is left out. */
+/* NOLINTNEXTLINE(readability-function-size): as layer_write */
 int layer_write_after(int tree, const struct strv *implied, const struct owners *owners,
-		      const struct layer_mark *from, struct sink *take_out, uint64_t *ret_entries,
+		      const struct layer_writing *how, struct sink *take_out, uint64_t *ret_entries,
 		      struct varve_error *err);
 
 struct layer_proof {
-	const struct layer_same *same; /* with at least one mark */
+	const struct layer_marks *marks; /* at least one */
+	const struct layer_vouch *vouch;
 	struct hasher *between, *files; /* of the tar so far */
 	uint64_t at; /* bytes of it */
 	size_t next; /* the mark to come */

@@ -24,6 +24,7 @@
 #include "base/strv.h"
 #include "layer/layer_frames.h"
 #include "layer/layer_marks.h"
+#include "layer/layer_vouch.h"
 #include "layer/layer_walk.h"
 #include "source/source_stat.h"
 
@@ -153,7 +154,7 @@ struct packing {
 	struct layer_frames *frames;
 	struct memory memory;
 	struct layer_marks known, made;
-	struct layer_same same;
+	struct layer_vouch vouch;
 };
 
 static void packing_release(struct packing *p)
@@ -211,10 +212,11 @@ static int use_before(struct packing *p, int argc, char **argv, struct varve_err
 	p->c.known = p->frames;
 	if (r < 0 || argc < 9 || !read_marks(argv[7], &p->known))
 		return r;
-	p->same = (struct layer_same){&p->known, {vouch, NULL}};
-	p->c.same = &p->same;
+	p->c.before = &p->known;
+	p->c.vouch = &p->vouch;
+	layer_frames_trust(p->frames);
 	r = memory_open(&p->memory, argv[2], argv[8], err);
-	p->same.vouch.cookie = p->memory.stat;
+	p->vouch = (struct layer_vouch){vouch, p->memory.stat};
 	return r;
 }
 
