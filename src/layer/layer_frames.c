@@ -271,7 +271,7 @@ size_t layer_frames_take(struct layer_frames_reader *r, const struct varve_diges
 	buf_reserve(out, (size_t)f->len);
 	to = out->data + out->len;
 	if (pread(r->frames->blob, to, (size_t)f->len, (off_t)f->offset) != (ssize_t)f->len ||
-	    (!r->frames->is_trusted && !holds(r, to, (size_t)f->len, content, len)))
+	    !holds(r, to, (size_t)f->len, content, len))
 		return 0;
 	out->len += (size_t)f->len;
 	return (size_t)f->len;

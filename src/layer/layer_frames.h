@@ -2,7 +2,7 @@
  * The frames of an earlier blob of zstd:chunked, to be used again for content that is still the
  * same. Nothing in that blob is trusted: its table is read with limits, and a frame is used only
  * after it was decompressed and compared with the content itself. So a damaged or hostile blob
- * costs time and changes nothing. The exception is for the caller to make: layer_frames_trust. */
+ * costs time and changes nothing. */
 #ifndef LAYER_LAYER_FRAMES_H
 #define LAYER_LAYER_FRAMES_H
 

@@ -104,7 +104,7 @@ def spoil(path, times=None):
 @pytest.mark.parametrize("then", ["nothing", "linked", "touched", "no fact", "other content", "other mode", "module"])
 def test_a_layer_goes_on_from_a_mark_of_the_last_one(project, need, then):
     """Two files of 9 MB, whose end is a mark: where all is known to be as it was nobody looks at them. That is seen by what
-    no stat shows being copied; wherever anything can be seen, nothing is taken over."""
+    no stat shows being copied; frames that are looked at are never believed."""
     need("zstd")
     project.tree("tree", {"a/1": large(1), "a/2": large(2), **({"a/0.pyc": "module"} if then == "module" else {})})
     project.build("--compression", "zstd:chunked")
