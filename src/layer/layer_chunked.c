@@ -250,9 +250,35 @@ static int chunked_write(struct sink *sink, const void *data, size_t len, struct
 /* --- the end -----------------------------------------------------------------------------------
  */
 
+static void job_release(struct chunked_job *job)
+{
+	for (size_t i = 0; i < job->entries_made; i++)
+		toc_entry_release(&job->entries[i].text);
+	free(job->entries);
+	free(job->pieces);
+	buf_release(&job->in);
+	buf_release(&job->out);
+}
+
+/* Ends the threads; what they worked in is not needed beside the table, which is large, too. */
+static void end_work(struct chunked *c)
+{
+	layer_jobs_stop(&c->jobs);
+	for (size_t i = 0; i < c->ring_size; i++)
+		job_release(&c->ring[i]);
+	free(c->ring);
+	c->ring = NULL;
+	c->ring_size = 0;
+}
+
+static int emit(struct chunked *c, const struct buf *bytes, struct varve_error *err)
+{
+	return layer_compressor_emit(&c->base, buf_text(bytes), bytes->len, err);
+}
+
 static int finish(struct chunked *c, struct varve_error *err)
 {
-	CLEANUP(buf_release) struct buf frames = BUF_INIT;
+	CLEANUP(toc_end_release) struct toc_end end = {.bodies = {NULL}};
 	int r = cut(c, err);
 
 	if (c->state == CHUNKED_CONTENT)
@@ -263,11 +289,17 @@ static int finish(struct chunked *c, struct varve_error *err)
 		(void)layer_jobs_next(&c->jobs);
 		r = chunked_retire(c, err);
 	}
+	end_work(c);
 	if (c->marking.marks && c->toc.unsaid)
 		c->marking.marks->count = 0;
 	if (r == 0)
-		r = toc_finish(&c->toc, &c->raw, c->written, &frames, err);
-	return r < 0 ? r : layer_compressor_emit(&c->base, buf_text(&frames), frames.len, err);
+		r = toc_finish(&c->toc, &c->raw, c->written, &end, err);
+	for (size_t i = 0; i < TOC_FRAMES && r >= 0; i++) {
+		r = emit(c, &end.heads[i], err);
+		if (r == 0 && end.bodies[i])
+			r = emit(c, end.bodies[i], err);
+	}
+	return r;
 }
 
 static int chunked_close(struct sink *sink, struct varve_error *err)
@@ -281,24 +313,11 @@ static int chunked_close(struct sink *sink, struct varve_error *err)
 	return layer_compressor_end(&c->base, r, err);
 }
 
-static void job_release(struct chunked_job *job)
-{
-	for (size_t i = 0; i < job->entries_made; i++)
-		toc_entry_release(&job->entries[i].text);
-	free(job->entries);
-	free(job->pieces);
-	buf_release(&job->in);
-	buf_release(&job->out);
-}
-
 static void chunked_free(struct layer_compressor *base)
 {
 	struct chunked *c = (struct chunked *)base;
 
-	layer_jobs_stop(&c->jobs);
-	for (size_t i = 0; i < c->ring_size; i++)
-		job_release(&c->ring[i]);
-	free(c->ring);
+	end_work(c);
 	buf_release(&c->raw);
 	buf_release(&c->names[0]);
 	buf_release(&c->names[1]);

@@ -11,6 +11,8 @@
 #include "layer/layer_toc.h"
 #include "layer/layer_toc_read.h"
 
+enum { WINDOW = 256 << 10 }; /* bytes read at a time */
+
 struct frame {
 	struct varve_digest digest; /* of the content */
 	uint64_t offset, len; /* in the blob */
@@ -37,6 +39,8 @@ struct layer_frames_reader {
 	const struct layer_frames *frames;
 	ZSTD_DCtx *dctx;
 	unsigned char *content; /* CHUNKED_PIECE bytes */
+	struct buf window; /* bytes of the blob: frames are asked for in its order */
+	uint64_t window_at;
 };
 
 /* --- reading the table -------------------------------------------------------------------------
@@ -208,6 +212,7 @@ void layer_frames_reader_free(struct layer_frames_reader *r)
 		return;
 	(void)ZSTD_freeDCtx(r->dctx);
 	free(r->content);
+	buf_release(&r->window);
 	free(r);
 }
 
@@ -259,20 +264,41 @@ static bool holds(struct layer_frames_reader *r, const void *frame, size_t frame
 	return !ZSTD_isError(n) && n == len && memcmp(r->content, content, len) == 0;
 }
 
+static bool lies_in_window(const struct layer_frames_reader *r, const struct frame *f)
+{
+	uint64_t skip = f->offset - r->window_at;
+
+	return f->offset >= r->window_at && skip <= r->window.len && f->len <= r->window.len - skip;
+}
+
+/* Bytes of the blob, until the next call; NULL: they cannot be read. */
+static const char *read_frame(struct layer_frames_reader *r, const struct frame *f)
+{
+	if (!lies_in_window(r, f)) {
+		size_t len = f->len < WINDOW ? WINDOW : (size_t)f->len;
+		ssize_t n;
+
+		buf_reset(&r->window);
+		buf_reserve(&r->window, len);
+		n = pread(r->frames->blob, r->window.data, len, (off_t)f->offset);
+		r->window.len = n > 0 ? (size_t)n : 0;
+		r->window_at = f->offset;
+	}
+	return lies_in_window(r, f) ? r->window.data + (f->offset - r->window_at) : NULL;
+}
+
 size_t layer_frames_take(struct layer_frames_reader *r, const struct varve_digest *digest,
 			 const void *content, size_t len, struct buf *out)
 {
 	const struct frame *f = find(r->frames, digest);
-	char *to;
+	const char *frame;
 
 	if (!f || !r->dctx || f->size != len || len > CHUNKED_PIECE ||
 	    f->len > ZSTD_compressBound(len) + 32 || f->len == 0 || f->offset > INT64_MAX)
 		return 0;
-	buf_reserve(out, (size_t)f->len);
-	to = out->data + out->len;
-	if (pread(r->frames->blob, to, (size_t)f->len, (off_t)f->offset) != (ssize_t)f->len ||
-	    !holds(r, to, (size_t)f->len, content, len))
+	frame = read_frame(r, f);
+	if (!frame || !holds(r, frame, (size_t)f->len, content, len))
 		return 0;
-	out->len += (size_t)f->len;
+	buf_add(out, frame, (size_t)f->len);
 	return (size_t)f->len;
 }

@@ -264,26 +264,23 @@ static void add_le(struct buf *out, uint64_t value, size_t bytes)
 	buf_add(out, &le, bytes);
 }
 
-static void add_skippable(struct buf *out, const struct buf *data)
+static void add_header(struct buf *out, size_t len)
 {
 	add_le(out, ZSTD_MAGIC_SKIPPABLE_START, 4);
-	add_le(out, data->len, 4);
-	buf_add(out, data->data, data->len);
+	add_le(out, len, 4);
 }
 
 static void add_footer(const struct toc *t, uint64_t contents, uint64_t split, struct buf *out)
 {
-	CLEANUP(buf_release) struct buf footer = BUF_INIT;
-
-	add_le(&footer, contents, 8);
-	add_le(&footer, t->contents.packed.len, 8);
-	add_le(&footer, t->contents.size, 8);
-	add_le(&footer, CHUNKED_TYPE, 8);
-	add_le(&footer, split, 8);
-	add_le(&footer, t->split.packed.len, 8);
-	add_le(&footer, t->split.size, 8);
-	buf_addstr(&footer, CHUNKED_MAGIC);
-	add_skippable(out, &footer);
+	add_header(out, CHUNKED_FOOTER);
+	add_le(out, contents, 8);
+	add_le(out, t->contents.packed.len, 8);
+	add_le(out, t->contents.size, 8);
+	add_le(out, CHUNKED_TYPE, 8);
+	add_le(out, split, 8);
+	add_le(out, t->split.packed.len, 8);
+	add_le(out, t->split.size, 8);
+	buf_addstr(out, CHUNKED_MAGIC);
 }
 
 int toc_init(struct toc *t, struct varve_error *err)
@@ -303,7 +300,7 @@ void toc_release(struct toc *t)
 	text_release(&t->split);
 }
 
-int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct buf *out,
+int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct toc_end *ret,
 	       struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf stretch = BUF_INIT;
@@ -323,8 +320,16 @@ int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct buf
 	if (t->unsaid || t->contents.packed.len > UINT32_MAX || t->split.packed.len > UINT32_MAX)
 		return 0;
 	split = contents + t->contents.packed.len + CHUNKED_HEADER;
-	add_skippable(out, &t->contents.packed);
-	add_skippable(out, &t->split.packed);
-	add_footer(t, contents, split, out);
-	return 0;
+	add_header(&ret->heads[0], t->contents.packed.len);
+	add_header(&ret->heads[1], t->split.packed.len);
+	add_footer(t, contents, split, &ret->heads[2]);
+	ret->bodies[0] = &t->contents.packed;
+	ret->bodies[1] = &t->split.packed;
+	return 1;
+}
+
+void toc_end_release(struct toc_end *e)
+{
+	for (size_t i = 0; i < TOC_FRAMES; i++)
+		buf_release(&e->heads[i]);
 }

@@ -89,9 +89,16 @@ struct toc_content {
 	uint64_t crc;
 };
 void toc_end(struct toc *t, struct toc_entry *entry, const struct toc_content *content);
-/* raw: what of the tar comes after the last content. offset: bytes of the blob so far. Appends the
- * skippable frames; nothing where something is unsaid. */
-int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct buf *out,
+/* The skippable frames: a head and then, but for the last, a body, which is the toc's. */
+enum { TOC_FRAMES = 3 };
+struct toc_end {
+	struct buf heads[TOC_FRAMES];
+	const struct buf *bodies[TOC_FRAMES]; /* NULL: none */
+};
+void toc_end_release(struct toc_end *e);
+/* raw: what of the tar comes after the last content. offset: bytes of the blob so far. Fills *ret,
+ * which was all zero, and returns 1; 0: something is unsaid, there is no table. */
+int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct toc_end *ret,
 	       struct varve_error *err);
 
 #endif
