@@ -111,14 +111,15 @@ static bool is_whole(struct step *step, const struct varve_digest *blob, int fd,
 		     const struct file *written)
 {
 	CLEANUP(fd_close) int hashed = -1;
-	struct file now;
+	struct file now, sound;
 
 	if (!describe(fd, &now))
 		return false;
 	if (memcmp(&now, written, sizeof(now)) == 0)
 		return true;
 	return step->copied.source &&
-	       store_blob_open_whole(step->build->store, blob, &hashed, NULL) == 0;
+	       store_blob_open_whole(step->build->store, blob, &hashed, NULL) == 0 &&
+	       describe(hashed, &sound) && memcmp(&now, &sound, sizeof(now)) == 0;
 }
 
 static void find_marks(struct step *step, const struct varve_digest *blob, struct step_before *b)
