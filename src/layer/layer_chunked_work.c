@@ -44,10 +44,24 @@ static void *begin_worker(void *cookie)
 	return NULL;
 }
 
-static void digest(struct hasher *hasher, const void *data, size_t len, struct varve_digest *ret)
+static void learn_digest(struct worker *w, const char *data, struct chunked_piece *p)
 {
-	hasher_update(hasher, data, len);
-	hasher_final(hasher, ret);
+	if (p->is_known)
+		return;
+	hasher_update(w->hasher, data, p->len);
+	hasher_final(w->hasher, &p->digest);
+	p->is_known = true;
+}
+
+/* What the layer before has of this piece, if it has it. next: the piece behind it, or NULL. */
+static size_t take_frame(struct worker *w, const char *data, const struct chunked_piece *p,
+			 const struct chunked_piece *next, struct buf *out)
+{
+	if (!w->reader)
+		return 0;
+	if (p->is_content)
+		return layer_frames_take(w->reader, &p->digest, data, p->len, out);
+	return next ? layer_frames_take_before(w->reader, &next->digest, data, p->len, out) : 0;
 }
 
 static bool compress_piece(struct worker *w, const char *data, struct chunked_piece *p,
@@ -56,21 +70,28 @@ static bool compress_piece(struct worker *w, const char *data, struct chunked_pi
 	size_t room = ZSTD_compressBound(p->len) + 32, n;
 
 	buf_reserve(out, room);
-	if (p->is_content) {
-		if (!p->is_known)
-			digest(w->hasher, data, p->len, &p->digest);
-		p->crc = crc64(0, data, p->len);
-		p->packed =
-			w->reader ? layer_frames_take(w->reader, &p->digest, data, p->len, out) : 0;
-		if (p->packed > 0)
-			return true;
-	}
 	n = ZSTD_compress2(w->cctx, out->data + out->len, room, data, p->len);
 	if (ZSTD_isError(n))
 		return false;
 	p->packed = n;
 	out->len += n;
 	return true;
+}
+
+/* next: as for take_frame, its data comes right behind. */
+static bool work_on_piece(struct worker *w, const char *data, struct chunked_piece *p,
+			  struct chunked_piece *next, struct buf *out)
+{
+	if (p->is_content) {
+		learn_digest(w, data, p);
+		p->crc = crc64(0, data, p->len);
+	} else if (next && next->is_content) {
+		learn_digest(w, data + p->len, next);
+	} else {
+		next = NULL;
+	}
+	p->packed = take_frame(w, data, p, next, out);
+	return p->packed > 0 || compress_piece(w, data, p, out);
 }
 
 static bool work(void *worker, struct layer_job *which)
@@ -80,8 +101,9 @@ static bool work(void *worker, struct layer_job *which)
 
 	for (size_t i = 0; i < job->piece_count; i++) {
 		struct chunked_piece *p = &job->pieces[i];
+		struct chunked_piece *next = i + 1 < job->piece_count ? p + 1 : NULL;
 
-		if (!compress_piece(worker, job->in.data + at, p, &job->out))
+		if (!work_on_piece(worker, job->in.data + at, p, next, &job->out))
 			return false;
 		at += p->len;
 	}

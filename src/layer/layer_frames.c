@@ -287,18 +287,39 @@ static const char *read_frame(struct layer_frames_reader *r, const struct frame 
 	return lies_in_window(r, f) ? r->window.data + (f->offset - r->window_at) : NULL;
 }
 
-size_t layer_frames_take(struct layer_frames_reader *r, const struct varve_digest *digest,
-			 const void *content, size_t len, struct buf *out)
+static size_t take(struct layer_frames_reader *r, const struct frame *f, const void *content,
+		   size_t len, struct buf *out)
 {
-	const struct frame *f = find(r->frames, digest);
 	const char *frame;
 
-	if (!f || !r->dctx || f->size != len || len > CHUNKED_PIECE ||
-	    f->len > ZSTD_compressBound(len) + 32 || f->len == 0 || f->offset > INT64_MAX)
+	if (!r->dctx || len > CHUNKED_PIECE || f->len > ZSTD_compressBound(len) + 32 ||
+	    f->len == 0 || f->offset > INT64_MAX)
 		return 0;
 	frame = read_frame(r, f);
 	if (!frame || !holds(r, frame, (size_t)f->len, content, len))
 		return 0;
 	buf_add(out, frame, (size_t)f->len);
 	return (size_t)f->len;
+}
+
+size_t layer_frames_take(struct layer_frames_reader *r, const struct varve_digest *digest,
+			 const void *content, size_t len, struct buf *out)
+{
+	const struct frame *f = find(r->frames, digest);
+
+	return f && f->size == len ? take(r, f, content, len, out) : 0;
+}
+
+size_t layer_frames_take_before(struct layer_frames_reader *r, const struct varve_digest *digest,
+				const void *between, size_t len, struct buf *out)
+{
+	const struct frame *f = find(r->frames, digest);
+	struct frame before = {.offset = 0};
+
+	if (!f)
+		return 0;
+	if (f > r->frames->items)
+		before.offset = (f - 1)->offset + (f - 1)->len;
+	before.len = f->offset > before.offset ? f->offset - before.offset : 0;
+	return take(r, &before, between, len, out);
 }

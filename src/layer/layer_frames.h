@@ -57,5 +57,8 @@ void layer_frames_reader_free(struct layer_frames_reader *r); /* takes NULL */
 /* Appends the frame with this content, whose digest it is. Returns its length; 0: there is none. */
 size_t layer_frames_take(struct layer_frames_reader *r, const struct varve_digest *digest,
 			 const void *content, size_t len, struct buf *out);
+/* The same of what lies before that frame: no content, and known by what comes behind it. */
+size_t layer_frames_take_before(struct layer_frames_reader *r, const struct varve_digest *digest,
+				const void *between, size_t len, struct buf *out);
 
 #endif
