@@ -215,19 +215,28 @@ static struct tar_entry entry_of(const struct walk_entry *e, enum tar_type type)
 	};
 }
 
+/* What the walk has opened, or could not tell from its directory to be a file. */
+static int open_file(struct writer *w, const struct walk_entry *e, int *ret_own)
+{
+	if (e->fd >= 0)
+		return e->fd;
+	*ret_own = openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return *ret_own < 0 ? varve_error_set(w->err, -errno, "open %s", e->path) : *ret_own;
+}
+
 static int write_file(struct writer *w, const struct walk_entry *e)
 {
 	CLEANUP(layer_xattrs_release) struct layer_xattrs xattrs = LAYER_XATTRS_INIT;
-	CLEANUP(fd_close) int fd = -1;
+	CLEANUP(fd_close) int own = -1;
 	struct tar_entry t = entry_of(e, TAR_FILE);
-	int r;
+	int fd, r;
 
 	t.size = (uint64_t)e->st.st_size;
 	if (w->entries < w->skip)
 		return ++w->entries == w->skip ? put_padding(w, t.size) : 0;
-	fd = openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = open_file(w, e, &own);
 	if (fd < 0)
-		return varve_error_set(w->err, -errno, "open %s", e->path);
+		return fd;
 	if (e->st.st_size >= READ_AHEAD_FROM && !w->proof)
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r = read_xattrs(w, e->path, fd, &xattrs);
@@ -373,6 +382,13 @@ static int write_entry(struct writer *w, const struct walk_entry *e)
 	return first ? write_link(w, e, first) : write_inode(w, e);
 }
 
+static int next_entry(struct writer *w, struct layer_walk *walk, struct walk_entry *ret)
+{
+	if (w->entries >= w->skip)
+		layer_walk_open_files(walk);
+	return layer_walk_next(walk, ret, w->err);
+}
+
 /* Returns 1 where the proof is at its end before the tree is. */
 static int write_tree(struct writer *w, int tree, const struct owners *owners)
 {
@@ -383,7 +399,7 @@ static int write_tree(struct writer *w, int tree, const struct owners *owners)
 	r = layer_walk_new(tree, owners, &walk, w->err);
 	if (r < 0)
 		return r;
-	while ((r = layer_walk_next(walk, &e, w->err)) > 0) {
+	while ((r = next_entry(w, walk, &e)) > 0) {
 		r = e.leave ? 0 : write_entry(w, &e);
 		if (r != 0)
 			return r;
