@@ -1,8 +1,12 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * sha256 through OpenSSL's plain functions: what EVP has hides where a hash is, which hasher_save
+ * gives away. Both lead to the same instructions. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/digest.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
@@ -13,8 +17,8 @@ static const char prefix[] = "sha256:";
 enum { PREFIX_LENGTH = sizeof(prefix) - 1, READ_SIZE = 256 << 10 };
 
 struct hasher {
-	EVP_MD *md; /* fetched once: fetching costs more than hashing a small message */
-	EVP_MD_CTX *context;
+	SHA256_CTX sha256;
+	EVP_MD_CTX *sha1; /* NULL: it is a sha256 */
 };
 
 /* Failures here mean a broken or exhausted OpenSSL: the same class as running out of memory. */
@@ -24,41 +28,68 @@ static void must(bool ok)
 		abort();
 }
 
-static struct hasher *hasher_of(const char *algorithm)
+struct hasher *hasher_new(void)
 {
 	struct hasher *h = xcalloc(1, sizeof(*h));
 
-	h->md = EVP_MD_fetch(NULL, algorithm, NULL);
-	h->context = EVP_MD_CTX_new();
-	must(h->md && h->context && EVP_DigestInit_ex2(h->context, h->md, NULL) == 1);
+	must(SHA256_Init(&h->sha256) == 1);
 	return h;
 }
 
-struct hasher *hasher_new(void)
+static void start_sha1(struct hasher *h)
 {
-	return hasher_of("SHA256");
+	must(h->sha1 && EVP_DigestInit_ex(h->sha1, EVP_sha1(), NULL) == 1);
 }
 
 struct hasher *hasher_new_sha1(void)
 {
-	return hasher_of("SHA1");
+	struct hasher *h = xcalloc(1, sizeof(*h));
+
+	h->sha1 = EVP_MD_CTX_new();
+	start_sha1(h);
+	return h;
 }
 
 void hasher_update(struct hasher *h, const void *data, size_t len)
 {
-	must(EVP_DigestUpdate(h->context, data, len) == 1);
+	if (h->sha1)
+		must(EVP_DigestUpdate(h->sha1, data, len) == 1);
+	else
+		must(SHA256_Update(&h->sha256, data, len) == 1);
 }
 
 void hasher_final(struct hasher *h, struct varve_digest *ret)
 {
-	must(EVP_DigestFinal_ex(h->context, ret->bytes, NULL) == 1);
-	must(EVP_DigestInit_ex2(h->context, h->md, NULL) == 1);
+	must(SHA256_Final(ret->bytes, &h->sha256) == 1);
+	must(SHA256_Init(&h->sha256) == 1);
 }
 
 void hasher_final_sha1(struct hasher *h, unsigned char ret[SHA1_SIZE])
 {
-	must(EVP_DigestFinal_ex(h->context, ret, NULL) == 1);
-	must(EVP_DigestInit_ex2(h->context, h->md, NULL) == 1);
+	must(EVP_DigestFinal_ex(h->sha1, ret, NULL) == 1);
+	start_sha1(h);
+}
+
+void hasher_save(const struct hasher *h, struct hasher_state *ret)
+{
+	const SHA256_CTX *c = &h->sha256;
+
+	*ret = (struct hasher_state){.length = ((uint64_t)c->Nh << 32 | c->Nl) / 8};
+	memcpy(ret->words, c->h, sizeof(ret->words));
+	memcpy(ret->rest, c->data, c->num);
+}
+
+void hasher_load(struct hasher *h, const struct hasher_state *state)
+{
+	const uint64_t bits = state->length * 8;
+	SHA256_CTX *c = &h->sha256;
+
+	must(SHA256_Init(c) == 1);
+	memcpy(c->h, state->words, sizeof(state->words));
+	memcpy(c->data, state->rest, sizeof(state->rest));
+	c->Nl = (SHA_LONG)bits;
+	c->Nh = (SHA_LONG)(bits >> 32);
+	c->num = (unsigned)(state->length % sizeof(state->rest));
 }
 
 void hasher_free(struct hasher *h)
@@ -67,8 +98,7 @@ void hasher_free(struct hasher *h)
 
 	if (!h)
 		return;
-	EVP_MD_CTX_free(h->context);
-	EVP_MD_free(h->md);
+	EVP_MD_CTX_free(h->sha1);
 	free(h);
 	errno = saved;
 }

@@ -13,6 +13,15 @@ struct hasher; /* a running sha256 */
 struct hasher *hasher_new(void);
 void hasher_update(struct hasher *h, const void *data, size_t len);
 void hasher_final(struct hasher *h, struct varve_digest *ret); /* then reset, for another message */
+/* Where a running sha256 is, for another one to go on from, also in another process. Two that took
+ * as many bytes are equal only where the bytes are. */
+struct hasher_state {
+	uint32_t words[8];
+	uint64_t length; /* bytes so far */
+	unsigned char rest[64]; /* length % 64 of them are not in the words yet; zeros behind */
+};
+void hasher_save(const struct hasher *h, struct hasher_state *ret);
+void hasher_load(struct hasher *h, const struct hasher_state *state);
 /* A running sha1, for documents that demand it; ends with its own function. */
 enum { SHA1_SIZE = 20 };
 struct hasher *hasher_new_sha1(void);

@@ -169,16 +169,24 @@ static bool next_data(struct copy *c, off_t size)
 	return c->offset < size;
 }
 
-static int copy_data(struct copy *c, off_t size)
+static int copy_stretch(struct copy *c)
 {
 	int r = 0;
 
-	while (next_data(c, size))
-		while (c->offset < c->end) {
-			r = copy_some(c);
-			if (r < 0)
-				return r;
-		}
+	while (r == 0 && c->offset < c->end)
+		r = copy_some(c);
+	return r;
+}
+
+static int copy_data(struct copy *c, off_t size)
+{
+	int r;
+
+	while (next_data(c, size)) {
+		r = copy_stretch(c);
+		if (r < 0)
+			return r;
+	}
 	/* A hole at the end. */
 	return ftruncate(c->to, size) < 0 ? -errno : 0;
 }
@@ -204,6 +212,15 @@ int fd_copy(int from, int to, uint64_t size)
 	r = copy_data(&c, (off_t)size);
 	free_ptr(&c.buffer);
 	return r < 0 ? r : check_size(from, size);
+}
+
+int fd_copy_range(int from, int to, uint64_t at, uint64_t len)
+{
+	struct copy c = {.from = from, .to = to, .offset = (off_t)at, .end = (off_t)(at + len)};
+	int r = copy_stretch(&c);
+
+	free_ptr(&c.buffer);
+	return r;
 }
 
 static int make_dir(int dirfd, const char *path, mode_t mode)

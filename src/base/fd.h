@@ -25,6 +25,8 @@ int fd_read_file(int dirfd, const char *path, size_t limit, struct buf *buf,
 /* Copies the content of a whole file into an empty one: reflink, copy_file_range, else read and
  * write. The sizes must agree at the end, else -ESTALE. */
 int fd_copy(int from, int to, uint64_t size);
+/* Copies len bytes to the same place in another file; -ESTALE: the first ends before. */
+int fd_copy_range(int from, int to, uint64_t at, uint64_t len);
 /* mkdir -p: missing components get mode & ~umask. -ENOTDIR where one is there and no directory. */
 int fd_mkdir_p(int dirfd, const char *path, mode_t mode);
 /* Removes a file or a whole tree, does not follow links, opens up unreadable directories that we

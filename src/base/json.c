@@ -28,19 +28,6 @@ int json_parse(const char *text, size_t len, const char *what, json_t **ret,
 	return 0;
 }
 
-int json_parse_first(const char *text, size_t len, size_t *ret_used, json_t **ret)
-{
-	json_error_t error;
-	json_t *value =
-		json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
-
-	if (!value)
-		return -VARVE_E_FORMAT;
-	*ret_used = (size_t)error.position;
-	*ret = value;
-	return 0;
-}
-
 int json_read_file(int dirfd, const char *path, json_t **ret, struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;

@@ -22,9 +22,6 @@ enum { JSON_LIMIT = 64 << 20 }; /* bytes of a document that json_read_file accep
  * "WHAT:LINE:COLUMN: ..." with -VARVE_E_FORMAT. */
 int json_parse(const char *text, size_t len, const char *what, json_t **ret,
 	       struct varve_error *err);
-/* Parses the value that text begins with; *ret_used: its bytes. For long documents that are read a
- * member at a time. -VARVE_E_FORMAT without a text. */
-int json_parse_first(const char *text, size_t len, size_t *ret_used, json_t **ret);
 int json_read_file(int dirfd, const char *path, json_t **ret, struct varve_error *err);
 
 /* Appends the canonical form; aborts on a real number, which is a programming error here.

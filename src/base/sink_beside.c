@@ -128,7 +128,7 @@ static bool start_thread(struct sink_beside *s)
 
 void sink_beside_init(struct sink_beside *s, struct sink *next)
 {
-	static const struct sink_ops ops = {beside_write, beside_close};
+	static const struct sink_ops ops = {beside_write, beside_close, NULL};
 
 	*s = (struct sink_beside){.sink = {.ops = &ops}, .next = next};
 	(void)pthread_mutex_init(&s->mutex, NULL);

@@ -9,6 +9,18 @@
 
 #include "build/build.h"
 #include "build/secret_proof.h"
+#include "layer/layer_marks.h"
+#include "layer/layer_vouch.h"
+
+/* Files of the upper whose content is known without reading: what was copied from a local source,
+ * where copying has shown that it is what the listing says. Nothing but our own code writes between
+ * that and the packing, and of it only what patches the time in .pyc files writes into contents. */
+struct step_copied {
+	const struct plan_source *source; /* NULL: nothing is known */
+	char *at; /* path of its directory or file in the layer */
+	char *file; /* its name in the listing, where the source is a single file; or NULL */
+	json_t *listing; /* read when it is asked for first */
+};
 
 /* Who hears of a step before its end. */
 struct step_listener {
@@ -33,6 +45,7 @@ struct step {
 	struct strv mounts; /* clean paths in the image that were mounted on */
 	struct strv views; /* paths outside that are views now */
 	bool devices; /* there are some in what its command sees, or it will make some */
+	struct step_copied copied;
 	struct secret_proof proof; /* that it leaves none of its secrets; empty where it has none */
 };
 
@@ -128,14 +141,23 @@ struct tree_copy_rules {
 int tree_copy(const struct owners *owners, int from_dir, const char *from_name, int to_dir,
 	      const char *to_name, const struct tree_copy_rules *rules, struct varve_error *err);
 
-/* The frames of the layer that this step had at the last build (layer/layer_frames.h): for
- * layer_compression's known. Fails never: there are none then. */
-struct step_frames {
+void step_copied_release(struct step_copied *c);
+/* For layer_compression's vouch; step is borrowed. False: nothing is known. */
+bool step_copied_vouch(struct step *step, struct layer_vouch *ret);
+
+/* What is kept of the layer that this step had at the last build (layer/layer_frames.h,
+ * layer_marks.h): for members of layer_compression. Fails never: there is nothing then. */
+struct step_before {
 	int blob;
 	struct layer_frames *frames; /* NULL: none */
+	struct layer_marks marks;
+	bool is_whole; /* the blob is what it was when it was written: the marks count */
 };
-/* number: of the layer, where the step has several. */
-void step_frames_find(const struct step *step, size_t number, struct step_frames *ret);
-void step_frames_release(struct step_frames *f);
+/* number: of the layer, where the step has several. step is borrowed until the release. */
+void step_before_find(struct step *step, size_t number, struct step_before *ret);
+void step_before_release(struct step_before *b);
+/* Keeps the marks of a layer that was just put into the store. */
+void step_before_keep(struct varve_store *store, const struct varve_digest *blob,
+		      const struct layer_marks *marks);
 
 #endif

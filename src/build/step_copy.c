@@ -72,6 +72,24 @@ int step_parents(struct step *step, const char *path, struct varve_error *err)
 	return open_parents(step->upper, path, err);
 }
 
+/* For step_pack, which then need not read the files. */
+static void note_copied(struct step *step, const struct place *place, const char *content,
+			bool is_file)
+{
+	const struct plan_mount *from = &step->plan->from;
+	const struct plan_source *source;
+
+	if (from->content != PLAN_FROM_SOURCE)
+		return;
+	source = &step->build->plan->sources.items[from->index];
+	if (source->kind != SOURCE_LOCAL)
+		return;
+	step->copied.source = source;
+	step->copied.at =
+		*place->name ? path_join(place->parents, place->name) : xstrdup(place->parents);
+	step->copied.file = is_file ? xstrdup(path_base(content)) : NULL;
+}
+
 int step_copy(struct step *step, struct varve_error *err)
 {
 	const struct plan_step *plan = step->plan;
@@ -93,6 +111,9 @@ int step_copy(struct step *step, struct varve_error *err)
 	parents = step_parents(step, place.parents, err);
 	if (parents < 0)
 		return parents;
-	return tree_copy(&step->build->host->owners, AT_FDCWD, content, parents,
-			 *place.name ? place.name : ".", &rules, err);
+	r = tree_copy(&step->build->host->owners, AT_FDCWD, content, parents,
+		      *place.name ? place.name : ".", &rules, err);
+	if (r == 0)
+		note_copied(step, &place, content, is_file);
+	return r;
 }

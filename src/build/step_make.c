@@ -253,6 +253,7 @@ static void step_release(struct step *step)
 	if (step->job.dirfd >= 0)
 		(void)store_job_remove(step->build->store, &step->job);
 	secret_proof_release(&step->proof);
+	step_copied_release(&step->copied);
 	strv_release(&step->notices);
 	strv_release(&step->mounts);
 	strv_release(&step->views);

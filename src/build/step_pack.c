@@ -56,13 +56,18 @@ static int write_blob(struct step *step, size_t number, int tree, const struct s
 		      struct varve_layer *ret, struct varve_error *err)
 {
 	CLEANUP(store_blob_abort) struct store_blob_writer writer = {0};
-	CLEANUP(step_frames_release) struct step_frames before;
+	CLEANUP(step_before_release) struct step_before before;
+	CLEANUP(layer_marks_release) struct layer_marks marks = {0};
 	struct layer_compression how = step->build->options->compression;
+	struct layer_vouch vouch;
 	struct varve_digest digest;
 	int r;
 
-	step_frames_find(step, number, &before);
+	step_before_find(step, number, &before);
 	how.known = before.frames;
+	how.before = before.is_whole ? &before.marks : NULL;
+	how.vouch = how.kind == LAYER_CHUNKED && step_copied_vouch(step, &vouch) ? &vouch : NULL;
+	how.marks = &marks;
 	r = store_blob_begin(step->build->store, &writer, err);
 	if (r < 0)
 		return r;
@@ -70,7 +75,10 @@ static int write_blob(struct step *step, size_t number, int tree, const struct s
 	r = layer_pack(tree, implied, &step->build->host->owners, &how, &writer.sink, ret, err);
 	if (r < 0 || ret->entry_count == 0)
 		return r;
-	return store_blob_commit(&writer, &ret->blob.digest, &digest, err);
+	r = store_blob_commit(&writer, &ret->blob.digest, &digest, err);
+	if (r == 0)
+		step_before_keep(step->build->store, &digest, &marks);
+	return r;
 }
 
 /* The layer of a part: with its blob, or measured alone. Then what is known of owners in it. */
@@ -140,6 +148,16 @@ static bool is_awaited(const struct step *step)
 	return false;
 }
 
+/* What goes on from a mark of its last blob is quicker written at once than read first. */
+static bool goes_on(struct step *step)
+{
+	CLEANUP(step_before_release) struct step_before before = {.blob = -1};
+
+	if (step->copied.source && step->build->options->compression.kind == LAYER_CHUNKED)
+		step_before_find(step, 0, &before);
+	return before.is_whole;
+}
+
 /* The blob of a layer whose tree the store has. */
 static int add_blob(struct step *step, size_t number, struct varve_layer *layer,
 		    struct varve_error *err)
@@ -174,7 +192,7 @@ int step_pack(struct step *step, const struct strv *implied, struct layer_list *
 {
 	CLEANUP(fd_close) int parts = -1;
 	struct cut cut = {.parts = -1, .count = 1, .implied = implied};
-	bool trees_first = is_awaited(step);
+	bool trees_first = is_awaited(step) && !goes_on(step);
 	int r = plan_is_split(step->plan) ? divide(step, &parts, &cut.count, err) : 0;
 
 	if (cut.count > 1)

@@ -85,12 +85,18 @@ int layer_write(int tree, const struct strv *implied, const struct owners *owner
 /* How a blob is compressed. Bytes depend on kind, level and library version, never on threads. */
 enum layer_compression_kind { LAYER_PLAIN, LAYER_GZIP, LAYER_ZSTD, LAYER_CHUNKED };
 struct layer_frames;
+struct layer_marks;
+struct layer_vouch;
 struct layer_compression {
 	enum layer_compression_kind kind;
 	int level; /* of the kind's own scale; ignored for LAYER_PLAIN */
-	const struct layer_frames
-		*known; /* LAYER_CHUNKED: what may be used again, as it came from
-			   the same compressor (layer_frames.h); borrowed; or NULL */
+	/* LAYER_CHUNKED, all borrowed, all may be NULL: */
+	const struct layer_frames *known; /* what may be used again, as it came from the same
+					     compressor (layer_frames.h) */
+	const struct layer_marks *before; /* of the blob of known, which must be what it was
+					     when it was written (layer_marks.h) */
+	const struct layer_vouch *vouch; /* knows digests of the tree's files (layer_vouch.h) */
+	struct layer_marks *marks; /* gets the marks of this layer */
 };
 /* "zstd", "zstd:19", "zstd:chunked", "gzip:6", "none"; level out of range or unknown name:
  * -VARVE_E_USAGE. */

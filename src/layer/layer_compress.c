@@ -123,7 +123,7 @@ static void plain_free(struct layer_compressor *c)
 
 static int plain_new(struct sink *next, struct layer_compressor **ret)
 {
-	static const struct sink_ops ops = {plain_write, plain_close};
+	static const struct sink_ops ops = {plain_write, plain_close, NULL};
 	struct layer_compressor *c = xcalloc(1, sizeof(*c));
 
 	*c = (struct layer_compressor){.sink = {.ops = &ops}, .next = next, .free = plain_free};

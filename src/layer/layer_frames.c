@@ -9,6 +9,9 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "layer/layer_toc.h"
+#include "layer/layer_toc_read.h"
+
+enum { WINDOW = 256 << 10 }; /* bytes read at a time */
 
 struct frame {
 	struct varve_digest digest; /* of the content */
@@ -16,16 +19,28 @@ struct frame {
 	uint64_t size; /* of the content */
 };
 
+/* A file in several pieces. */
+struct file {
+	struct varve_digest digest; /* of all of it */
+	size_t first, count; /* of the frames */
+};
+
 struct layer_frames {
 	int blob;
-	struct frame *items; /* sorted by digest */
+	bool is_trusted;
+	struct frame *items; /* in the order of the table */
 	size_t count, alloc;
+	const struct frame **sorted; /* by digest */
+	struct file *files; /* sorted by digest */
+	size_t file_count, file_alloc;
 };
 
 struct layer_frames_reader {
 	const struct layer_frames *frames;
 	ZSTD_DCtx *dctx;
 	unsigned char *content; /* CHUNKED_PIECE bytes */
+	struct buf window; /* bytes of the blob: frames are asked for in its order */
+	uint64_t window_at;
 };
 
 /* --- reading the table -------------------------------------------------------------------------
@@ -37,89 +52,82 @@ static int malformed(struct varve_error *err)
 			       "the blob's table of contents is not well formed");
 }
 
-/* A number that may be left out, and then is 0. */
-static bool get_number(const json_t *object, const char *key, uint64_t *ret)
+static void add_frame(struct layer_frames *f, const struct frame *frame)
 {
-	const json_t *value = json_object_get(object, key);
-
-	*ret = 0;
-	if (!value)
-		return true;
-	if (!json_is_integer(value) || json_integer_value(value) < 0)
-		return false;
-	*ret = (uint64_t)json_integer_value(value);
-	return true;
+	f->items = array_grow(f->items, f->count, &f->alloc, sizeof(*f->items));
+	f->items[f->count++] = *frame;
 }
 
-static bool get_frame(const json_t *entry, bool in_pieces, struct frame *ret)
+static void add_file(struct layer_frames *f, const struct varve_digest *digest)
 {
-	uint64_t end;
-
-	if (!get_number(entry, "offset", &ret->offset) || !get_number(entry, "endOffset", &end) ||
-	    !get_number(entry, in_pieces ? "chunkSize" : "size", &ret->size))
-		return false;
-	ret->len = end > ret->offset ? end - ret->offset : 0;
-	return json_get_digest(entry, in_pieces ? "chunkDigest" : "digest", &ret->digest, NULL) ==
-	       0;
+	f->files = array_grow(f->files, f->file_count, &f->file_alloc, sizeof(*f->files));
+	f->files[f->file_count++] = (struct file){*digest, f->count, 0};
 }
 
 /* Whether the entry is well; frames that cannot be ours are left out. */
-static bool add_entry(struct layer_frames *f, const json_t *entry)
+static bool add_row(struct layer_frames *f, const struct toc_row *row)
 {
-	const char *type = json_optional_string(entry, "type", "");
-	bool is_piece = str_equal(type, "chunk");
-	bool in_pieces = is_piece || json_object_get(entry, "chunkDigest");
-	struct frame frame;
+	bool is_piece = row->type == TOC_ROW_CHUNK, has_chunk = row->has & 1U << TOC_CHUNK_DIGEST;
+	struct frame frame = {.offset = row->offset};
 
-	if (!json_is_object(entry))
-		return false;
-	if (!is_piece && !(str_equal(type, "reg") && json_object_get(entry, "digest")))
+	if (!is_piece && !(row->type == TOC_ROW_FILE && row->has & 1U << TOC_DIGEST))
 		return true;
-	if (!get_frame(entry, in_pieces, &frame))
+	if (is_piece && !has_chunk)
 		return false;
+	frame.digest = has_chunk ? row->chunk_digest : row->digest;
+	frame.size = has_chunk ? row->chunk_size : row->size;
+	frame.len = row->end_offset > row->offset ? row->end_offset - row->offset : 0;
 	/* The first of several pieces ends where the second begins. */
 	if (is_piece && f->count > 0 && frame.offset > f->items[f->count - 1].offset)
 		f->items[f->count - 1].len = frame.offset - f->items[f->count - 1].offset;
-	f->items = array_grow(f->items, f->count, &f->alloc, sizeof(*f->items));
-	f->items[f->count++] = frame;
+	if (has_chunk && !is_piece)
+		add_file(f, &row->digest);
+	if (has_chunk && f->file_count > 0)
+		f->files[f->file_count - 1].count++;
+	add_frame(f, &frame);
 	return true;
 }
 
-static int read_entries(struct layer_frames *f, const char *at, size_t left,
+static int read_entries(struct layer_frames *f, const char *at, const char *end,
 			struct varve_error *err)
 {
-	static const char start[] = "{\"version\":1,\"entries\":[";
+	struct toc_row row;
+	int r;
 
-	if (left < sizeof(start) || memcmp(at, start, sizeof(start) - 1) != 0)
+	if (!toc_read_start(&at, end))
 		return malformed(err);
-	at += sizeof(start) - 1;
-	left -= sizeof(start) - 1;
-	while (left > 0 && *at != ']') {
-		CLEANUP(json_decrefp) json_t *entry = NULL;
-		size_t used = 0;
-
-		if (json_parse_first(at, left, &used, &entry) < 0 || !add_entry(f, entry))
+	while ((r = toc_read_row(&at, end, &row)) > 0)
+		if (!add_row(f, &row))
 			return malformed(err);
-		at += used;
-		left -= used;
-		if (left > 0 && *at == ',') {
-			at++;
-			left--;
-		} else if (left == 0 || *at != ']') {
-			return malformed(err);
-		}
-	}
-	return left > 0 ? 0 : malformed(err);
+	return r < 0 ? malformed(err) : 0;
 }
 
 static int compare_frames(const void *a, const void *b)
 {
-	const struct frame *x = a, *y = b;
-	int r = varve_digest_compare(&x->digest, &y->digest);
+	const struct frame *const *x = a, *const *y = b;
+	int r = varve_digest_compare(&(*x)->digest, &(*y)->digest);
 
 	if (r != 0)
 		return r;
-	return x->offset < y->offset ? -1 : x->offset > y->offset;
+	return (*x)->offset < (*y)->offset ? -1 : (*x)->offset > (*y)->offset;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct file *x = a, *y = b;
+
+	return varve_digest_compare(&x->digest, &y->digest);
+}
+
+static void sort(struct layer_frames *f)
+{
+	f->sorted = xcalloc(f->count + 1, sizeof(struct frame *));
+	for (size_t i = 0; i < f->count; i++)
+		f->sorted[i] = &f->items[i];
+	if (f->count > 1)
+		qsort(f->sorted, f->count, sizeof(struct frame *), compare_frames);
+	if (f->file_count > 1)
+		qsort(f->files, f->file_count, sizeof(*f->files), compare_files);
 }
 
 static int read_table(struct layer_frames *f, const struct layer_footer *footer,
@@ -136,9 +144,9 @@ static int read_table(struct layer_frames *f, const struct layer_footer *footer,
 	if (ZSTD_isError(n) || n != footer->contents_size)
 		return malformed(err);
 	buf_release(&packed);
-	r = read_entries(f, text.data, n, err);
-	if (r == 0 && f->count > 1)
-		qsort(f->items, f->count, sizeof(*f->items), compare_frames);
+	r = read_entries(f, text.data, text.data + n, err);
+	if (r == 0)
+		sort(f);
 	return r;
 }
 
@@ -159,6 +167,11 @@ int layer_frames_new(int blob, struct layer_frames **ret, struct varve_error *er
 	return 0;
 }
 
+int layer_frames_blob(const struct layer_frames *f)
+{
+	return f->blob;
+}
+
 size_t layer_frames_count(const struct layer_frames *f)
 {
 	return f->count;
@@ -169,6 +182,8 @@ void layer_frames_free(struct layer_frames *f)
 	if (!f)
 		return;
 	free(f->items);
+	free(f->sorted);
+	free(f->files);
 	free(f);
 }
 
@@ -197,23 +212,44 @@ void layer_frames_reader_free(struct layer_frames_reader *r)
 		return;
 	(void)ZSTD_freeDCtx(r->dctx);
 	free(r->content);
+	buf_release(&r->window);
 	free(r);
+}
+
+static int compare_key(const void *key, const void *item)
+{
+	const struct frame *const *frame = item;
+
+	return varve_digest_compare(key, &(*frame)->digest);
 }
 
 static const struct frame *find(const struct layer_frames *f, const struct varve_digest *digest)
 {
-	size_t low = 0, high = f->count;
+	const struct frame *const *found =
+		bsearch(digest, f->sorted, f->count, sizeof(struct frame *), compare_key);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
+	/* The first of those with this digest: no byte depends on how a search goes. */
+	while (found && found > f->sorted && compare_key(digest, found - 1) == 0)
+		found--;
+	return found ? *found : NULL;
+}
 
-		if (varve_digest_compare(&f->items[middle].digest, digest) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < f->count && varve_digest_equal(&f->items[low].digest, digest) ? &f->items[low]
-										   : NULL;
+void layer_frames_trust(struct layer_frames *f)
+{
+	f->is_trusted = true;
+}
+
+bool layer_frames_piece(const struct layer_frames *f, const struct varve_digest *whole,
+			size_t number, size_t len, struct varve_digest *ret)
+{
+	const struct file key = {.digest = *whole}, *file = NULL;
+
+	if (f->is_trusted && f->file_count > 0)
+		file = bsearch(&key, f->files, f->file_count, sizeof(key), compare_files);
+	if (!file || number >= file->count || f->items[file->first + number].size != len)
+		return false;
+	*ret = f->items[file->first + number].digest;
+	return true;
 }
 
 /* One frame, and of this very content. */
@@ -228,20 +264,62 @@ static bool holds(struct layer_frames_reader *r, const void *frame, size_t frame
 	return !ZSTD_isError(n) && n == len && memcmp(r->content, content, len) == 0;
 }
 
+static bool lies_in_window(const struct layer_frames_reader *r, const struct frame *f)
+{
+	uint64_t skip = f->offset - r->window_at;
+
+	return f->offset >= r->window_at && skip <= r->window.len && f->len <= r->window.len - skip;
+}
+
+/* Bytes of the blob, until the next call; NULL: they cannot be read. */
+static const char *read_frame(struct layer_frames_reader *r, const struct frame *f)
+{
+	if (!lies_in_window(r, f)) {
+		size_t len = f->len < WINDOW ? WINDOW : (size_t)f->len;
+		ssize_t n;
+
+		buf_reset(&r->window);
+		buf_reserve(&r->window, len);
+		n = pread(r->frames->blob, r->window.data, len, (off_t)f->offset);
+		r->window.len = n > 0 ? (size_t)n : 0;
+		r->window_at = f->offset;
+	}
+	return lies_in_window(r, f) ? r->window.data + (f->offset - r->window_at) : NULL;
+}
+
+static size_t take(struct layer_frames_reader *r, const struct frame *f, const void *content,
+		   size_t len, struct buf *out)
+{
+	const char *frame;
+
+	if (!r->dctx || len > CHUNKED_PIECE || f->len > ZSTD_compressBound(len) + 32 ||
+	    f->len == 0 || f->offset > INT64_MAX)
+		return 0;
+	frame = read_frame(r, f);
+	if (!frame || !holds(r, frame, (size_t)f->len, content, len))
+		return 0;
+	buf_add(out, frame, (size_t)f->len);
+	return (size_t)f->len;
+}
+
 size_t layer_frames_take(struct layer_frames_reader *r, const struct varve_digest *digest,
 			 const void *content, size_t len, struct buf *out)
 {
 	const struct frame *f = find(r->frames, digest);
-	char *to;
 
-	if (!f || !r->dctx || f->size != len || len > CHUNKED_PIECE ||
-	    f->len > ZSTD_compressBound(len) + 32 || f->len == 0 || f->offset > INT64_MAX)
+	return f && f->size == len ? take(r, f, content, len, out) : 0;
+}
+
+size_t layer_frames_take_before(struct layer_frames_reader *r, const struct varve_digest *digest,
+				const void *between, size_t len, struct buf *out)
+{
+	const struct frame *f = find(r->frames, digest);
+	struct frame before = {.offset = 0};
+
+	if (!f)
 		return 0;
-	buf_reserve(out, (size_t)f->len);
-	to = out->data + out->len;
-	if (pread(r->frames->blob, to, (size_t)f->len, (off_t)f->offset) != (ssize_t)f->len ||
-	    !holds(r, to, (size_t)f->len, content, len))
-		return 0;
-	out->len += (size_t)f->len;
-	return (size_t)f->len;
+	if (f > r->frames->items)
+		before.offset = (f - 1)->offset + (f - 1)->len;
+	before.len = f->offset > before.offset ? f->offset - before.offset : 0;
+	return take(r, &before, between, len, out);
 }

@@ -39,6 +39,13 @@ int layer_chunked_annotations(int blob, json_t **ret, struct varve_error *err);
  * it). Bytes stay what they would be without it when that blob came from the same compressor at the
  * same level, which is the caller's to know. -VARVE_E_FORMAT: it has no table that is well. */
 int layer_frames_new(int blob, struct layer_frames **ret, struct varve_error *err);
+/* The blob is as this host's compressor wrote it: what its table says holds, and frames are taken
+ * by their digests alone. */
+void layer_frames_trust(struct layer_frames *f);
+/* Of a trusted blob: the digest of a piece of len bytes of the file that has several. */
+bool layer_frames_piece(const struct layer_frames *f, const struct varve_digest *whole,
+			size_t number, size_t len, struct varve_digest *ret);
+int layer_frames_blob(const struct layer_frames *f); /* borrowed */
 size_t layer_frames_count(const struct layer_frames *f);
 void layer_frames_free(struct layer_frames *f);
 void layer_frames_freep(struct layer_frames **f);
@@ -50,5 +57,8 @@ void layer_frames_reader_free(struct layer_frames_reader *r); /* takes NULL */
 /* Appends the frame with this content, whose digest it is. Returns its length; 0: there is none. */
 size_t layer_frames_take(struct layer_frames_reader *r, const struct varve_digest *digest,
 			 const void *content, size_t len, struct buf *out);
+/* The same of what lies before that frame: no content, and known by what comes behind it. */
+size_t layer_frames_take_before(struct layer_frames_reader *r, const struct varve_digest *digest,
+				const void *between, size_t len, struct buf *out);
 
 #endif

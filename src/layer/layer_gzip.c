@@ -216,7 +216,7 @@ static int emit_header(struct gzip_sink *g, struct varve_error *err)
 int layer_gzip_new(int level, unsigned threads, struct sink *next, struct layer_compressor **ret,
 		   struct varve_error *err)
 {
-	static const struct sink_ops ops = {gzip_write, gzip_close};
+	static const struct sink_ops ops = {gzip_write, gzip_close, NULL};
 	struct gzip_sink *g = xcalloc(1, sizeof(*g));
 	int r;
 

@@ -68,26 +68,79 @@ static void text_settle(struct toc_text *t)
 		pack(t, SLICE, ZSTD_e_continue);
 }
 
+uint64_t toc_text_size(const struct toc_text *t)
+{
+	return t->size + t->plain.len;
+}
+
+void toc_text_add(struct toc_text *t, const void *more, size_t len)
+{
+	buf_add(&t->plain, more, len);
+	text_settle(t);
+}
+
 static void text_add(struct toc_text *t, const struct buf *more)
 {
-	buf_add(&t->plain, buf_text(more), more->len);
-	text_settle(t);
+	toc_text_add(t, buf_text(more), more->len);
 }
 
 /* --- entries -----------------------------------------------------------------------------------
  */
 
+/* At least so many digits. printf would be a tenth of all that a layer of small files costs beside
+ * its hashes. */
+static void add_decimal(struct buf *out, uint64_t value, size_t digits)
+{
+	char text[20];
+	size_t at = sizeof(text);
+
+	do
+		text[--at] = (char)('0' + value % 10);
+	while ((value /= 10) > 0 || sizeof(text) - at < digits);
+	buf_add(out, text + at, sizeof(text) - at);
+}
+
+static void add_name(struct buf *out, const char *name)
+{
+	buf_addstr(out, ",\"");
+	buf_addstr(out, name);
+	buf_addstr(out, "\":");
+}
+
 static void add_number(struct buf *out, const char *name, uint64_t value)
 {
-	if (value > 0)
-		buf_addf(out, ",\"%s\":%" PRIu64, name, value);
+	if (value == 0)
+		return;
+	add_name(out, name);
+	add_decimal(out, value, 1);
 }
 
 static void add_digest(struct buf *out, const char *name, const struct varve_digest *digest)
 {
 	char text[VARVE_DIGEST_TEXT];
 
-	buf_addf(out, ",\"%s\":\"%s\"", name, varve_digest_text(digest, text));
+	add_name(out, name);
+	buf_addc(out, '"');
+	buf_addstr(out, varve_digest_text(digest, text));
+	buf_addc(out, '"');
+}
+
+/* The number of a stretch of the tar or of a content; 0, too. */
+static void add_position(struct buf *out, uint64_t position)
+{
+	add_name(out, "position");
+	add_decimal(out, position, 1);
+}
+
+static void add_parts(struct buf *out, const struct tm *tm)
+{
+	const int parts[] = {tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec};
+
+	add_decimal(out, (uint64_t)(tm->tm_year + 1900), 4);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		buf_addc(out, "--T::"[i]);
+		add_decimal(out, (uint64_t)parts[i], 2);
+	}
 }
 
 /* RFC 3339. False: it has no such form. */
@@ -97,10 +150,13 @@ static bool add_time(struct buf *out, const struct timespec *time)
 
 	if (!gmtime_r(&time->tv_sec, &tm) || tm.tm_year + 1900 < 0 || tm.tm_year + 1900 > YEAR_MAX)
 		return false;
-	buf_addf(out, ",\"modtime\":\"%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900,
-		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-	if (time->tv_nsec > 0)
-		buf_addf(out, ".%09ld", time->tv_nsec);
+	add_name(out, "modtime");
+	buf_addc(out, '"');
+	add_parts(out, &tm);
+	if (time->tv_nsec > 0) {
+		buf_addc(out, '.');
+		add_decimal(out, (uint64_t)time->tv_nsec, 9);
+	}
 	buf_addstr(out, "Z\"");
 	return true;
 }
@@ -159,7 +215,10 @@ static const char *type_name(enum tar_type type)
 /* All but what follows from the content. False: it cannot be said. */
 static bool add_item(struct buf *out, const struct tar_item *item, const struct buf *name)
 {
-	buf_addf(out, "{\"type\":\"%s\",\"name\":%s", type_name(item->type), name->data);
+	buf_addstr(out, "{\"type\":\"");
+	buf_addstr(out, type_name(item->type));
+	buf_addstr(out, "\",\"name\":");
+	buf_add(out, name->data, name->len);
 	if (*item->link) {
 		buf_addstr(out, ",\"linkName\":");
 		json_add_string(out, item->link);
@@ -185,7 +244,9 @@ static void add_stretch(struct toc *t, const struct buf *raw, struct buf *out)
 {
 	buf_addstr(out, "{\"type\":2,\"payload\":\"");
 	base64_encode(buf_text(raw), raw->len, out);
-	buf_addf(out, "\",\"position\":%" PRIu64 "}\n", t->positions++);
+	buf_addc(out, '"');
+	add_position(out, t->positions++);
+	buf_addstr(out, "}\n");
 }
 
 void toc_begin(struct toc *t, const struct tar_item *item, const struct buf *raw,
@@ -197,9 +258,11 @@ void toc_begin(struct toc *t, const struct tar_item *item, const struct buf *raw
 	if (!add_item(&ret->contents, item, &ret->name))
 		t->unsaid = true;
 	add_stretch(t, raw, &ret->split);
-	buf_addf(&ret->split, "{\"type\":1,\"name\":%s", ret->name.data);
+	buf_addstr(&ret->split, "{\"type\":1,\"name\":");
+	buf_add(&ret->split, ret->name.data, ret->name.len);
 	add_number(&ret->split, "size", item->size);
-	buf_addf(&ret->split, ",\"position\":%" PRIu64 ",\"payload\":", t->positions++);
+	add_position(&ret->split, t->positions++);
+	add_name(&ret->split, "payload");
 }
 
 static void add_pieces(struct buf *out, const struct toc_entry *e, const struct toc_content *c)
@@ -254,26 +317,23 @@ static void add_le(struct buf *out, uint64_t value, size_t bytes)
 	buf_add(out, &le, bytes);
 }
 
-static void add_skippable(struct buf *out, const struct buf *data)
+static void add_header(struct buf *out, size_t len)
 {
 	add_le(out, ZSTD_MAGIC_SKIPPABLE_START, 4);
-	add_le(out, data->len, 4);
-	buf_add(out, data->data, data->len);
+	add_le(out, len, 4);
 }
 
 static void add_footer(const struct toc *t, uint64_t contents, uint64_t split, struct buf *out)
 {
-	CLEANUP(buf_release) struct buf footer = BUF_INIT;
-
-	add_le(&footer, contents, 8);
-	add_le(&footer, t->contents.packed.len, 8);
-	add_le(&footer, t->contents.size, 8);
-	add_le(&footer, CHUNKED_TYPE, 8);
-	add_le(&footer, split, 8);
-	add_le(&footer, t->split.packed.len, 8);
-	add_le(&footer, t->split.size, 8);
-	buf_addstr(&footer, CHUNKED_MAGIC);
-	add_skippable(out, &footer);
+	add_header(out, CHUNKED_FOOTER);
+	add_le(out, contents, 8);
+	add_le(out, t->contents.packed.len, 8);
+	add_le(out, t->contents.size, 8);
+	add_le(out, CHUNKED_TYPE, 8);
+	add_le(out, split, 8);
+	add_le(out, t->split.packed.len, 8);
+	add_le(out, t->split.size, 8);
+	buf_addstr(out, CHUNKED_MAGIC);
 }
 
 int toc_init(struct toc *t, struct varve_error *err)
@@ -293,7 +353,7 @@ void toc_release(struct toc *t)
 	text_release(&t->split);
 }
 
-int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct buf *out,
+int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct toc_end *ret,
 	       struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf stretch = BUF_INIT;
@@ -313,8 +373,16 @@ int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct buf
 	if (t->unsaid || t->contents.packed.len > UINT32_MAX || t->split.packed.len > UINT32_MAX)
 		return 0;
 	split = contents + t->contents.packed.len + CHUNKED_HEADER;
-	add_skippable(out, &t->contents.packed);
-	add_skippable(out, &t->split.packed);
-	add_footer(t, contents, split, out);
-	return 0;
+	add_header(&ret->heads[0], t->contents.packed.len);
+	add_header(&ret->heads[1], t->split.packed.len);
+	add_footer(t, contents, split, &ret->heads[2]);
+	ret->bodies[0] = &t->contents.packed;
+	ret->bodies[1] = &t->split.packed;
+	return 1;
+}
+
+void toc_end_release(struct toc_end *e)
+{
+	for (size_t i = 0; i < TOC_FRAMES; i++)
+		buf_release(&e->heads[i]);
 }

@@ -30,6 +30,7 @@
 #include <varve/error.h>
 #include "base/buf.h"
 
+struct layer_mark;
 struct tar_item;
 struct ZSTD_CCtx_s;
 
@@ -48,6 +49,9 @@ struct toc_text {
 	uint64_t size; /* of all that was plain */
 	int error;
 };
+
+void toc_text_add(struct toc_text *t, const void *more, size_t len);
+uint64_t toc_text_size(const struct toc_text *t); /* bytes so far, compressed or not yet */
 
 struct toc {
 	struct toc_text contents, split;
@@ -71,6 +75,9 @@ void toc_entry_release(struct toc_entry *e);
 
 int toc_init(struct toc *t, struct varve_error *err);
 void toc_release(struct toc *t);
+/* Goes on where another blob with the same entries before the mark was. Returns 0 or -errno,
+ * -VARVE_E_FORMAT: the blob's table is not well, or shorter; the toc is then to be released. */
+int toc_resume(struct toc *t, int blob, const struct layer_mark *from);
 /* A header: raw is all of the tar since the content before it. Fills *ret, which was empty. */
 void toc_begin(struct toc *t, const struct tar_item *item, const struct buf *raw,
 	       struct toc_entry *ret);
@@ -82,9 +89,16 @@ struct toc_content {
 	uint64_t crc;
 };
 void toc_end(struct toc *t, struct toc_entry *entry, const struct toc_content *content);
-/* raw: what of the tar comes after the last content. offset: bytes of the blob so far. Appends the
- * skippable frames; nothing where something is unsaid. */
-int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct buf *out,
+/* The skippable frames: a head and then, but for the last, a body, which is the toc's. */
+enum { TOC_FRAMES = 3 };
+struct toc_end {
+	struct buf heads[TOC_FRAMES];
+	const struct buf *bodies[TOC_FRAMES]; /* NULL: none */
+};
+void toc_end_release(struct toc_end *e);
+/* raw: what of the tar comes after the last content. offset: bytes of the blob so far. Fills *ret,
+ * which was all zero, and returns 1; 0: something is unsaid, there is no table. */
+int toc_finish(struct toc *t, const struct buf *raw, uint64_t offset, struct toc_end *ret,
 	       struct varve_error *err);
 
 #endif

@@ -18,6 +18,7 @@ struct walk_entry {
 	const char *path; /* from the root; valid until the next call */
 	const char *name; /* its last component */
 	int dirfd; /* of its parent; borrowed, valid until the next call */
+	int fd; /* of a regular file, where the walk opens them; borrowed like dirfd; or -1 */
 	size_t depth; /* 0: in the root */
 	struct stat st; /* owner and mode as the image sees them; as it was on entry when leaving */
 	bool whiteout;
@@ -29,6 +30,8 @@ enum { LAYER_PATH_MAX = 4096 }; /* longest path in a layer, with its NUL */
 /* root is borrowed. */
 int layer_walk_new(int root, const struct owners *owners, struct layer_walk **ret,
 		   struct varve_error *err);
+/* From the next entry on regular files come opened for reading: one look-up of a name less. */
+void layer_walk_open_files(struct layer_walk *walk);
 /* 1: an entry; 0: the end. */
 int layer_walk_next(struct layer_walk *walk, struct walk_entry *ret, struct varve_error *err);
 void layer_walk_free(struct layer_walk *walk);

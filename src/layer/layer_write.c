@@ -2,7 +2,7 @@
  * Tree to tar. Headers and file contents are gathered in large buffers, contents read straight into
  * them; another thread takes the full ones to the sink, so that the next files are looked at and
  * read while those before are hashed and compressed. */
-#include "layer/layer.h"
+#include "layer/layer_write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/sink_beside.h"
 #include "base/strv.h"
+#include "layer/layer.h"
 #include "layer/layer_stack.h"
 #include "layer/layer_tar.h"
 #include "layer/layer_walk.h"
@@ -25,6 +26,9 @@ enum { READ_AHEAD_FROM = 1 << 20 }; /* bytes of a file: less is read at once */
 
 struct writer {
 	struct sink_beside out;
+	struct layer_proof *proof; /* takes it all in place of out; NULL: nothing is to be proved */
+	const struct layer_writing *how;
+	uint64_t skip; /* entries at the beginning that are left out */
 	const struct strv *implied;
 	void *links; /* tsearch(3) tree of struct link: files with more than one name */
 	uint64_t entries;
@@ -61,7 +65,16 @@ static void writer_release(struct writer *w)
 
 static int put(struct writer *w, const void *data, size_t len)
 {
-	return sink_write(&w->out.sink, data, len);
+	if (w->proof)
+		layer_proof_between(w->proof, data, len);
+	return w->proof ? 0 : sink_write(&w->out.sink, data, len);
+}
+
+static int put_padding(struct writer *w, uint64_t size)
+{
+	static const char zeros[TAR_BLOCK];
+
+	return put(w, zeros, tar_padding(size));
 }
 
 static int put_zeros(struct writer *w, uint64_t len)
@@ -87,8 +100,9 @@ static int put_header(struct writer *w, const struct tar_entry *e)
 {
 	CLEANUP(buf_release) struct buf header = BUF_INIT;
 
+	if (w->entries++ < w->skip)
+		return 0;
 	tar_header(e, &header);
-	w->entries++;
 	return put(w, header.data, header.len);
 }
 
@@ -155,6 +169,15 @@ static int put_sparse(struct writer *w, int fd, uint64_t size, const char *path)
 	return 0;
 }
 
+static void tell(struct writer *w, const struct walk_entry *e)
+{
+	const struct layer_vouch *vouch = w->how->vouch;
+	struct varve_digest digest;
+
+	if (vouch && vouch->digest(vouch->cookie, e, &digest))
+		layer_vouched_tell(w->how->told, w->entries, &digest);
+}
+
 static int write_content(struct writer *w, const struct walk_entry *e, int fd, uint64_t size)
 {
 	struct stat st;
@@ -168,7 +191,7 @@ static int write_content(struct writer *w, const struct walk_entry *e, int fd, u
 		return r;
 	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != size)
 		return changed(w, e->path);
-	return put_zeros(w, tar_padding(size));
+	return 0;
 }
 
 static int read_xattrs(struct writer *w, const char *path, int fd, struct layer_xattrs *ret)
@@ -192,27 +215,41 @@ static struct tar_entry entry_of(const struct walk_entry *e, enum tar_type type)
 	};
 }
 
+/* What the walk has opened, or could not tell from its directory to be a file. */
+static int open_file(struct writer *w, const struct walk_entry *e, int *ret_own)
+{
+	if (e->fd >= 0)
+		return e->fd;
+	*ret_own = openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return *ret_own < 0 ? varve_error_set(w->err, -errno, "open %s", e->path) : *ret_own;
+}
+
 static int write_file(struct writer *w, const struct walk_entry *e)
 {
 	CLEANUP(layer_xattrs_release) struct layer_xattrs xattrs = LAYER_XATTRS_INIT;
-	CLEANUP(fd_close) int fd = -1;
+	CLEANUP(fd_close) int own = -1;
 	struct tar_entry t = entry_of(e, TAR_FILE);
-	int r;
+	int fd, r;
 
-	fd = openat(e->dirfd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	t.size = (uint64_t)e->st.st_size;
+	if (w->entries < w->skip)
+		return ++w->entries == w->skip ? put_padding(w, t.size) : 0;
+	fd = open_file(w, e, &own);
 	if (fd < 0)
-		return varve_error_set(w->err, -errno, "open %s", e->path);
-	if (e->st.st_size >= READ_AHEAD_FROM)
+		return fd;
+	if (e->st.st_size >= READ_AHEAD_FROM && !w->proof)
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r = read_xattrs(w, e->path, fd, &xattrs);
 	if (r < 0)
 		return r;
-	t.size = (uint64_t)e->st.st_size;
 	t.xattrs = &xattrs;
 	r = put_header(w, &t);
-	if (r < 0)
-		return r;
-	return write_content(w, e, fd, t.size);
+	if (r == 0 && !w->proof)
+		tell(w, e);
+	if (r == 0)
+		r = w->proof ? layer_proof_file(w->proof, e, t.size)
+			     : write_content(w, e, fd, t.size);
+	return r == 0 ? put_padding(w, t.size) : r;
 }
 
 /* The path that carries the content when it came before, or NULL: then this one does. */
@@ -345,6 +382,14 @@ static int write_entry(struct writer *w, const struct walk_entry *e)
 	return first ? write_link(w, e, first) : write_inode(w, e);
 }
 
+static int next_entry(struct writer *w, struct layer_walk *walk, struct walk_entry *ret)
+{
+	if (w->entries >= w->skip)
+		layer_walk_open_files(walk);
+	return layer_walk_next(walk, ret, w->err);
+}
+
+/* Returns 1 where the proof is at its end before the tree is. */
 static int write_tree(struct writer *w, int tree, const struct owners *owners)
 {
 	CLEANUP(layer_walk_freep) struct layer_walk *walk = NULL;
@@ -354,23 +399,45 @@ static int write_tree(struct writer *w, int tree, const struct owners *owners)
 	r = layer_walk_new(tree, owners, &walk, w->err);
 	if (r < 0)
 		return r;
-	while ((r = layer_walk_next(walk, &e, w->err)) > 0) {
+	while ((r = next_entry(w, walk, &e)) > 0) {
 		r = e.leave ? 0 : write_entry(w, &e);
-		if (r < 0)
+		if (r != 0)
 			return r;
 	}
-	return r == 0 ? put_zeros(w, TAR_END) : r;
+	return r;
+}
+
+int layer_write_proof(int tree, const struct strv *implied, const struct owners *owners,
+		      struct layer_proof *proof, struct varve_error *err)
+{
+	CLEANUP(writer_release)
+	struct writer w = {.proof = proof, .implied = implied, .err = err};
+
+	return write_tree(&w, tree, owners);
 }
 
 int layer_write(int tree, const struct strv *implied, const struct owners *owners,
 		struct sink *take_out, uint64_t *ret_entries, struct varve_error *err)
 {
-	CLEANUP(writer_release) struct writer w = {.implied = implied, .err = err};
+	return layer_write_after(tree, implied, owners, &(struct layer_writing){NULL, NULL, NULL},
+				 take_out, ret_entries, err);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): as layer_write */
+int layer_write_after(int tree, const struct strv *implied, const struct owners *owners,
+		      const struct layer_writing *how, struct sink *take_out, uint64_t *ret_entries,
+		      struct varve_error *err)
+{
+	CLEANUP(writer_release)
+	struct writer w = {.how = how, .implied = implied, .err = err};
 	struct varve_error ignored;
 	int r;
 
+	w.skip = how->from ? how->from->entries : 0;
 	sink_beside_init(&w.out, take_out);
 	r = write_tree(&w, tree, owners);
+	if (r == 0)
+		r = put_zeros(&w, TAR_END);
 	/* A failure of the sink is told by the sink; any other one was set where it happened. */
 	if (r < 0 && !w.out.sink.error) {
 		(void)sink_close(&w.out.sink, &ignored);

@@ -108,7 +108,7 @@ static int configure(ZSTD_CCtx *cctx, int level, unsigned threads, struct varve_
 int layer_zstd_new(int level, unsigned threads, struct sink *next, struct layer_compressor **ret,
 		   struct varve_error *err)
 {
-	static const struct sink_ops ops = {zstd_write, zstd_close};
+	static const struct sink_ops ops = {zstd_write, zstd_close, NULL};
 	struct zstd_sink *z = xcalloc(1, sizeof(*z));
 	int r;
 

@@ -131,6 +131,10 @@ int source_image_config(const struct source_context *context, const struct lock_
  * changed. */
 int source_local_digest(struct source_context *context, const json_t *spec,
 			struct varve_digest *ret, json_t **ret_listing, struct varve_error *err);
+/* The listing that want is the digest of; owned by the caller. -ESTALE: the source is another now.
+ */
+int source_local_listing(struct source_context *context, const json_t *spec,
+			 const struct varve_digest *want, json_t **ret, struct varve_error *err);
 /* Copies the listed files into the empty directory: modes 0755 or 0644, reflink or copy; -ESTALE
  * with a text when a file no longer is what want was computed from. */
 int source_local_copy(struct source_context *context, const json_t *spec,

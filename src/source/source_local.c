@@ -356,6 +356,15 @@ static int find_listing(struct source_context *context, struct local *local,
 	return 0;
 }
 
+int source_local_listing(struct source_context *context, const json_t *spec,
+			 const struct varve_digest *want, json_t **ret, struct varve_error *err)
+{
+	CLEANUP(local_release) struct local local = {.fd = -1};
+	int r = local_open(context, spec, &local, err);
+
+	return r < 0 ? r : find_listing(context, &local, want, ret, err);
+}
+
 int source_local_copy(struct source_context *context, const json_t *spec,
 		      const struct varve_digest *want, int directory, struct varve_error *err)
 {

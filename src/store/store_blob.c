@@ -185,7 +185,20 @@ static int close_nothing(struct sink *sink, struct varve_error *err)
 	return 0;
 }
 
-static const struct sink_ops blob_ops = {write_bytes, close_nothing};
+static int leave_room(struct sink *sink, uint64_t len, int *ret_fd, struct varve_error *err)
+{
+	struct store_blob_writer *w = (struct store_blob_writer *)sink;
+
+	if (!w->is_hashed)
+		return varve_error_set(err, -EOPNOTSUPP, "a blob that is hashed as it comes");
+	if (lseek(w->file.fd, (off_t)len, SEEK_SET) < 0)
+		return varve_error_set(err, -errno, "seek in a blob");
+	w->written = len;
+	*ret_fd = w->file.fd;
+	return 0;
+}
+
+static const struct sink_ops blob_ops = {write_bytes, close_nothing, leave_room};
 
 int store_blob_begin(struct varve_store *store, struct store_blob_writer *ret,
 		     struct varve_error *err)

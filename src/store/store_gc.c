@@ -143,7 +143,7 @@ static void visit_blob_fact(struct gc *gc, const char *dir, const char *name)
 	(void)drop(gc, dir, name);
 }
 
-/* facts/whole: of a blob that goes. */
+/* facts/whole and facts/marks: of a blob that goes. */
 static void visit_whole(struct gc *gc, const char *dir, const char *name)
 {
 	struct varve_digest digest;
@@ -209,21 +209,14 @@ static const struct {
 	const char *dir;
 	visit_fn *visit;
 } visits[] = {
-	{"steps", visit_record},
-	{"roots", visit_aging},
-	{"blobs/sha256", visit_blob},
-	{"trees", visit_mode},
-	{"facts/blob", visit_blob_fact},
-	{"logs", visit_log},
-	{"failed", visit_failed},
-	{"caches", visit_cache},
-	{"uploads", visit_upload},
-	{"facts/host", visit_aging},
-	{"facts/seen", visit_aging},
-	{"facts/whole", visit_whole},
-	{"facts/attested", visit_aging},
-	{"facts/inputs", visit_aging},
-	{"lock", visit_lock},
+	{"steps", visit_record},         {"roots", visit_aging},
+	{"blobs/sha256", visit_blob},    {"trees", visit_mode},
+	{"facts/blob", visit_blob_fact}, {"logs", visit_log},
+	{"failed", visit_failed},        {"caches", visit_cache},
+	{"uploads", visit_upload},       {"facts/host", visit_aging},
+	{"facts/seen", visit_aging},     {"facts/whole", visit_whole},
+	{"facts/marks", visit_whole},    {"facts/attested", visit_aging},
+	{"facts/inputs", visit_aging},   {"lock", visit_lock},
 };
 
 /* Lists of what refers to an image that goes: their names would keep them for ever. */

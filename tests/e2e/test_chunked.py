@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -85,6 +86,49 @@ def test_frames_of_the_last_build_change_no_byte(project, need, damage):
     shutil.rmtree(project.varve.store)
     project.build("--compression", "zstd:chunked")
     assert blob_of(project)[1] == after
+
+
+def large(seed):
+    return random.Random(seed).randbytes(1 << 20) * 9
+
+
+def spoil(path, times=None):
+    """Ruins what lies before the mark. times: as they were, so that stat does not show it."""
+    data = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(bytes(1000) + data[1000:])
+    if times:
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize("then", ["nothing", "linked", "touched", "no fact", "other content", "other mode", "module"])
+def test_a_layer_goes_on_from_a_mark_of_the_last_one(project, need, then):
+    """Two files of 9 MB, whose end is a mark: where all is known to be as it was nobody looks at them. That is seen by what
+    no stat shows being copied; frames that are looked at are never believed."""
+    need("zstd")
+    project.tree("tree", {"a/1": large(1), "a/2": large(2), **({"a/0.pyc": "module"} if then == "module" else {})})
+    project.build("--compression", "zstd:chunked")
+    descriptor, before = blob_of(project)
+    path = project.varve.store / "blobs/sha256" / descriptor["digest"][7:]
+    fact = project.varve.store / "facts/marks" / descriptor["digest"][7:]
+    assert fact.stat().st_size > 400
+    spoil(path, None if then == "touched" else path.stat())
+    if then == "linked":
+        os.link(path, path.parent.parent / "another")
+    elif then == "no fact":
+        fact.unlink()
+    project.tree("tree", {"b": "new", "a/1": (large(3 if then == "other content" else 1), 0o755 if then == "other mode" else 0o644)})
+    project.build("--compression", "zstd:chunked")
+    again, after = blob_of(project)
+    is_copied = then in ("nothing", "linked")
+    assert (after[:1000] == bytes(1000)) == is_copied
+    whole = before[:1000] + after[1000:] if is_copied else after
+    assert chunked.sha(whole) == again["digest"]
+    chunked.check(whole)
+    project.varve("gc", "--keep", "0", rc=None)
+    shutil.rmtree(project.varve.store)
+    project.build("--compression", "zstd:chunked")
+    assert blob_of(project)[1] == whole
 
 
 @pytest.mark.parametrize("command", ["touch /$(printf '\\377')", "echo >'/a\\x2db'", "touch '/a\"b'", "ln -s 'a\\b' /l"])

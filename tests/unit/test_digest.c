@@ -55,6 +55,38 @@ static void hasher_takes_pieces_and_messages(void **state)
 	assert_hex(&digest, ABC);
 }
 
+/* Saved after any count of bytes, another hasher goes on. */
+static void hasher_goes_on(void **state)
+{
+	CLEANUP(hasher_freep) struct hasher *first = hasher_new(), *second = hasher_new();
+	struct hasher_state saved, again;
+	struct varve_digest digest, wanted;
+	char data[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (char)(i * 7);
+	digest_bytes(data, sizeof(data), &wanted);
+	for (size_t at = 0; at <= sizeof(data); at++) {
+		hasher_update(first, data, at);
+		hasher_save(first, &saved);
+		assert_int_equal(saved.length, at);
+		hasher_final(first, &digest);
+		hasher_update(second, "rubbish", 7);
+		hasher_load(second, &saved);
+		hasher_save(second, &again);
+		assert_memory_equal(&saved, &again, sizeof(saved));
+		hasher_update(second, data + at, sizeof(data) - at);
+		hasher_final(second, &digest);
+		assert_true(varve_digest_equal(&digest, &wanted));
+	}
+	/* Lengths that need both halves of the count of bits. */
+	saved = (struct hasher_state){.length = 3ULL << 40 | 64};
+	hasher_load(second, &saved);
+	hasher_save(second, &again);
+	assert_memory_equal(&saved, &again, sizeof(saved));
+}
+
 static void digest_of_a_file(void **state)
 {
 	const struct scratch *s = *state;
@@ -131,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_digests),
 		cmocka_unit_test(hasher_takes_pieces_and_messages),
+		cmocka_unit_test(hasher_goes_on),
 		SCRATCH_TEST(digest_of_a_file),
 		cmocka_unit_test(text_is_parsed_strictly),
 		cmocka_unit_test(values_compare),

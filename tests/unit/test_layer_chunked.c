@@ -68,7 +68,7 @@ struct how {
 
 static void pack(const struct buf *tar, const struct how *how, struct buf *out)
 {
-	const struct layer_compression c = {LAYER_CHUNKED, 3, how->known};
+	const struct layer_compression c = {.kind = LAYER_CHUNKED, .level = 3, .known = how->known};
 	struct sink_buf target;
 	struct sink *sink = NULL;
 
@@ -279,6 +279,15 @@ static void hostile_tables(void **state)
 		{START "{\"type\":\"reg\",\"digest\":7}]}", -VARVE_E_FORMAT, 0},
 		{START "[]]}", -VARVE_E_FORMAT, 0},
 		{START "{}{}]}", -VARVE_E_FORMAT, 0},
+		{START "{\"xattrs\":{\"user.a\":\"YQ==\",\"user.b\":\"\"},\"mode\":420}]}", 0, 0},
+		{START "{\"xattrs\":{\"user.a\":{}}}]}", -VARVE_E_FORMAT, 0},
+		{START "{\"xattrs\":{\"user.a\":\"}]}", -VARVE_E_FORMAT, 0},
+		{START "{\"name\":\"a\\\"b\"}]}", -VARVE_E_FORMAT, 0},
+		{START "{\"size\":9223372036854775808}]}", -VARVE_E_FORMAT, 0},
+		{START "{\"size\":}]}", -VARVE_E_FORMAT, 0},
+		{START "{\"type\":\"chunk\",\"chunkDigest\":" DIGEST "},{\"type\":\"chunk\","
+		       "\"chunkDigest\":" DIGEST "}]}",
+		 0, 2},
 		{START "{},", -VARVE_E_FORMAT, 0},
 		{START "{}", -VARVE_E_FORMAT, 0},
 		{START, -VARVE_E_FORMAT, 0},

@@ -236,7 +236,7 @@ static int closed(struct sink *sink, struct varve_error *err)
 /* What the last sink says reaches the first. */
 static void full_disk(void **state)
 {
-	static const struct sink_ops ops = {full, closed};
+	static const struct sink_ops ops = {full, closed, NULL};
 	CLEANUP(buf_release) struct buf in = BUF_INIT;
 
 	(void)state;

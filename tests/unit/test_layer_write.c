@@ -220,7 +220,7 @@ static int nothing(struct sink *sink, struct varve_error *err)
 /* The file loses its end, or grows, while it is read. */
 static void changing(void **state)
 {
-	static const struct sink_ops ops = {resize, nothing};
+	static const struct sink_ops ops = {resize, nothing, NULL};
 	static const off_t sizes[] = {1 << 20, 6 << 20};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {

@@ -38,7 +38,7 @@ static int bad_close(struct sink *sink, struct varve_error *err)
 	return s->bad_close ? varve_error_set(err, -EIO, "close") : 0;
 }
 
-static const struct sink_ops bad_ops = {bad_write, bad_close};
+static const struct sink_ops bad_ops = {bad_write, bad_close, NULL};
 
 static void first_error_sticks(void **state)
 {
@@ -155,6 +155,62 @@ static void into_a_file(void **state)
 	assert_int_equal(sink.written, 0);
 }
 
+/* The state at each wanted place is that of the bytes before it, however the bytes come. */
+static void states_at_marks(void **state)
+{
+	static const uint64_t wanted[] = {0, 1, 64, 99, 100};
+	static const char data[100] = "abc";
+
+	(void)state;
+	for (size_t step = 1; step <= sizeof(data); step += 33) {
+		CLEANUP(sink_marks_release) struct sink_marks marks;
+		CLEANUP(sink_hash_release) struct sink_hash hash;
+
+		sink_marks_init(&marks);
+		sink_hash_init(&hash, NULL);
+		hash.marks = &marks;
+		for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+			sink_marks_want(&marks, wanted[i]);
+		for (size_t at = 0; at < sizeof(data); at += step)
+			(void)sink_write(&hash.sink, data + at,
+					 sizeof(data) - at < step ? sizeof(data) - at : step);
+		assert_int_equal(sink_close(&hash.sink, NULL), 0);
+		assert_int_equal(marks.reached, ARRAY_SIZE(wanted));
+		for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+			CLEANUP(sink_hash_release) struct sink_hash rest;
+
+			sink_hash_init(&rest, NULL);
+			assert_int_equal(marks.items[i].state.length, wanted[i]);
+			sink_hash_resume(&rest, &marks.items[i].state);
+			(void)sink_write(&rest.sink, data + wanted[i], sizeof(data) - wanted[i]);
+			assert_int_equal(sink_close(&rest.sink, NULL), 0);
+			assert_int_equal(rest.written, sizeof(data));
+			assert_true(varve_digest_equal(&rest.digest, &hash.digest));
+		}
+	}
+}
+
+static void room_at_the_beginning(void **state)
+{
+	const struct scratch *s = *state;
+	CLEANUP(fd_close) int fd = openat(s->fd, "f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	CLEANUP(free_ptr) char *text = NULL;
+	struct sink_bad bad = {.sink = {.ops = &bad_ops}};
+	struct sink_fd sink;
+	int room = -1;
+
+	assert_false(sink_can_leave(&bad.sink));
+	sink_fd_init(&sink, fd);
+	assert_true(sink_can_leave(&sink.sink));
+	assert_int_equal(sink_leave(&sink.sink, 5, &room), 0);
+	assert_int_equal(sink_write(&sink.sink, "two", 3), 0);
+	assert_int_equal(pwrite(room, "one, ", 5, 0), 5);
+	assert_int_equal(sink_close(&sink.sink, NULL), 0);
+	assert_int_equal(sink.written, 8);
+	text = scratch_read(s, "f");
+	assert_string_equal(text, "one, two");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +221,8 @@ int main(void)
 		cmocka_unit_test(hash_to_nowhere),
 		cmocka_unit_test(errors_come_up_the_stack),
 		SCRATCH_TEST(into_a_file),
+		cmocka_unit_test(states_at_marks),
+		SCRATCH_TEST(room_at_the_beginning),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

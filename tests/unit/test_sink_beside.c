@@ -38,7 +38,7 @@ static int note_close(struct sink *sink, struct varve_error *err)
 	return 0;
 }
 
-static const struct sink_ops ops = {take, note_close};
+static const struct sink_ops ops = {take, note_close, NULL};
 
 static void fill(struct buf *b, size_t len)
 {
