@@ -175,6 +175,7 @@ static int stage_content(struct step *step, const struct plan_mount *mount, cons
 {
 	const struct plan *plan = step->build->plan;
 	CLEANUP(step_stack_release) struct step_stack stack = {0};
+	struct layer_resolved found = {NULL};
 	CLEANUP(free_ptr) char *path = NULL;
 	struct stat st;
 	int r;
@@ -182,9 +183,10 @@ static int stage_content(struct step *step, const struct plan_mount *mount, cons
 	r = step_view(step, plan->stages[mount->index].top, &(struct step_place){name, -1, -1},
 		      &stack, err);
 	if (r == 0)
-		r = layer_resolve(stack.trees, stack.count, mount->path, true, &path, err);
-	if (r < 0 || !path)
+		r = layer_resolve(stack.trees, stack.count, mount->path, NULL, &found, err);
+	if (r < 0)
 		return r;
+	path = found.path;
 	*ret = xasprintf("%s/%s%s%s", step->job.path, name, *path ? "/" : "", path);
 	if (lstat(*ret, &st) < 0)
 		r = varve_error_set(err, -VARVE_E_STEP, "stage \"%s\" has no \"/%s\"",
