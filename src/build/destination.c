@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -12,7 +13,7 @@
 #include "base/path.h"
 #include "build/interpreter.h"
 #include "build/step.h"
-#include "layer/layer_stack.h"
+#include "layer/layer_memo.h"
 
 /* facts/destination-HEX: HEX of the chain's diff ids and what is asked of it. */
 static void fact_name(const struct varve_layer *layers, size_t count, const struct plan_step *step,
@@ -90,7 +91,7 @@ static void read_fact(struct plan_known *known, const char *text)
 struct destination_view {
 	struct step_stack stack;
 	struct varve_digest *diff_ids; /* of its trees */
-	struct stack_memo memo;
+	struct layer_memo memo;
 };
 
 void destination_forget(struct build *build)
@@ -98,9 +99,26 @@ void destination_forget(struct build *build)
 	if (!build->view)
 		return;
 	step_stack_release(&build->view->stack);
-	stack_memo_release(&build->view->memo);
+	layer_memo_release(&build->view->memo);
 	free(build->view->diff_ids);
 	free(build->view);
+	build->view = NULL;
+}
+
+void destination_leave(struct build *build)
+{
+	const struct step_stack *stack = build->view ? &build->view->stack : NULL;
+	size_t first = 0, end;
+
+	/* Most have neighbouring numbers. */
+	for (; stack && first < stack->count; first = end) {
+		int fd = stack->trees[first].tree;
+
+		for (end = first + 1; end < stack->count; end++)
+			if (stack->trees[end].tree != fd + (int)(end - first))
+				break;
+		(void)close_range((unsigned)fd, (unsigned)fd + (unsigned)(end - first) - 1, 0);
+	}
 	build->view = NULL;
 }
 
@@ -127,7 +145,7 @@ static int open_view(struct build *build, const struct varve_layer *layers, size
 	if (!view)
 		view = build->view = xcalloc(1, sizeof(*view));
 	step_stack_cut(&view->stack, same);
-	stack_memo_cut(&view->memo, same);
+	layer_memo_cut(&view->memo, same);
 	r = step_stack_extend(build, layers, count, &view->stack, err);
 	if (r < 0) {
 		destination_forget(build);

@@ -167,14 +167,14 @@ int layer_merge_like(const struct layer_stacked *stack, size_t count, const stru
 		     int like, int directory, struct varve_error *err);
 
 /* Resolves path in the merged view of the stack, symlinks of all components followed inside the
- * root. Missing components stay as written. memo (layer/layer_stack.h): of earlier calls; or NULL.
+ * root. Missing components stay as written. memo (layer/layer_memo.h): of earlier calls; or NULL.
  * Caller frees ret->path. */
-struct stack_memo;
+struct layer_memo;
 struct layer_resolved {
 	char *path; /* clean */
 	bool is_directory;
 };
 int layer_resolve(const struct layer_stacked *stack, size_t count, const char *path,
-		  struct stack_memo *memo, struct layer_resolved *ret, struct varve_error *err);
+		  struct layer_memo *memo, struct layer_resolved *ret, struct varve_error *err);
 
 #endif

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "layer/layer_stack.h"
+#include "layer/layer_memo.h"
 #include "layer/layer_walk.h"
 
 enum { LINKS_MAX = 40 };
@@ -21,7 +21,7 @@ struct resolver {
 	size_t missing; /* how many of the last ones do not exist */
 	char *rest; /* what is still to do */
 	unsigned links;
-	struct stack_memo *memo; /* borrowed; NULL: none */
+	struct layer_memo *memo; /* borrowed; NULL: none */
 };
 
 static void resolver_release(struct resolver *s)
@@ -95,7 +95,7 @@ static int find(struct resolver *s, struct stack_found *ret)
 {
 	size_t bottom = s->bottoms[s->depth];
 
-	return s->memo ? stack_memo_find(s->memo, s->stack, s->count, bottom, s->done.data, ret)
+	return s->memo ? layer_memo_find(s->memo, s->stack, s->count, bottom, s->done.data, ret)
 		       : layer_stack_find(s->stack, s->count, bottom, s->done.data, ret);
 }
 
@@ -121,7 +121,7 @@ static int enter(struct resolver *s, const char *name)
 }
 
 int layer_resolve(const struct layer_stacked *stack, size_t count, const char *path,
-		  struct stack_memo *memo, struct layer_resolved *ret, struct varve_error *err)
+		  struct layer_memo *memo, struct layer_resolved *ret, struct varve_error *err)
 {
 	CLEANUP(resolver_release)
 	struct resolver s = {.stack = stack, .count = count, .memo = memo};

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/strv.h"
@@ -70,9 +69,8 @@ static int find_bottom(const struct layer_stacked *stack, size_t from, const cha
 	return 1;
 }
 
-/* In the trees to-1..from. *ret_ends: what lies below those does not show. */
-static int search(const struct layer_stacked *stack, size_t from, size_t to, const char *path,
-		  struct stack_found *ret, bool *ret_ends)
+int layer_stack_search(const struct layer_stacked *stack, size_t from, size_t to, const char *path,
+		       struct stack_found *ret, bool *ret_ends)
 {
 	*ret_ends = false;
 	for (size_t i = to; i-- > from;) {
@@ -97,77 +95,5 @@ int layer_stack_find(const struct layer_stacked *stack, size_t count, size_t par
 {
 	bool ends;
 
-	return search(stack, parent_bottom, count, path, ret, &ends);
-}
-
-/* --- memo ----------------------------------------------------------------------------------------
- */
-
-void stack_memo_cut(struct stack_memo *memo, size_t count)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < memo->count; i++)
-		if (memo->directories[i].trees <= count)
-			memo->directories[kept++] = memo->directories[i];
-		else
-			free(memo->directories[i].path);
-	memo->count = kept;
-}
-
-void stack_memo_release(struct stack_memo *memo)
-{
-	for (size_t i = 0; i < memo->count; i++)
-		free(memo->directories[i].path);
-	free(memo->directories);
-	*memo = (struct stack_memo){0};
-}
-
-static struct stack_directory *recall(struct stack_memo *memo, const char *path)
-{
-	for (size_t i = 0; i < memo->count; i++)
-		if (str_equal(memo->directories[i].path, path))
-			return &memo->directories[i];
-	return NULL;
-}
-
-/* Where it is full, those that are asked for again come back by themselves. */
-static struct stack_directory *remember(struct stack_memo *memo, const char *path)
-{
-	if (memo->count == STACK_MEMO)
-		stack_memo_release(memo);
-	if (!memo->directories)
-		memo->directories = xcalloc(STACK_MEMO, sizeof(*memo->directories));
-	memo->directories[memo->count] = (struct stack_directory){.path = xstrdup(path)};
-	return &memo->directories[memo->count++];
-}
-
-/* What was found above (r: of that), on top of what was there before. */
-static void join(const struct stack_directory *before, int r, struct stack_found *found)
-{
-	if (r == 0)
-		*found = before->found;
-	else if (S_ISDIR(found->st.st_mode))
-		found->bottom = before->found.bottom;
-}
-
-int stack_memo_find(struct stack_memo *memo, const struct layer_stacked *stack, size_t count,
-		    size_t parent_bottom, const char *path, struct stack_found *ret)
-{
-	struct stack_directory *known = recall(memo, path);
-	bool use = known && known->trees <= count && known->parent_bottom == parent_bottom, ends;
-	int r = search(stack, use ? known->trees : parent_bottom, count, path, ret, &ends);
-
-	if (r >= 0 && use && !ends) {
-		join(known, r, ret);
-		r = 1;
-	}
-	if (r <= 0 || !S_ISDIR(ret->st.st_mode))
-		return r;
-	if (!known)
-		known = remember(memo, path);
-	known->trees = count;
-	known->parent_bottom = parent_bottom;
-	known->found = *ret;
-	return r;
+	return layer_stack_search(stack, parent_bottom, count, path, ret, &ends);
 }

@@ -21,26 +21,9 @@ struct stack_found {
 int layer_stack_find(const struct layer_stacked *stack, size_t count, size_t parent_bottom,
 		     const char *path, struct stack_found *ret);
 
-/* A directory that was found, and in how many trees: of a stack that has grown since, only those on
- * top are asked. So a chain of steps that go to one place costs each of them what it adds. */
-struct stack_directory {
-	char *path;
-	size_t trees; /* that many, from the bottom, were looked at */
-	size_t parent_bottom; /* as it was then */
-	struct stack_found found;
-};
-enum { STACK_MEMO = 256 };
-struct stack_memo {
-	struct stack_directory *directories; /* NULL, or room for STACK_MEMO */
-	size_t count;
-};
-void stack_memo_release(struct stack_memo *memo);
-/* The stack keeps that many trees only; what was seen with more is forgotten. */
-void stack_memo_cut(struct stack_memo *memo, size_t count);
-/* layer_stack_find for a stack whose trees were the same, as far as it had them, when memo was
- * asked before. */
-int stack_memo_find(struct stack_memo *memo, const struct layer_stacked *stack, size_t count,
-		    size_t parent_bottom, const char *path, struct stack_found *ret);
+/* The same in the trees to-1..from only. *ret_ends: what lies below those does not show at path. */
+int layer_stack_search(const struct layer_stacked *stack, size_t from, size_t to, const char *path,
+		       struct stack_found *ret, bool *ret_ends);
 
 bool layer_implied_has(const struct strv *implied, const char *path); /* NULL: none are */
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "layer/layer_stack.h"
+#include "layer/layer_memo.h"
 #include "overlay_fixture.h"
 
 static const struct {
@@ -185,7 +185,7 @@ static const struct tree_item changing[TREES][8] = {
 };
 
 static void compare(const struct stack *stack, size_t count, const char *path,
-		    struct stack_memo *memo)
+		    struct layer_memo *memo)
 {
 	struct layer_resolved with = {NULL}, without = {NULL};
 
@@ -199,32 +199,39 @@ static void compare(const struct stack *stack, size_t count, const char *path,
 	free(without.path);
 }
 
+enum { MANY = 2 * LAYER_MEMO + 1, NAME = 16 };
+
+static const char *number(size_t i, char name[NAME])
+{
+	(void)snprintf(name, NAME, "m%zu", i);
+	return name;
+}
+
 /* A stack that grows and is cut: what was seen of it before never alters an answer. */
 static void resolve_again(void **state)
 {
 	static const char *const paths[] = {"p",       "p/q",     "p/q/old", "p/q/up/x", "p/r",
 					    "p/r/top", "s/new/x", "s/up",    "p/none"};
 	static const size_t counts[] = {1, 2, 3, 3, 1, 3, 2, 3, 1, 2};
-	struct stack_memo memo = {NULL, 0};
+	struct layer_memo memo = {0};
+	char name[NAME];
 	CLEANUP(stack_release) struct stack stack;
 
 	need_root();
 	stack_make(*state, &stack, changing, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
-		stack_memo_cut(&memo, counts[i]);
+		layer_memo_cut(&memo, counts[i]);
 		for (size_t k = 0; k < ARRAY_SIZE(paths); k++)
 			compare(&stack, counts[i], paths[k], &memo);
 	}
 	assert_true(memo.count > 3);
-	for (size_t i = 0; i < 2 * STACK_MEMO; i++) { /* more than it remembers */
-		char name[16];
-
-		(void)snprintf(name, sizeof(name), "m%zu", i);
-		assert_int_equal(mkdirat(stack.trees[i % TREES].tree, name, 0755), 0);
-		compare(&stack, TREES, name, &memo);
-	}
-	assert_true(memo.count <= STACK_MEMO);
-	stack_memo_release(&memo);
+	layer_memo_release(&memo);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(mkdirat(stack.trees[i % TREES].tree, number(i, name), 0755), 0);
+	for (size_t i = 0; i < 2 * MANY; i++) /* more than it remembers, some twice */
+		compare(&stack, TREES, number(i * 5 % MANY, name), &memo);
+	assert_true(memo.count > 3 && memo.count <= LAYER_MEMO);
+	layer_memo_release(&memo);
 }
 
 int main(void)
