@@ -16,6 +16,8 @@
 #include "base/fd.h"
 #include "base/index.h"
 #include "registry/reference.h"
+#include "registry/referrers.h"
+#include "store/store_batch.h"
 
 enum { LOG_NAME = 80 };
 
@@ -122,40 +124,36 @@ static json_t *annotations_of(const char *predicate)
 	return annotations;
 }
 
-static int put_statement(const struct attest *attest, size_t image,
-			 const struct varve_descriptor *manifest, const struct referrers_end *end,
-			 struct varve_descriptor *ret, struct varve_error *err)
-{
-	CLEANUP(json_decrefp) json_t *annotations = annotations_of(PREDICATE_PROVENANCE);
-	const struct attestation attestation = {.type = ATTESTATION_STATEMENT,
-						.title = "provenance.intoto.json",
-						.annotations = annotations};
+/* What is attached: the title, and of which bytes. */
+enum kind { INPUTS, STATEMENT, KINDS };
+static const struct {
+	const char *type, *title, *predicate;
+} kinds[KINDS] = {
+	[INPUTS] = {VARVE_BUNDLE_INPUTS, "inputs.tar", NULL},
+	[STATEMENT] = {ATTESTATION_STATEMENT, "provenance.intoto.json", PREDICATE_PROVENANCE},
+};
 
-	return attestation_put(end, manifest, &attestation, &attest->statements[image], ret, err);
-}
-
-static int put_inputs(const struct attest *attest, const struct varve_descriptor *manifest,
-		      const struct referrers_end *end, struct varve_descriptor *ret,
-		      struct varve_error *err)
+static int put_one(enum kind kind, const struct buf *bytes, const struct varve_descriptor *manifest,
+		   const struct referrers_end *end, struct varve_error *err)
 {
-	CLEANUP(json_decrefp) json_t *annotations = annotations_of(NULL);
-	CLEANUP(buf_release) struct buf bytes = BUF_INIT;
+	CLEANUP(json_decrefp) json_t *annotations = annotations_of(kinds[kind].predicate);
 	const struct attestation attestation = {
-		.type = VARVE_BUNDLE_INPUTS, .title = "inputs.tar", .annotations = annotations};
-	int r = store_blob_read(attest->session->store, &attest->inputs.blob.digest,
-				ATTESTATION_LIMIT, &bytes, err);
+		.type = kinds[kind].type, .title = kinds[kind].title, .annotations = annotations};
 
-	return r < 0 ? r : attestation_put(end, manifest, &attestation, &bytes, ret, err);
+	return attestation_put(end, manifest, &attestation, bytes, NULL, err);
 }
 
 int attest_put(const struct attest *attest, size_t image, const struct varve_descriptor *manifest,
 	       const struct referrers_end *end, struct varve_error *err)
 {
-	struct varve_descriptor unused;
-	int r = put_inputs(attest, manifest, end, &unused, err);
+	CLEANUP(buf_release) struct buf inputs = BUF_INIT;
+	int r = store_blob_read(attest->session->store, &attest->inputs.blob.digest,
+				ATTESTATION_LIMIT, &inputs, err);
 
 	if (r == 0)
-		r = put_statement(attest, image, manifest, end, &unused, err);
+		r = put_one(INPUTS, &inputs, manifest, end, err);
+	if (r == 0)
+		r = put_one(STATEMENT, &attest->statements[image], manifest, end, err);
 	if (r < 0)
 		varve_error_prefix(err, "attach provenance");
 	return r;
@@ -179,44 +177,15 @@ static bool is_older(const json_t *entry, const struct varve_descriptor *stay, s
 	return true;
 }
 
-/* The list without them; NULL: nothing is to go. */
-static json_t *without_older(const json_t *list, const struct varve_descriptor *stay, size_t count)
+static void drop_older(json_t *list, const struct varve_descriptor *stay, size_t count)
 {
-	json_t *copy = json_deep_copy(list);
-	json_t *entries = json_object_get(copy, "manifests");
-	size_t before = json_array_size(entries);
+	json_t *entries = json_object_get(list, "manifests");
 
 	for (size_t i = 0; i < json_array_size(entries);)
 		if (is_older(json_array_get(entries, i), stay, count))
 			(void)json_array_remove(entries, i);
 		else
 			i++;
-	if (json_array_size(entries) < before)
-		return copy;
-	json_decref(copy);
-	return NULL;
-}
-
-static int drop_older(const struct referrers_end *end, const struct varve_digest *subject,
-		      const struct varve_descriptor *stay, size_t count, struct varve_error *err)
-{
-	CLEANUP(referrers_named_release) struct referrers_named named = {.version = NULL};
-	CLEANUP(manifest_release) struct manifest shorter = {0};
-	CLEANUP(json_decrefp) json_t *list = NULL;
-	CLEANUP(fd_close) int lock = -1;
-	char tag[VARVE_DIGEST_TEXT];
-	struct buf bytes = BUF_INIT;
-	int r = referrers_end_lock(end, &lock, err);
-
-	if (r == 0)
-		r = referrers_end_find(end, reference_referrers_tag(subject, tag), &named, err);
-	if (r > 0)
-		list = without_older(named.manifest.document, stay, count);
-	if (r < 0 || !list)
-		return r < 0 ? r : 0;
-	json_canonical(list, &bytes);
-	r = manifest_parse(&bytes, VARVE_MEDIA_INDEX, &shorter, err);
-	return r < 0 ? r : referrers_end_name(end, tag, NULL, &shorter, err);
 }
 
 /* What is attached by now, as a fact: the next build of the same need not look. */
@@ -260,58 +229,161 @@ static bool is_attested(struct varve_store *store, const json_t *index, const st
 	       str_equal(buf_text(&text), want->text) && is_listed(index, want->tag);
 }
 
-static int attach_in_store(const struct attest *attest, size_t image,
-			   const struct varve_descriptor *manifest, struct varve_error *err)
+static void add_copy(struct store_batch *batch, const void *data, size_t len,
+		     struct varve_descriptor *ret)
+{
+	struct buf bytes = BUF_INIT;
+
+	buf_add(&bytes, data, len);
+	store_batch_add(batch, &bytes, ret);
+}
+
+/* One more of what refers to the manifest; list: of those, changed. */
+static int add_one(enum kind kind, const struct varve_descriptor *blob,
+		   const struct varve_descriptor *manifest, struct store_batch *batch,
+		   json_t **list, struct varve_descriptor *ret, struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *annotations = annotations_of(kinds[kind].predicate);
+	CLEANUP(manifest_release) struct manifest artifact = {0};
+	const struct attestation attestation = {
+		.type = kinds[kind].type, .title = kinds[kind].title, .annotations = annotations};
+	struct varve_descriptor typed = *blob;
+	json_t *longer;
+	int r;
+
+	(void)snprintf(typed.media_type, sizeof(typed.media_type), "%s", kinds[kind].type);
+	r = attestation_make(manifest, &attestation, &typed, &artifact, err);
+	if (r < 0)
+		return r;
+	*ret = artifact.self;
+	add_copy(batch, artifact.bytes.data, artifact.bytes.len, &(struct varve_descriptor){0});
+	longer = referrers_enter(*list, &artifact);
+	if (longer) {
+		json_decref(*list);
+		*list = longer;
+	}
+	return 0;
+}
+
+/* What refers to it in the store; NULL: nothing. */
+static int old_list(struct varve_store *store, const struct varve_descriptor *manifest,
+		    json_t **ret, struct varve_error *err)
 {
 	struct place place;
 	const struct referrers_end end = {.place = &place, .sessions = -1};
-	struct varve_descriptor made[2];
 	int r;
 
-	place_of_store(&place, attest->session->store, -1);
-	r = put_inputs(attest, manifest, &end, &made[0], err);
-	if (r == 0)
-		r = put_statement(attest, image, manifest, &end, &made[1], err);
-	if (r == 0)
-		r = drop_older(&end, &manifest->digest, made, ARRAY_SIZE(made), err);
+	place_of_store(&place, store, -1);
+	r = referrers_end_list(&end, &manifest->digest, NULL, ret, err);
 	place_release(&place);
 	return r;
 }
 
-static int attest_image(const struct attest *attest, size_t image,
-			const struct varve_descriptor *manifest, const json_t *index,
-			struct varve_error *err)
+static int attach(const struct attest *attest, size_t image,
+		  const struct varve_descriptor *manifest, bool is_new, const char *tag,
+		  struct store_batch *batch, struct varve_error *err)
+{
+	const struct buf *statement = &attest->statements[image];
+	CLEANUP(json_decrefp) json_t *list = NULL;
+	CLEANUP(buf_release) struct buf bytes = BUF_INIT;
+	struct varve_descriptor blob = {.size = 0}, made[KINDS];
+	struct varve_descriptor listed = {.media_type = VARVE_MEDIA_INDEX};
+	int r = is_new ? 0 : old_list(attest->session->store, manifest, &list, err);
+
+	if (r == 0)
+		r = add_one(INPUTS, &attest->inputs.blob, manifest, batch, &list, &made[INPUTS],
+			    err);
+	add_copy(batch, statement->data, statement->len, &blob);
+	if (r == 0)
+		r = add_one(STATEMENT, &blob, manifest, batch, &list, &made[STATEMENT], err);
+	if (r < 0)
+		return r;
+	drop_older(list, made, KINDS);
+	json_canonical(list, &bytes);
+	store_batch_add(batch, &bytes, &listed);
+	store_batch_name(batch, tag, &listed);
+	return 0;
+}
+
+/* Images that need it; the facts of them in ret_facts, which has room for all. */
+static int attach_all(const struct attest *attest, const struct varve_descriptor *manifests,
+		      struct store_batch *batch, struct attested *ret_facts, size_t *ret_count,
+		      struct varve_error *err)
 {
 	struct varve_store *store = attest->session->store;
-	struct attested attested;
-	int r;
+	CLEANUP(json_decrefp) json_t *index = NULL;
+	int r = store_index_read(store, &index, err);
 
-	name_attested(attest, image, manifest, &attested);
-	if (is_attested(store, index, &attested))
-		return 0;
-	r = attach_in_store(attest, image, manifest, err);
+	*ret_count = 0;
+	for (size_t i = 0; i < attest->count && r == 0; i++) {
+		struct attested *one = &ret_facts[*ret_count];
+
+		name_attested(attest, i, &manifests[i], one);
+		if (is_attested(store, index, one))
+			continue;
+		r = attach(attest, i, &manifests[i], !is_listed(index, one->tag), one->tag, batch,
+			   err);
+		if (r == 0 && batch->size > STORE_BATCH_LARGE)
+			r = store_batch_flush(batch, store, err);
+		++*ret_count;
+	}
+	if (*ret_count > 0)
+		add_copy(batch, ATTESTATION_CONFIG, strlen(ATTESTATION_CONFIG),
+			 &(struct varve_descriptor){0});
+	return r;
+}
+
+/* Without a lock: what the last build attached stays. */
+static int all_are_attested(const struct attest *attest, const struct varve_descriptor *manifests,
+			    struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *index = NULL;
+	int r = store_index_read(attest->session->store, &index, err);
+	bool all = true;
+
+	for (size_t i = 0; i < attest->count && r == 0 && all; i++) {
+		struct attested one;
+
+		name_attested(attest, i, &manifests[i], &one);
+		all = is_attested(attest->session->store, index, &one);
+	}
+	return r < 0 ? r : all;
+}
+
+static int attest_images(const struct attest *attest, const struct varve_descriptor *manifests,
+			 struct varve_error *err)
+{
+	CLEANUP(free_ptr) struct attested *facts = xcalloc(attest->count + 1, sizeof(*facts));
+	CLEANUP(store_batch_release) struct store_batch batch = {0};
+	struct varve_store *store = attest->session->store;
+	CLEANUP(fd_close) int lock = -1;
+	size_t count = 0;
+	int r = all_are_attested(attest, manifests, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = store_lock(store, "referrers", true, true, &lock, err);
+	if (r == 0)
+		r = attach_all(attest, manifests, &batch, facts, &count, err);
+	if (r == 0)
+		r = store_batch_write(&batch, store, err);
+	for (size_t i = 0; i < count && r == 0; i++)
+		(void)store_fact_write(store, facts[i].name, facts[i].text, strlen(facts[i].text));
 	if (r < 0)
 		varve_error_prefix(err, "keep provenance in the store");
-	else
-		(void)store_fact_write(store, attested.name, attested.text, strlen(attested.text));
 	return r;
 }
 
 int attest_in_store(struct attest *attest, const struct varve_descriptor *manifests,
 		    struct varve_error *err)
 {
-	CLEANUP(json_decrefp) json_t *index = NULL;
 	int r = recipe_inputs_pack(attest->session, &attest->inputs, err);
 
-	if (r == 0)
-		r = store_index_read(attest->session->store, &index, err);
 	if (r < 0)
 		return r;
 	read_logs(attest);
 	make_statements(attest, manifests);
-	for (size_t i = 0; i < attest->session->plan->image_count && r == 0; i++)
-		r = attest_image(attest, i, &manifests[i], index, err);
-	return r;
+	return attest_images(attest, manifests, err);
 }
 
 /* --- elsewhere -----------------------------------------------------------------------------------
