@@ -14,10 +14,7 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/fd.h"
-#include "base/index.h"
 #include "registry/reference.h"
-#include "registry/referrers.h"
-#include "store/store_batch.h"
 
 enum { LOG_NAME = 80 };
 
@@ -124,21 +121,28 @@ static json_t *annotations_of(const char *predicate)
 	return annotations;
 }
 
-/* What is attached: the title, and of which bytes. */
-enum kind { INPUTS, STATEMENT, KINDS };
-static const struct {
-	const char *type, *title, *predicate;
-} kinds[KINDS] = {
-	[INPUTS] = {VARVE_BUNDLE_INPUTS, "inputs.tar", NULL},
-	[STATEMENT] = {ATTESTATION_STATEMENT, "provenance.intoto.json", PREDICATE_PROVENANCE},
-};
-
-static int put_one(enum kind kind, const struct buf *bytes, const struct varve_descriptor *manifest,
-		   const struct referrers_end *end, struct varve_error *err)
+struct attestation attest_describe(enum attest_kind kind, json_t **ret_annotations)
 {
-	CLEANUP(json_decrefp) json_t *annotations = annotations_of(kinds[kind].predicate);
-	const struct attestation attestation = {
-		.type = kinds[kind].type, .title = kinds[kind].title, .annotations = annotations};
+	static const struct {
+		const char *type, *title, *predicate;
+	} kinds[ATTEST_KINDS] = {
+		[ATTEST_INPUTS] = {VARVE_BUNDLE_INPUTS, "inputs.tar", NULL},
+		[ATTEST_STATEMENT] = {ATTESTATION_STATEMENT, "provenance.intoto.json",
+				      PREDICATE_PROVENANCE},
+	};
+
+	*ret_annotations = annotations_of(kinds[kind].predicate);
+	return (struct attestation){.type = kinds[kind].type,
+				    .title = kinds[kind].title,
+				    .annotations = *ret_annotations};
+}
+
+static int put_one(enum attest_kind kind, const struct buf *bytes,
+		   const struct varve_descriptor *manifest, const struct referrers_end *end,
+		   struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *annotations = NULL;
+	const struct attestation attestation = attest_describe(kind, &annotations);
 
 	return attestation_put(end, manifest, &attestation, bytes, NULL, err);
 }
@@ -151,226 +155,11 @@ int attest_put(const struct attest *attest, size_t image, const struct varve_des
 				ATTESTATION_LIMIT, &inputs, err);
 
 	if (r == 0)
-		r = put_one(INPUTS, &inputs, manifest, end, err);
+		r = put_one(ATTEST_INPUTS, &inputs, manifest, end, err);
 	if (r == 0)
-		r = put_one(STATEMENT, &attest->statements[image], manifest, end, err);
+		r = put_one(ATTEST_STATEMENT, &attest->statements[image], manifest, end, err);
 	if (r < 0)
 		varve_error_prefix(err, "attach provenance");
-	return r;
-}
-
-/* --- in the store --------------------------------------------------------------------------------
- */
-
-/* True for what an earlier build attached, unless it is one of those that are to stay. */
-static bool is_older(const json_t *entry, const struct varve_descriptor *stay, size_t count)
-{
-	const json_t *annotations = json_object_get(entry, "annotations");
-	struct varve_digest digest;
-
-	if (!str_equal(json_optional_string(annotations, ATTEST_MADE_BY, NULL), ATTEST_BUILD) ||
-	    json_get_digest(entry, "digest", &digest, NULL) < 0)
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (varve_digest_equal(&stay[i].digest, &digest))
-			return false;
-	return true;
-}
-
-static void drop_older(json_t *list, const struct varve_descriptor *stay, size_t count)
-{
-	json_t *entries = json_object_get(list, "manifests");
-
-	for (size_t i = 0; i < json_array_size(entries);)
-		if (is_older(json_array_get(entries, i), stay, count))
-			(void)json_array_remove(entries, i);
-		else
-			i++;
-}
-
-/* What is attached by now, as a fact: the next build of the same need not look. */
-struct attested {
-	char name[LOG_NAME]; /* of the fact */
-	char text[2 * VARVE_DIGEST_TEXT + 1]; /* statement, inputs */
-	char tag[VARVE_DIGEST_TEXT]; /* the list that they are in */
-};
-
-static void name_attested(const struct attest *attest, size_t image,
-			  const struct varve_descriptor *manifest, struct attested *ret)
-{
-	const struct buf *statement = &attest->statements[image];
-	char hex[VARVE_DIGEST_HEX], one[VARVE_DIGEST_TEXT], other[VARVE_DIGEST_TEXT];
-	struct varve_digest digest;
-
-	digest_bytes(statement->data, statement->len, &digest);
-	(void)snprintf(ret->name, sizeof(ret->name), "attested/%s",
-		       varve_digest_hex(&manifest->digest, hex));
-	(void)snprintf(ret->text, sizeof(ret->text), "%s %s", varve_digest_text(&digest, one),
-		       varve_digest_text(&attest->inputs.blob.digest, other));
-	(void)reference_referrers_tag(&manifest->digest, ret->tag);
-}
-
-static bool is_listed(const json_t *index, const char *tag)
-{
-	const json_t *entry;
-	size_t i;
-
-	json_array_foreach(json_object_get(index, "manifests"), i,
-			   entry) if (str_equal(index_entry_name(entry), tag)) return true;
-	return false;
-}
-
-/* index: of the store, read before. */
-static bool is_attested(struct varve_store *store, const json_t *index, const struct attested *want)
-{
-	CLEANUP(buf_release) struct buf text = BUF_INIT;
-
-	return store_fact_read(store, want->name, &text) == 0 &&
-	       str_equal(buf_text(&text), want->text) && is_listed(index, want->tag);
-}
-
-static void add_copy(struct store_batch *batch, const void *data, size_t len,
-		     struct varve_descriptor *ret)
-{
-	struct buf bytes = BUF_INIT;
-
-	buf_add(&bytes, data, len);
-	store_batch_add(batch, &bytes, ret);
-}
-
-/* One more of what refers to the manifest; list: of those, changed. */
-static int add_one(enum kind kind, const struct varve_descriptor *blob,
-		   const struct varve_descriptor *manifest, struct store_batch *batch,
-		   json_t **list, struct varve_descriptor *ret, struct varve_error *err)
-{
-	CLEANUP(json_decrefp) json_t *annotations = annotations_of(kinds[kind].predicate);
-	CLEANUP(manifest_release) struct manifest artifact = {0};
-	const struct attestation attestation = {
-		.type = kinds[kind].type, .title = kinds[kind].title, .annotations = annotations};
-	struct varve_descriptor typed = *blob;
-	json_t *longer;
-	int r;
-
-	(void)snprintf(typed.media_type, sizeof(typed.media_type), "%s", kinds[kind].type);
-	r = attestation_make(manifest, &attestation, &typed, &artifact, err);
-	if (r < 0)
-		return r;
-	*ret = artifact.self;
-	add_copy(batch, artifact.bytes.data, artifact.bytes.len, &(struct varve_descriptor){0});
-	longer = referrers_enter(*list, &artifact);
-	if (longer) {
-		json_decref(*list);
-		*list = longer;
-	}
-	return 0;
-}
-
-/* What refers to it in the store; NULL: nothing. */
-static int old_list(struct varve_store *store, const struct varve_descriptor *manifest,
-		    json_t **ret, struct varve_error *err)
-{
-	struct place place;
-	const struct referrers_end end = {.place = &place, .sessions = -1};
-	int r;
-
-	place_of_store(&place, store, -1);
-	r = referrers_end_list(&end, &manifest->digest, NULL, ret, err);
-	place_release(&place);
-	return r;
-}
-
-static int attach(const struct attest *attest, size_t image,
-		  const struct varve_descriptor *manifest, bool is_new, const char *tag,
-		  struct store_batch *batch, struct varve_error *err)
-{
-	const struct buf *statement = &attest->statements[image];
-	CLEANUP(json_decrefp) json_t *list = NULL;
-	CLEANUP(buf_release) struct buf bytes = BUF_INIT;
-	struct varve_descriptor blob = {.size = 0}, made[KINDS];
-	struct varve_descriptor listed = {.media_type = VARVE_MEDIA_INDEX};
-	int r = is_new ? 0 : old_list(attest->session->store, manifest, &list, err);
-
-	if (r == 0)
-		r = add_one(INPUTS, &attest->inputs.blob, manifest, batch, &list, &made[INPUTS],
-			    err);
-	add_copy(batch, statement->data, statement->len, &blob);
-	if (r == 0)
-		r = add_one(STATEMENT, &blob, manifest, batch, &list, &made[STATEMENT], err);
-	if (r < 0)
-		return r;
-	drop_older(list, made, KINDS);
-	json_canonical(list, &bytes);
-	store_batch_add(batch, &bytes, &listed);
-	store_batch_name(batch, tag, &listed);
-	return 0;
-}
-
-/* Images that need it; the facts of them in ret_facts, which has room for all. */
-static int attach_all(const struct attest *attest, const struct varve_descriptor *manifests,
-		      struct store_batch *batch, struct attested *ret_facts, size_t *ret_count,
-		      struct varve_error *err)
-{
-	struct varve_store *store = attest->session->store;
-	CLEANUP(json_decrefp) json_t *index = NULL;
-	int r = store_index_read(store, &index, err);
-
-	*ret_count = 0;
-	for (size_t i = 0; i < attest->count && r == 0; i++) {
-		struct attested *one = &ret_facts[*ret_count];
-
-		name_attested(attest, i, &manifests[i], one);
-		if (is_attested(store, index, one))
-			continue;
-		r = attach(attest, i, &manifests[i], !is_listed(index, one->tag), one->tag, batch,
-			   err);
-		if (r == 0 && batch->size > STORE_BATCH_LARGE)
-			r = store_batch_flush(batch, store, err);
-		++*ret_count;
-	}
-	if (*ret_count > 0)
-		add_copy(batch, ATTESTATION_CONFIG, strlen(ATTESTATION_CONFIG),
-			 &(struct varve_descriptor){0});
-	return r;
-}
-
-/* Without a lock: what the last build attached stays. */
-static int all_are_attested(const struct attest *attest, const struct varve_descriptor *manifests,
-			    struct varve_error *err)
-{
-	CLEANUP(json_decrefp) json_t *index = NULL;
-	int r = store_index_read(attest->session->store, &index, err);
-	bool all = true;
-
-	for (size_t i = 0; i < attest->count && r == 0 && all; i++) {
-		struct attested one;
-
-		name_attested(attest, i, &manifests[i], &one);
-		all = is_attested(attest->session->store, index, &one);
-	}
-	return r < 0 ? r : all;
-}
-
-static int attest_images(const struct attest *attest, const struct varve_descriptor *manifests,
-			 struct varve_error *err)
-{
-	CLEANUP(free_ptr) struct attested *facts = xcalloc(attest->count + 1, sizeof(*facts));
-	CLEANUP(store_batch_release) struct store_batch batch = {0};
-	struct varve_store *store = attest->session->store;
-	CLEANUP(fd_close) int lock = -1;
-	size_t count = 0;
-	int r = all_are_attested(attest, manifests, err);
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	r = store_lock(store, "referrers", true, true, &lock, err);
-	if (r == 0)
-		r = attach_all(attest, manifests, &batch, facts, &count, err);
-	if (r == 0)
-		r = store_batch_write(&batch, store, err);
-	for (size_t i = 0; i < count && r == 0; i++)
-		(void)store_fact_write(store, facts[i].name, facts[i].text, strlen(facts[i].text));
-	if (r < 0)
-		varve_error_prefix(err, "keep provenance in the store");
 	return r;
 }
 
@@ -383,7 +172,7 @@ int attest_in_store(struct attest *attest, const struct varve_descriptor *manife
 		return r;
 	read_logs(attest);
 	make_statements(attest, manifests);
-	return attest_images(attest, manifests, err);
+	return attest_keep(attest, manifests, err);
 }
 
 /* --- elsewhere -----------------------------------------------------------------------------------

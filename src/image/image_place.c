@@ -114,7 +114,8 @@ static int copy(int from, const struct varve_descriptor *blob, int dirfd, const 
 }
 
 /* Whether the file system shares content between files: then no two names need to share a file. To
- * ask takes a file, and to make and remove one for each blob costs ext4 more the more there were. */
+ * ask takes a file, and to make and remove one for each blob costs ext4 more the more there were.
+ */
 static bool reflink(int from, int dirfd, const char *name, bool *no_reflinks,
 		    struct varve_error *err, int *ret)
 {
