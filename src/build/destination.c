@@ -162,7 +162,7 @@ static int resolve(struct build *build, const struct varve_layer *layers, size_t
 		   struct varve_error *err)
 {
 	struct destination_view *view = NULL;
-	struct layer_resolved found = {NULL};
+	struct layer_resolved found = {.path = NULL};
 	CLEANUP(free_ptr) char *path = NULL;
 	CLEANUP(free_ptr) char *interpreter = NULL;
 	const struct plan_step *plan = &build->plan->steps[step];

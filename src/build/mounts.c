@@ -175,7 +175,7 @@ static int stage_content(struct step *step, const struct plan_mount *mount, cons
 {
 	const struct plan *plan = step->build->plan;
 	CLEANUP(step_stack_release) struct step_stack stack = {0};
-	struct layer_resolved found = {NULL};
+	struct layer_resolved found = {.path = NULL};
 	CLEANUP(free_ptr) char *path = NULL;
 	struct stat st;
 	int r;

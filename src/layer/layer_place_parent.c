@@ -84,7 +84,7 @@ static int open_real(struct place_parent *p, const char *real)
 int place_parent_enter(struct place_parent *p, const char *asked, struct varve_error *err)
 {
 	const struct layer_stacked stack = {.tree = p->root, .owners = p->owners};
-	struct layer_resolved found = {NULL};
+	struct layer_resolved found = {.path = NULL};
 	CLEANUP(free_ptr) char *real = NULL;
 	CLEANUP(free_ptr) char *copy = NULL;
 	int r;

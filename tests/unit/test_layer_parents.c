@@ -157,7 +157,7 @@ static void resolve(void **state)
 	need_root();
 	stack_make(*state, &stack, merged, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(resolutions); i++) {
-		struct layer_resolved is = {NULL};
+		struct layer_resolved is = {.path = NULL};
 		int r = layer_resolve(stack.trees, resolutions[i].count, resolutions[i].path, NULL,
 				      &is, NULL);
 
@@ -187,7 +187,7 @@ static const struct tree_item changing[TREES][8] = {
 static void compare(const struct stack *stack, size_t count, const char *path,
 		    struct layer_memo *memo)
 {
-	struct layer_resolved with = {NULL}, without = {NULL};
+	struct layer_resolved with = {.path = NULL}, without = {.path = NULL};
 
 	assert_int_equal(layer_resolve(stack->trees, count, path, memo, &with, NULL), 0);
 	assert_int_equal(layer_resolve(stack->trees, count, path, NULL, &without, NULL), 0);
