@@ -184,9 +184,9 @@ static int stage_content(struct step *step, const struct plan_mount *mount, cons
 		      &stack, err);
 	if (r == 0)
 		r = layer_resolve(stack.trees, stack.count, mount->path, NULL, &found, err);
-	if (r < 0)
-		return r;
 	path = found.path;
+	if (r < 0 || !path)
+		return r;
 	*ret = xasprintf("%s/%s%s%s", step->job.path, name, *path ? "/" : "", path);
 	if (lstat(*ret, &st) < 0)
 		r = varve_error_set(err, -VARVE_E_STEP, "stage \"%s\" has no \"/%s\"",

@@ -94,28 +94,39 @@ static void add_copy(struct store_batch *batch, const void *data, size_t len,
 	store_batch_add(batch, &bytes, ret);
 }
 
-/* One more of what refers to the manifest; list: of those, changed. */
-static int add_one(enum attest_kind kind, const struct varve_descriptor *blob,
-		   const struct varve_descriptor *manifest, struct store_batch *batch,
-		   json_t **list, struct varve_descriptor *ret, struct varve_error *err)
+/* An image that is being attested. */
+struct subject {
+	const struct varve_descriptor *manifest;
+	json_t *list; /* of what refers to it; NULL: nothing */
+	struct store_batch *batch;
+};
+
+static void subject_release(struct subject *subject)
+{
+	json_decref(subject->list);
+}
+
+static int add_one(struct subject *subject, enum attest_kind kind,
+		   const struct varve_descriptor *blob, struct varve_descriptor *ret,
+		   struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *annotations = NULL;
 	CLEANUP(manifest_release) struct manifest artifact = {0};
 	const struct attestation attestation = attest_describe(kind, &annotations);
-	struct varve_descriptor typed = *blob;
+	struct varve_descriptor typed = *blob, unused = {.size = 0};
 	json_t *longer;
 	int r;
 
 	(void)snprintf(typed.media_type, sizeof(typed.media_type), "%s", attestation.type);
-	r = attestation_make(manifest, &attestation, &typed, &artifact, err);
+	r = attestation_make(subject->manifest, &attestation, &typed, &artifact, err);
 	if (r < 0)
 		return r;
 	*ret = artifact.self;
-	add_copy(batch, artifact.bytes.data, artifact.bytes.len, &(struct varve_descriptor){0});
-	longer = referrers_enter(*list, &artifact);
+	add_copy(subject->batch, artifact.bytes.data, artifact.bytes.len, &unused);
+	longer = referrers_enter(subject->list, &artifact);
 	if (longer) {
-		json_decref(*list);
-		*list = longer;
+		json_decref(subject->list);
+		subject->list = longer;
 	}
 	return 0;
 }
@@ -134,30 +145,23 @@ static int old_list(struct varve_store *store, const struct varve_descriptor *ma
 	return r;
 }
 
-static int attach(const struct attest *attest, size_t image,
-		  const struct varve_descriptor *manifest, bool is_new, const char *tag,
-		  struct store_batch *batch, struct varve_error *err)
+static int attach(struct subject *subject, const struct attest *attest, const struct buf *statement,
+		  const char *tag, struct varve_error *err)
 {
-	const struct buf *statement = &attest->statements[image];
-	CLEANUP(json_decrefp) json_t *list = NULL;
 	CLEANUP(buf_release) struct buf bytes = BUF_INIT;
 	struct varve_descriptor blob = {.size = 0}, made[ATTEST_KINDS];
 	struct varve_descriptor listed = {.media_type = VARVE_MEDIA_INDEX};
-	int r = is_new ? 0 : old_list(attest->session->store, manifest, &list, err);
+	int r = add_one(subject, ATTEST_INPUTS, &attest->inputs.blob, &made[ATTEST_INPUTS], err);
 
+	add_copy(subject->batch, statement->data, statement->len, &blob);
 	if (r == 0)
-		r = add_one(ATTEST_INPUTS, &attest->inputs.blob, manifest, batch, &list,
-			    &made[ATTEST_INPUTS], err);
-	add_copy(batch, statement->data, statement->len, &blob);
-	if (r == 0)
-		r = add_one(ATTEST_STATEMENT, &blob, manifest, batch, &list,
-			    &made[ATTEST_STATEMENT], err);
+		r = add_one(subject, ATTEST_STATEMENT, &blob, &made[ATTEST_STATEMENT], err);
 	if (r < 0)
 		return r;
-	drop_older(list, made, ATTEST_KINDS);
-	json_canonical(list, &bytes);
-	store_batch_add(batch, &bytes, &listed);
-	store_batch_name(batch, tag, &listed);
+	drop_older(subject->list, made, ATTEST_KINDS);
+	json_canonical(subject->list, &bytes);
+	store_batch_add(subject->batch, &bytes, &listed);
+	store_batch_name(subject->batch, tag, &listed);
 	return 0;
 }
 
@@ -168,24 +172,28 @@ static int attach_all(const struct attest *attest, const struct varve_descriptor
 {
 	struct varve_store *store = attest->session->store;
 	CLEANUP(json_decrefp) json_t *index = NULL;
+	struct varve_descriptor config = {.size = 0};
 	int r = store_index_read(store, &index, err);
 
 	*ret_count = 0;
 	for (size_t i = 0; i < attest->count && r == 0; i++) {
+		CLEANUP(subject_release)
+		struct subject subject = {.manifest = &manifests[i], .batch = batch};
 		struct attested *one = &ret_facts[*ret_count];
 
 		name_attested(attest, i, &manifests[i], one);
 		if (is_attested(store, index, one))
 			continue;
-		r = attach(attest, i, &manifests[i], !is_listed(index, one->tag), one->tag, batch,
-			   err);
+		if (is_listed(index, one->tag))
+			r = old_list(store, &manifests[i], &subject.list, err);
+		if (r == 0)
+			r = attach(&subject, attest, &attest->statements[i], one->tag, err);
 		if (r == 0 && batch->size > STORE_BATCH_LARGE)
 			r = store_batch_flush(batch, store, err);
 		++*ret_count;
 	}
 	if (*ret_count > 0)
-		add_copy(batch, ATTESTATION_CONFIG, strlen(ATTESTATION_CONFIG),
-			 &(struct varve_descriptor){0});
+		add_copy(batch, ATTESTATION_CONFIG, strlen(ATTESTATION_CONFIG), &config);
 	return r;
 }
 
