@@ -12,7 +12,6 @@
 
 /* image-spec 1.1, manifest.md, "Guidance for an Empty Descriptor". */
 #define EMPTY_TYPE "application/vnd.oci.empty.v1+json"
-#define EMPTY "{}"
 #define TITLE "org.opencontainers.image.title"
 
 /* --- attaching -----------------------------------------------------------------------------------
@@ -32,15 +31,23 @@ static int check_type(const char *type, struct varve_error *err)
 			       type);
 }
 
-static int put_empty_config(struct place *place, struct varve_descriptor *ret,
-			    struct varve_error *err)
+static int put_config(struct place *place, struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	struct varve_digest digest;
 
-	buf_addstr(&text, EMPTY);
-	*ret = (struct varve_descriptor){.media_type = EMPTY_TYPE, .size = text.len};
-	digest_bytes(text.data, text.len, &ret->digest);
-	return place_put(place, &text, &ret->digest, err);
+	buf_addstr(&text, ATTESTATION_CONFIG);
+	digest_bytes(text.data, text.len, &digest);
+	return place_put(place, &text, &digest, err);
+}
+
+static json_t *config_json(void)
+{
+	struct varve_descriptor config = {.media_type = EMPTY_TYPE,
+					  .size = strlen(ATTESTATION_CONFIG)};
+
+	digest_bytes(ATTESTATION_CONFIG, config.size, &config.digest);
+	return descriptor_to_json(&config);
 }
 
 static json_t *layer_of(const struct attestation *attestation, const struct varve_descriptor *blob)
@@ -55,10 +62,9 @@ static json_t *layer_of(const struct attestation *attestation, const struct varv
 	return layer;
 }
 
-static int make_manifest(const struct varve_descriptor *subject,
-			 const struct attestation *attestation,
-			 const struct varve_descriptor *config, const struct varve_descriptor *blob,
-			 struct manifest *ret, struct varve_error *err)
+int attestation_make(const struct varve_descriptor *subject, const struct attestation *attestation,
+		     const struct varve_descriptor *blob, struct manifest *ret,
+		     struct varve_error *err)
 {
 	CLEANUP(json_decrefp) json_t *document = json_object();
 	struct buf bytes = BUF_INIT;
@@ -68,7 +74,7 @@ static int make_manifest(const struct varve_descriptor *subject,
 	json_set(document, "schemaVersion", json_integer(2));
 	json_set(document, "mediaType", json_text(VARVE_MEDIA_MANIFEST));
 	json_set(document, "artifactType", json_text(attestation->type));
-	json_set(document, "config", descriptor_to_json(config));
+	json_set(document, "config", config_json());
 	json_set(document, "layers", layers);
 	json_set(document, "subject", descriptor_to_json(subject));
 	if (attestation->annotations && json_object_size(attestation->annotations) > 0)
@@ -82,11 +88,10 @@ static int put_manifest(const struct referrers_end *end, const struct varve_desc
 			struct varve_descriptor *ret, struct varve_error *err)
 {
 	CLEANUP(manifest_release) struct manifest artifact = {0};
-	struct varve_descriptor config;
-	int r = put_empty_config(end->place, &config, err);
+	int r = put_config(end->place, err);
 
 	if (r == 0)
-		r = make_manifest(subject, attestation, &config, blob, &artifact, err);
+		r = attestation_make(subject, attestation, blob, &artifact, err);
 	if (r == 0)
 		r = place_put(end->place, &artifact.bytes, &artifact.self.digest, err);
 	if (r == 0)

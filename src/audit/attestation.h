@@ -37,6 +37,12 @@ struct attestation {
 	const struct signature_key *key; /* signs it: signature_put_document; NULL: nobody */
 };
 
+/* The manifest that attestation_put attaches, for what is to be put by other means: with the bytes
+ * (blob: their descriptor) and with ATTESTATION_CONFIG. Pure. */
+#define ATTESTATION_CONFIG "{}" /* a blob, too */
+int attestation_make(const struct varve_descriptor *subject, const struct attestation *attestation,
+		     const struct varve_descriptor *blob, struct manifest *ret,
+		     struct varve_error *err);
 /* Attaches bytes to the subject; the manifest is the same for the same bytes, and attached once.
  * ret (may be NULL): its descriptor. -VARVE_E_LIMIT: bytes that could not be read again. */
 int attestation_put(const struct referrers_end *end, const struct varve_descriptor *subject,

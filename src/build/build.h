@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Building a plan: which steps are in the store, running those that are not, writing the images.
  *
- *	build_assess (what is known)  ->  build_run (ready steps, in parallel)  ->  build_image
+ *	build_assess (what is known)  ->  build_run (ready steps, in parallel)  ->  build_images
  *
  * The process that calls build_run stays single-threaded and only waits: each step and each fetch
  *is a forked worker (step_worker.h), so that nothing survives its end and any of them may be
@@ -100,9 +100,10 @@ int build_run(struct build *build, struct executor *executor, struct varve_error
  * tars, or compresses those tars anew; the step is not run. */
 int build_compress(struct build *build, int step, struct varve_error *err);
 
-/* Writes plan->images[index] and enters it in the store's index. */
-int build_image(struct build *build, size_t index, struct varve_descriptor *ret_manifest,
-		struct varve_error *err);
+/* Writes all images of the plan and enters them in the store's index. ret_manifests: one for each.
+ */
+int build_images(struct build *build, struct varve_descriptor *ret_manifests,
+		 struct varve_error *err);
 
 /* Keeps the inputs of this build's steps for explain (facts/last-RECIPE.json). */
 void build_remember(const struct build *build);

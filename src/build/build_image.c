@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "build/secret_proof.h"
 #include "layer/layer_frames.h"
+#include "store/store_batch.h"
 
 /* The steps of a stage and of all below it, bottom first. Returns their number. */
 static size_t steps_of_stage(const struct plan *plan, int stage, int *ret)
@@ -251,11 +252,10 @@ static int parts_annotate(const struct build *build, struct parts *parts, struct
 	return r < 0 ? r : 0;
 }
 
-int build_image(struct build *build, size_t index, struct varve_descriptor *ret_manifest,
-		struct varve_error *err)
+static int add_image(struct build *build, const struct plan_image *image, struct store_batch *batch,
+		     struct varve_descriptor *ret_manifest, struct varve_error *err)
 {
 	const struct plan *plan = build->plan;
-	const struct plan_image *image = &plan->images[index];
 	CLEANUP(free_ptr)
 	int *steps = xcalloc(plan_chain_room(plan, build->known, plan->stages[image->stage].top),
 			     sizeof(*steps));
@@ -264,7 +264,6 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 	CLEANUP(json_decrefp) json_t *history = NULL;
 	CLEANUP(json_decrefp) json_t *annotations = NULL;
 	struct image_spec spec;
-	char digest[VARVE_DIGEST_TEXT];
 	size_t count = steps_of_stage(plan, image->stage, steps), base, i;
 	int r;
 
@@ -297,10 +296,26 @@ int build_image(struct build *build, size_t index, struct varve_descriptor *ret_
 		.epoch = image->epoch,
 		.annotations = annotations,
 	};
-	r = image_write(build->store, &spec, image->name, ret_manifest, err);
-	if (r < 0)
-		return r;
-	build_tell(build, VARVE_EVENT_IMAGE, image->name,
-		   varve_digest_text(&ret_manifest->digest, digest));
+	image_write(&spec, image->name, batch, ret_manifest);
 	return 0;
+}
+
+int build_images(struct build *build, struct varve_descriptor *ret_manifests,
+		 struct varve_error *err)
+{
+	CLEANUP(store_batch_release) struct store_batch batch = {0};
+	const struct plan *plan = build->plan;
+	char digest[VARVE_DIGEST_TEXT];
+	int r = 0;
+
+	for (size_t i = 0; i < plan->image_count && r == 0; i++)
+		if ((r = add_image(build, &plan->images[i], &batch, &ret_manifests[i], err)) == 0 &&
+		    batch.size > STORE_BATCH_LARGE)
+			r = store_batch_flush(&batch, build->store, err);
+	if (r == 0)
+		r = store_batch_write(&batch, build->store, err);
+	for (size_t i = 0; i < plan->image_count && r == 0; i++)
+		build_tell(build, VARVE_EVENT_IMAGE, plan->images[i].name,
+			   varve_digest_text(&ret_manifests[i].digest, digest));
+	return r;
 }

@@ -2,11 +2,10 @@
 #include "build/destination.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -14,6 +13,7 @@
 #include "base/path.h"
 #include "build/interpreter.h"
 #include "build/step.h"
+#include "layer/layer_memo.h"
 
 /* facts/destination-HEX: HEX of the chain's diff ids and what is asked of it. */
 static void fact_name(const struct varve_layer *layers, size_t count, const struct plan_step *step,
@@ -36,43 +36,6 @@ static void fact_name(const struct varve_layer *layers, size_t count, const stru
 	hasher_final(h, &digest);
 	hasher_free(h);
 	snprintf(name, DESTINATION_FACT, "destination-%s", varve_digest_hex(&digest, hex));
-}
-
-/* What one tree says of path: 1 a directory, 0 nothing, -1 hidden or something else from here down.
- */
-static int look_in_tree(int tree, const char *path)
-{
-	CLEANUP(free_ptr) char *part = xstrdup(path);
-	struct stat st;
-	char *slash = part;
-
-	for (;;) {
-		slash = strchr(slash, '/');
-		if (slash)
-			*slash = '\0';
-		if (fstatat(tree, part, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return errno == ENOENT ? 0 : -1;
-		if (!S_ISDIR(st.st_mode))
-			return -1;
-		if (!slash)
-			return 1;
-		*slash++ = '/';
-	}
-}
-
-static bool is_directory(const struct step_stack *stack, const char *path)
-{
-	size_t i;
-	int r;
-
-	if (*path == '\0')
-		return true;
-	for (i = stack->count; i-- > 0;) {
-		r = look_in_tree(stack->trees[i].tree, path);
-		if (r != 0)
-			return r > 0;
-	}
-	return false;
 }
 
 /* One line, or two: the destination, then the interpreter. */
@@ -128,6 +91,7 @@ static void read_fact(struct plan_known *known, const char *text)
 struct destination_view {
 	struct step_stack stack;
 	struct varve_digest *diff_ids; /* of its trees */
+	struct layer_memo memo;
 };
 
 void destination_forget(struct build *build)
@@ -135,25 +99,53 @@ void destination_forget(struct build *build)
 	if (!build->view)
 		return;
 	step_stack_release(&build->view->stack);
+	layer_memo_release(&build->view->memo);
 	free(build->view->diff_ids);
 	free(build->view);
 	build->view = NULL;
 }
 
+void destination_leave(struct build *build)
+{
+	const struct step_stack *stack = build->view ? &build->view->stack : NULL;
+	size_t first = 0, end;
+
+	/* Most have neighbouring numbers. */
+	for (; stack && first < stack->count; first = end) {
+		int fd = stack->trees[first].tree;
+
+		for (end = first + 1; end < stack->count; end++)
+			if (stack->trees[end].tree != fd + (int)(end - first))
+				break;
+		(void)close_range((unsigned)fd, (unsigned)fd + (unsigned)(end - first) - 1, 0);
+	}
+	build->view = NULL;
+}
+
+/* How many of the layers are open. */
+static size_t count_same(const struct destination_view *view, const struct varve_layer *layers,
+			 size_t count)
+{
+	size_t same = 0;
+
+	while (view && same < view->stack.count && same < count &&
+	       varve_digest_equal(&view->diff_ids[same], &layers[same].diff_id))
+		same++;
+	return same;
+}
+
 /* Borrowed, until the next call. */
 static int open_view(struct build *build, const struct varve_layer *layers, size_t count,
-		     const struct step_stack **ret, struct varve_error *err)
+		     struct destination_view **ret, struct varve_error *err)
 {
+	size_t same = count_same(build->view, layers, count);
 	struct destination_view *view = build->view;
-	size_t same = 0;
 	int r;
 
 	if (!view)
 		view = build->view = xcalloc(1, sizeof(*view));
-	while (same < view->stack.count && same < count &&
-	       varve_digest_equal(&view->diff_ids[same], &layers[same].diff_id))
-		same++;
 	step_stack_cut(&view->stack, same);
+	layer_memo_cut(&view->memo, same);
 	r = step_stack_extend(build, layers, count, &view->stack, err);
 	if (r < 0) {
 		destination_forget(build);
@@ -162,41 +154,43 @@ static int open_view(struct build *build, const struct varve_layer *layers, size
 	view->diff_ids = xreallocarray(view->diff_ids, count + 1, sizeof(*view->diff_ids));
 	for (size_t i = same; i < count; i++)
 		view->diff_ids[i] = layers[i].diff_id;
-	*ret = &view->stack;
+	*ret = view;
 	return 0;
 }
 
 static int resolve(struct build *build, const struct varve_layer *layers, size_t count, int step,
 		   struct varve_error *err)
 {
-	const struct step_stack *stack = NULL;
+	struct destination_view *view = NULL;
+	struct layer_resolved found = {.path = NULL};
 	CLEANUP(free_ptr) char *path = NULL;
 	CLEANUP(free_ptr) char *interpreter = NULL;
 	const struct plan_step *plan = &build->plan->steps[step];
 	int r;
 
-	r = open_view(build, layers, count, &stack, err);
+	r = open_view(build, layers, count, &view, err);
 	if (r == 0)
-		r = layer_resolve(stack->trees, stack->count, plan->to, true, &path, err);
-	if (r == 0 && path && plan->interpreter)
-		r = interpreter_find(stack, plan, path, &interpreter, err);
-	if (r < 0 || !path)
+		r = layer_resolve(view->stack.trees, view->stack.count, plan->to, &view->memo,
+				  &found, err);
+	path = found.path;
+	if (r == 0 && plan->interpreter)
+		r = interpreter_find(&view->stack, plan, path, &interpreter, err);
+	if (r < 0)
 		return r;
 	build->known[step].destination =
-		xasprintf("%s%s", path, is_directory(stack, path) && *path ? "/" : "");
+		xasprintf("%s%s", path, found.is_directory && *path ? "/" : "");
 	build->known[step].interpreter = steal_ptr(&interpreter);
 	keep_fact(build, layers, count, step);
 	return 0;
 }
 
-/* Without unpacking anything: all trees are here and we may read them. */
+/* Without unpacking anything: all trees are here and we may read them. Those that are open already
+ * are. */
 static bool trees_are_here(struct build *build, const struct varve_layer *layers, size_t count)
 {
-	size_t i;
-
 	if (!build->host)
 		return false;
-	for (i = 0; i < count; i++)
+	for (size_t i = count_same(build->view, layers, count); i < count; i++)
 		if (!store_tree_exists(build->store, &build->host->owners, &layers[i].diff_id))
 			return false;
 	return true;

@@ -29,5 +29,8 @@ int build_destination_in_worker(struct build *build, int step, struct varve_erro
  * stay open, and only what the next step has more is opened for it. */
 struct destination_view;
 void destination_forget(struct build *build);
+/* The same in a worker, which has the descriptors (hundreds) from its parent; the memory is left
+ * alone, as freeing it would copy its pages first. */
+void destination_leave(struct build *build);
 
 #endif

@@ -48,15 +48,17 @@ static int look_in(const struct step_stack *stack, const char *directory, const 
 	CLEANUP(free_ptr) char *path = clean ? path_join(clean, name) : NULL;
 	CLEANUP(free_ptr) char *file = NULL;
 	CLEANUP(fd_close) int fd = -1;
+	struct layer_resolved found;
 	char text[VARVE_DIGEST_TEXT];
 	struct varve_digest digest;
 	int r;
 
 	if (!path)
 		return 0;
-	r = layer_resolve(stack->trees, stack->count, path, true, &file, err);
+	r = layer_resolve(stack->trees, stack->count, path, NULL, &found, err);
 	if (r < 0)
 		return r;
+	file = found.path;
 	fd = open_file(stack, file);
 	if (fd == -ENOENT)
 		return 0;

@@ -175,6 +175,7 @@ static int stage_content(struct step *step, const struct plan_mount *mount, cons
 {
 	const struct plan *plan = step->build->plan;
 	CLEANUP(step_stack_release) struct step_stack stack = {0};
+	struct layer_resolved found = {.path = NULL};
 	CLEANUP(free_ptr) char *path = NULL;
 	struct stat st;
 	int r;
@@ -182,7 +183,8 @@ static int stage_content(struct step *step, const struct plan_mount *mount, cons
 	r = step_view(step, plan->stages[mount->index].top, &(struct step_place){name, -1, -1},
 		      &stack, err);
 	if (r == 0)
-		r = layer_resolve(stack.trees, stack.count, mount->path, true, &path, err);
+		r = layer_resolve(stack.trees, stack.count, mount->path, NULL, &found, err);
+	path = found.path;
 	if (r < 0 || !path)
 		return r;
 	*ret = xasprintf("%s/%s%s%s", step->job.path, name, *path ? "/" : "", path);

@@ -74,12 +74,13 @@ int step_links_list(const struct build *build, int tree, struct strv *ret, struc
 size_t step_chain_layers(const struct build *build, int step, struct varve_layer *ret);
 /* Where a view is made, and what takes its changes. */
 struct step_place {
-	const char *name; /* made in the work directory; NAME.fixup beside it */
+	const char *name; /* made in the work directory; NAME.fixup and NAME.floor beside it */
 	int upper, work; /* descriptors of job/upper and job/work. work -1: read-only; then, with an
 			    upper, only names that it has need be there */
 };
 /* Shows the stack as one view at job_path/NAME. With overlay it is mounted (job_path/NAME.fixup is
- * used where parents need it), and upper takes the changes. Without, it is merged: a read-only one
+ * used where parents need it, NAME.floor where there are more trees than can be mounted), and upper
+ * takes the changes. Without, it is merged: a read-only one
  * of links into the trees; else upper itself becomes a copy of it, and NAME leads there. */
 int step_stack_show(const struct step_stack *stack, const struct sandbox_host *host,
 		    const char *job_path, const struct step_place *place, struct varve_error *err);

@@ -97,14 +97,37 @@ static int mount_writable(const struct overlay *o, const struct owners *owners,
 	return r < 0 ? varve_error_set(err, r, "owners of links below") : 0;
 }
 
+/* More trees than an overlay takes: the lowest ones become one, of links into them. Returns its
+ * descriptor, or a negative code. */
+static int open_floor(const struct step_stack *stack, size_t count, const struct owners *owners,
+		      const char *path, struct varve_error *err)
+{
+	CLEANUP(fd_close) int floor = -1;
+	int r;
+
+	if (mkdir(path, 0755) < 0 || (floor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return varve_error_set(err, -errno, "make %s", path);
+	r = layer_merge(stack->trees, count, owners, LAYER_MERGE_LINKS, floor, err);
+	return r < 0 ? r : steal_fd(&floor);
+}
+
+/* How many of them are the floor: it and the fixup are lowers too. */
+static size_t count_floor(const struct step_stack *stack)
+{
+	size_t room = SANDBOX_LOWERS_MAX - 2;
+
+	return stack->count <= SANDBOX_LOWERS_MAX - 1 ? 0 : stack->count - room;
+}
+
 static int mount_stack(const struct step_stack *stack, const struct owners *owners,
 		       const char *target, const struct step_place *place, struct varve_error *err)
 {
 	CLEANUP(free_ptr) char *fixup_path = xasprintf("%s.fixup", target);
+	CLEANUP(free_ptr) char *floor_path = xasprintf("%s.floor", target);
 	CLEANUP(free_ptr) int *lowers = xcalloc(stack->count + 1, sizeof(*lowers));
-	CLEANUP(fd_close) int fixup = -1;
+	CLEANUP(fd_close) int fixup = -1, floor = -1;
+	size_t count = 0, merged = count_floor(stack), i;
 	struct overlay overlay;
-	size_t count = 0, i;
 	int r;
 
 	if (mkdir(target, 0755) < 0)
@@ -114,8 +137,14 @@ static int mount_stack(const struct step_stack *stack, const struct owners *owne
 		return r;
 	if (fixup >= 0)
 		lowers[count++] = fixup;
-	for (i = stack->count; i-- > 0;)
+	for (i = stack->count; i-- > merged;)
 		lowers[count++] = stack->trees[i].tree;
+	if (merged > 0) {
+		floor = open_floor(stack, merged, owners, floor_path, err);
+		if (floor < 0)
+			return floor;
+		lowers[count++] = floor;
+	}
 	overlay = (struct overlay){lowers, count, -1, -1, target};
 	if (place->work < 0)
 		return mount_overlay(&overlay, err);

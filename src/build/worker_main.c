@@ -107,7 +107,7 @@ int worker_main(void *cookie)
 	int r;
 
 	umask(022);
-	destination_forget(job->build); /* its descriptors are many, and the parent's */
+	destination_leave(job->build);
 	job->build->report = &report;
 	/* Steps that may use the host's network have none either, then. */
 	r = job->build->sources->offline ? network_cut(&err) : 0;

@@ -4,6 +4,7 @@
 #ifndef CLI_ATTEST_H
 #define CLI_ATTEST_H
 
+#include "audit/attestation.h"
 #include "cli/recipe_inputs.h"
 #include "cli/remote.h"
 #include "registry/referrers_end.h"
@@ -29,6 +30,15 @@ void attest_begin(struct attest *attest, struct session *session);
  * store. */
 int attest_in_store(struct attest *attest, const struct varve_descriptor *manifests,
 		    struct varve_error *err);
+/* What is attached to an image. */
+enum attest_kind { ATTEST_INPUTS, ATTEST_STATEMENT, ATTEST_KINDS };
+/* How; *ret_annotations are the caller's, the attestation borrows them. */
+struct attestation attest_describe(enum attest_kind kind, json_t **ret_annotations);
+/* attest_in_store's last part. What the last build attached to the same images, of the same bytes,
+ * is left alone. */
+int attest_keep(const struct attest *attest, const struct varve_descriptor *manifests,
+		struct varve_error *err);
+
 /* Attaches those of one image elsewhere. */
 int attest_put(const struct attest *attest, size_t image, const struct varve_descriptor *manifest,
 	       const struct referrers_end *end, struct varve_error *err);

@@ -218,7 +218,6 @@ static int build_all(struct session *session, struct shared_cache *cache,
 	CLEANUP(free_ptr)
 	struct varve_descriptor *manifests =
 		xcalloc(session->plan->image_count + 1, sizeof(*manifests));
-	size_t i;
 	int r;
 
 	attest_begin(&attest, session);
@@ -232,8 +231,8 @@ static int build_all(struct session *session, struct shared_cache *cache,
 		session->build.report = NULL;
 		return 0;
 	}
-	for (i = 0; i < session->plan->image_count && r == 0; i++)
-		r = build_image(&session->build, i, &manifests[i], err);
+	if (r == 0)
+		r = build_images(&session->build, manifests, err);
 	if (r == 0)
 		r = attest_in_store(&attest, manifests, err);
 	if (r == 0 && session->cli->values.outputs.count > 0)

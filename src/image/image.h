@@ -50,10 +50,11 @@ const char *image_time(int64_t epoch, char buffer[IMAGE_TIME]);
 json_t *image_config_json(const struct image_spec *spec);
 json_t *image_manifest_json(const struct image_spec *spec, const struct varve_descriptor *config);
 
-/* Writes config and manifest into the store (nothing where they are there) and enters the image in
- * index.json under name. Returns the manifest's descriptor. */
-int image_write(struct varve_store *store, const struct image_spec *spec, const char *name,
-		struct varve_descriptor *ret_manifest, struct varve_error *err);
+/* Config and manifest as blobs, the manifest under name: for the store, once the batch is written.
+ * Returns the manifest's descriptor. */
+struct store_batch;
+void image_write(const struct image_spec *spec, const char *name, struct store_batch *batch,
+		 struct varve_descriptor *ret_manifest);
 
 /* An image read from a store or layout: parsed and checked documents. */
 struct image {

@@ -18,10 +18,11 @@ static int place_blobs(const struct image_job *job, int dirfd, struct varve_erro
 {
 	CLEANUP(free_ptr) const struct varve_descriptor **blobs = NULL;
 	size_t count = image_blobs(job, &blobs);
+	bool no_reflinks = false;
 	int r = 0;
 
 	for (size_t i = 0; i < count && r >= 0; i++)
-		r = image_place_blob(job->store, blobs[i], dirfd, err);
+		r = image_place_blob(job->store, blobs[i], dirfd, &no_reflinks, err);
 	return r < 0 ? r : image_place_sync(dirfd, err);
 }
 

@@ -113,13 +113,20 @@ static int copy(int from, const struct varve_descriptor *blob, int dirfd, const 
 	return tempfile_commit(&t, dirfd, name, true, true, err);
 }
 
-/* Whether the file system shares content between files: then no two names need to share a file. */
-static bool reflink(int from, int dirfd, const char *name, struct varve_error *err, int *ret)
+/* Whether the file system shares content between files: then no two names need to share a file. To
+ * ask takes a file, and to make and remove one for each blob costs ext4 more the more there were.
+ */
+static bool reflink(int from, int dirfd, const char *name, bool *no_reflinks,
+		    struct varve_error *err, int *ret)
 {
 	CLEANUP(tempfile_abort) struct tempfile t = TEMPFILE_INIT;
 
-	if (tempfile_begin(dirfd, 0644, &t, NULL) < 0 || ioctl(t.fd, FICLONE, from) < 0)
+	if (*no_reflinks || tempfile_begin(dirfd, 0644, &t, NULL) < 0)
 		return false;
+	if (ioctl(t.fd, FICLONE, from) < 0) {
+		*no_reflinks = true;
+		return false;
+	}
 	*ret = tempfile_commit(&t, dirfd, name, true, true, err);
 	return true;
 }
@@ -134,7 +141,7 @@ static bool link_blob(struct varve_store *store, int dirfd, const char *name)
 }
 
 int image_place_blob(struct varve_store *store, const struct varve_descriptor *blob, int dirfd,
-		     struct varve_error *err)
+		     bool *no_reflinks, struct varve_error *err)
 {
 	CLEANUP(fd_close) int from = -1;
 	char hex[VARVE_DIGEST_HEX];
@@ -146,7 +153,7 @@ int image_place_blob(struct varve_store *store, const struct varve_descriptor *b
 	r = store_blob_open_whole(store, &blob->digest, &from, err);
 	if (r < 0)
 		return r;
-	if (reflink(from, dirfd, hex, err, &r))
+	if (reflink(from, dirfd, hex, no_reflinks, err, &r))
 		return r;
 	return link_blob(store, dirfd, hex) ? 0 : copy(from, blob, dirfd, hex, err);
 }

@@ -15,9 +15,10 @@ int image_place_open(const char *path, const char *marker, int *ret_fd, struct v
 
 /* Brings a blob of the store to dirfd under its hex digits: reflink, else hard link (a file that
  * nobody may write to, mode 0444), else copy. A file of that name and size is left alone. The bytes
- * are on the disk then; the name is when image_place_sync has been called. */
+ * are on the disk then; the name is when image_place_sync has been called. *no_reflinks: false at
+ * first; true once dirfd's file system was seen to have none, so that it is asked no more. */
 int image_place_blob(struct varve_store *store, const struct varve_descriptor *blob, int dirfd,
-		     struct varve_error *err);
+		     bool *no_reflinks, struct varve_error *err);
 int image_place_sync(int dirfd, struct varve_error *err);
 
 /* Writes a small file (synced, by rename) unless it has these bytes already. */

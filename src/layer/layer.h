@@ -172,10 +172,15 @@ int layer_merge(const struct layer_stacked *stack, size_t count, const struct ow
 int layer_merge_like(const struct layer_stacked *stack, size_t count, const struct owners *owners,
 		     int like, int directory, struct varve_error *err);
 
-/* Resolves path in the merged view of the stack, symlinks of all components but the last followed
- * inside the root; also the last where follow_last. Missing components stay as written. Caller
- * frees *ret (clean path). */
+/* Resolves path in the merged view of the stack, symlinks of all components followed inside the
+ * root. Missing components stay as written. memo (layer/layer_memo.h): of earlier calls; or NULL.
+ * Caller frees ret->path. */
+struct layer_memo;
+struct layer_resolved {
+	char *path; /* clean */
+	bool is_directory;
+};
 int layer_resolve(const struct layer_stacked *stack, size_t count, const char *path,
-		  bool follow_last, char **ret, struct varve_error *err);
+		  struct layer_memo *memo, struct layer_resolved *ret, struct varve_error *err);
 
 #endif

@@ -84,6 +84,7 @@ static int open_real(struct place_parent *p, const char *real)
 int place_parent_enter(struct place_parent *p, const char *asked, struct varve_error *err)
 {
 	const struct layer_stacked stack = {.tree = p->root, .owners = p->owners};
+	struct layer_resolved found = {.path = NULL};
 	CLEANUP(free_ptr) char *real = NULL;
 	CLEANUP(free_ptr) char *copy = NULL;
 	int r;
@@ -92,12 +93,13 @@ int place_parent_enter(struct place_parent *p, const char *asked, struct varve_e
 		return 0;
 	copy = xstrdup(asked);
 	forget(p);
-	r = layer_resolve(&stack, 1, copy, true, &real, err);
+	r = layer_resolve(&stack, 1, copy, NULL, &found, err);
 	if (r < 0)
 		return r == -ELOOP || r == -ENAMETOOLONG
 			       ? varve_error_set(err, -VARVE_E_FORMAT, "%s: too many symlinks",
 						 copy)
 			       : r;
+	real = found.path;
 	r = open_real(p, real);
 	if (r == -ENOTDIR)
 		return varve_error_set(err, -VARVE_E_FORMAT, "%s is not a directory", copy);

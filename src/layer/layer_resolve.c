@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "layer/layer_stack.h"
+#include "layer/layer_memo.h"
 #include "layer/layer_walk.h"
 
 enum { LINKS_MAX = 40 };
@@ -21,7 +21,7 @@ struct resolver {
 	size_t missing; /* how many of the last ones do not exist */
 	char *rest; /* what is still to do */
 	unsigned links;
-	bool follow_last;
+	struct layer_memo *memo; /* borrowed; NULL: none */
 };
 
 static void resolver_release(struct resolver *s)
@@ -69,11 +69,6 @@ static bool next_component(struct resolver *s, struct buf *name)
 	return len > 0;
 }
 
-static bool is_last(const struct resolver *s)
-{
-	return s->rest[strspn(s->rest, "/")] == '\0';
-}
-
 /* Puts the target of the link before the rest. */
 static int follow(struct resolver *s, int tree, size_t parent_len)
 {
@@ -96,6 +91,14 @@ static int follow(struct resolver *s, int tree, size_t parent_len)
 	return 0;
 }
 
+static int find(struct resolver *s, struct stack_found *ret)
+{
+	size_t bottom = s->bottoms[s->depth];
+
+	return s->memo ? layer_memo_find(s->memo, s->stack, s->count, bottom, s->done.data, ret)
+		       : layer_stack_find(s->stack, s->count, bottom, s->done.data, ret);
+}
+
 static int enter(struct resolver *s, const char *name)
 {
 	struct stack_found found = {.bottom = 0};
@@ -108,21 +111,20 @@ static int enter(struct resolver *s, const char *name)
 	if (s->done.len >= LAYER_PATH_MAX)
 		return -ENAMETOOLONG;
 	if (s->missing == 0)
-		r = layer_stack_find(s->stack, s->count, s->bottoms[s->depth], s->done.data,
-				     &found);
+		r = find(s, &found);
 	if (r < 0)
 		return r;
-	if (r > 0 && S_ISLNK(found.st.st_mode) && (s->follow_last || !is_last(s)))
+	if (r > 0 && S_ISLNK(found.st.st_mode))
 		return follow(s, s->stack[found.top].tree, parent_len);
 	go_down(s, found.bottom, r == 0 || !S_ISDIR(found.st.st_mode));
 	return 0;
 }
 
 int layer_resolve(const struct layer_stacked *stack, size_t count, const char *path,
-		  bool follow_last, char **ret, struct varve_error *err)
+		  struct layer_memo *memo, struct layer_resolved *ret, struct varve_error *err)
 {
 	CLEANUP(resolver_release)
-	struct resolver s = {.stack = stack, .count = count, .follow_last = follow_last};
+	struct resolver s = {.stack = stack, .count = count, .memo = memo};
 	CLEANUP(buf_release) struct buf name = BUF_INIT;
 
 	s.rest = xstrdup(path);
@@ -137,6 +139,6 @@ int layer_resolve(const struct layer_stacked *stack, size_t count, const char *p
 		if (r < 0)
 			return varve_error_set(err, r, "resolve %s in the image", path);
 	}
-	*ret = buf_steal(&s.done);
+	*ret = (struct layer_resolved){buf_steal(&s.done), s.missing == 0};
 	return 0;
 }

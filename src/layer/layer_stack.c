@@ -45,46 +45,55 @@ static int is_opaque(int tree, const char *path)
 }
 
 /* The lowest tree whose directory at path merges into the one of tree top. */
-static int find_bottom(const struct layer_stacked *stack, size_t parent_bottom, const char *path,
-		       struct stack_found *found)
+static int find_bottom(const struct layer_stacked *stack, size_t from, const char *path,
+		       struct stack_found *found, bool *ret_ends)
 {
 	struct stat st;
 
-	found->bottom = found->top;
-	for (size_t i = found->top + 1; i-- > parent_bottom;) {
+	for (size_t i = found->top + 1; i-- > from && !*ret_ends;) {
 		int r = find_in(&stack[i], path, &st);
 
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		if (!S_ISDIR(st.st_mode))
+		*ret_ends = !S_ISDIR(st.st_mode);
+		if (*ret_ends)
 			break;
 		found->bottom = i;
 		r = is_opaque(stack[i].tree, path);
 		if (r < 0)
 			return r;
-		if (r > 0)
-			break;
+		*ret_ends = r > 0;
 	}
 	return 1;
 }
 
-int layer_stack_find(const struct layer_stacked *stack, size_t count, size_t parent_bottom,
-		     const char *path, struct stack_found *ret)
+int layer_stack_search(const struct layer_stacked *stack, size_t from, size_t to, const char *path,
+		       struct stack_found *ret, bool *ret_ends)
 {
-	for (size_t i = count; i-- > parent_bottom;) {
+	*ret_ends = false;
+	for (size_t i = to; i-- > from;) {
 		int r = find_in(&stack[i], path, &ret->st);
 
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		if (layer_is_whiteout(&ret->st))
-			return 0;
 		ret->top = i;
 		ret->bottom = i;
-		return S_ISDIR(ret->st.st_mode) ? find_bottom(stack, parent_bottom, path, ret) : 1;
+		if (S_ISDIR(ret->st.st_mode))
+			return find_bottom(stack, from, path, ret, ret_ends);
+		*ret_ends = true;
+		return layer_is_whiteout(&ret->st) ? 0 : 1;
 	}
 	return 0;
+}
+
+int layer_stack_find(const struct layer_stacked *stack, size_t count, size_t parent_bottom,
+		     const char *path, struct stack_found *ret)
+{
+	bool ends;
+
+	return layer_stack_search(stack, parent_bottom, count, path, ret, &ends);
 }

@@ -21,6 +21,10 @@ struct stack_found {
 int layer_stack_find(const struct layer_stacked *stack, size_t count, size_t parent_bottom,
 		     const char *path, struct stack_found *ret);
 
+/* The same in the trees to-1..from only. *ret_ends: what lies below those does not show at path. */
+int layer_stack_search(const struct layer_stacked *stack, size_t from, size_t to, const char *path,
+		       struct stack_found *ret, bool *ret_ends);
+
 bool layer_implied_has(const struct strv *implied, const char *path); /* NULL: none are */
 
 #endif

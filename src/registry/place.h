@@ -16,6 +16,7 @@ struct place {
 	int blobs; /* directory; borrowed, as the next two */
 	int partials; /* directory of downloads under way, in the same file system */
 	struct varve_store *store; /* NULL: a directory of somebody else's */
+	bool no_reflinks; /* image_place_blob's, of this place as a target */
 	pthread_mutex_t mutex; /* a store is for one thread at a time */
 };
 

@@ -88,13 +88,13 @@ static int land(struct place *to, struct tempfile *t, const struct varve_digest 
 }
 
 /* Out of the store nothing needs to be read. */
-static int hand_on(struct place *from, const struct place *to, const struct varve_descriptor *blob,
+static int hand_on(struct place *from, struct place *to, const struct varve_descriptor *blob,
 		   struct varve_error *err)
 {
 	int r;
 
 	(void)pthread_mutex_lock(&from->mutex);
-	r = image_place_blob(from->store, blob, to->blobs, err);
+	r = image_place_blob(from->store, blob, to->blobs, &to->no_reflinks, err);
 	(void)pthread_mutex_unlock(&from->mutex);
 	return r;
 }

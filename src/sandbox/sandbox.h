@@ -74,11 +74,12 @@ void sandbox_need_proc(struct sandbox_host *host);
 int sandbox_spawn(const struct sandbox_host *host, int (*fn)(void *cookie), void *cookie,
 		  int setup_error_fd, pid_t *ret_pid, struct varve_error *err);
 
+enum { SANDBOX_LOWERS_MAX = 500 }; /* the limit is the kernel's */
 /* Mounts an overlay of lowers (topmost first; directory descriptors) on the directory target. upper
  * and work are descriptors on one file system, both -1 for a read-only view. One read-only lower is
- * bind mounted, none is an empty tmpfs. Up to 500 lowers (mount methods: sandbox.md 3.2; equal
- * directories are dropped). Called in a spawned process; the descriptors may come from before it.
- * For a moment the upper (else the topmost lower) directory is covered in this namespace. */
+ * bind mounted, none is an empty tmpfs. Up to SANDBOX_LOWERS_MAX (mount methods: sandbox.md 3.2;
+ * equal directories are dropped). Called in a spawned process; the descriptors may come from before
+ * it. For a moment the upper (else the topmost lower) directory is covered in this namespace. */
 int sandbox_overlay(const int *lowers, size_t count, int upper, int work, const char *target,
 		    struct varve_error *err);
 int sandbox_unmount(const char *target, struct varve_error *err);

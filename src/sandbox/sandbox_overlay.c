@@ -17,7 +17,7 @@
 #include "base/fd.h"
 #include "sandbox/sandbox_place.h"
 
-enum { LINK_NAME = 32, LOWERS_MAX = 500 }; /* the limit is the kernel's */
+enum { LINK_NAME = 32 };
 
 /* Only mounts of our namespace can take part in an overlay, so the holder needs a place for a
  * moment: it covers the upper or the topmost lower directory, which is open by then. */
@@ -224,12 +224,12 @@ static int bind_read_only(int lower, const char *target, struct varve_error *err
 int sandbox_overlay(const int *lowers, size_t count, int upper, int work, const char *target,
 		    struct varve_error *err)
 {
-	int unique[LOWERS_MAX] = {0}, r;
+	int unique[SANDBOX_LOWERS_MAX] = {0}, r;
 
-	if (count > LOWERS_MAX)
+	if (count > SANDBOX_LOWERS_MAX)
 		return varve_error_set(err, -VARVE_E_LIMIT,
 				       "%zu layers below a step; overlayfs takes %d", count,
-				       LOWERS_MAX);
+				       SANDBOX_LOWERS_MAX);
 	r = drop_repeated(lowers, count, unique, &count);
 	if (r < 0)
 		return varve_error_set(err, r, "look at the trees for %s", target);

@@ -157,6 +157,7 @@ static int place_blobs(const struct bundle *bundle, struct varve_store *store, i
 	CLEANUP(free_ptr) const struct varve_descriptor **blobs = NULL;
 	size_t count = all_blobs(bundle, &blobs);
 	CLEANUP(fd_close) int directory = -1;
+	bool no_reflinks = false;
 	int r = fd_mkdir_p(top, "blobs/sha256", 0755);
 
 	if (r < 0)
@@ -165,7 +166,7 @@ static int place_blobs(const struct bundle *bundle, struct varve_store *store, i
 	if (directory < 0)
 		return varve_error_set(err, -errno, "open blobs/sha256");
 	for (size_t i = 0; i < count && r == 0; i++)
-		r = image_place_blob(store, blobs[i], directory, err);
+		r = image_place_blob(store, blobs[i], directory, &no_reflinks, err);
 	return r < 0 ? r : image_place_sync(directory, err);
 }
 

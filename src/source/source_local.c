@@ -106,17 +106,27 @@ static int list_directory(const struct local *local, struct source_listing *list
 	return r;
 }
 
+/* Whether the fact has these bytes; a million files are a listing of 100 MB, which is not read into
+ * memory for that. */
+static bool is_whole(struct varve_store *store, const char *name, const struct varve_digest *want)
+{
+	CLEANUP(free_ptr) char *path = path_join("facts", name);
+	CLEANUP(fd_close)
+	int fd = openat(store_dirfd(store), path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct varve_digest digest;
+
+	return fd >= 0 && digest_fd(fd, &digest, NULL) == 0 && varve_digest_equal(&digest, want);
+}
+
 /* Always the same bytes under this name: what is there already, and whole, is left alone. */
 static void keep_listing(struct varve_store *store, const struct varve_digest *digest,
 			 const struct buf *text)
 {
-	CLEANUP(buf_release) struct buf old = BUF_INIT;
 	char name[8 + VARVE_DIGEST_HEX], hex[VARVE_DIGEST_HEX];
 	int r;
 
 	snprintf(name, sizeof(name), "listing-%s", varve_digest_hex(digest, hex));
-	if (store_fact_read(store, name, &old) == 0 && old.len == text->len &&
-	    memcmp(buf_text(&old), text->data, old.len) == 0)
+	if (is_whole(store, name, digest))
 		return;
 	r = store_fact_write(store, name, text->data, text->len);
 	if (r < 0)
@@ -141,6 +151,8 @@ static int list_local(struct source_context *context, struct local *local, struc
 		return r;
 	}
 	source_stat_save(local->cache);
+	if (!ret_listing) /* nothing of it is to be copied: a million files are 150 MB */
+		source_stat_freep(&local->cache);
 	json_canonical(files, &text);
 	digest_bytes(text.data, text.len, ret);
 	keep_listing(context->store, ret, &text);

@@ -181,6 +181,13 @@ int store_index_read(struct varve_store *store, json_t **ret, struct varve_error
 int store_index_set(struct varve_store *store, const char *name,
 		    const struct varve_descriptor *manifest, const json_t *annotations,
 		    struct varve_error *err);
+/* The same for several in one write; of equal names the last one. */
+struct store_name {
+	char *name;
+	struct varve_descriptor manifest;
+};
+int store_index_set_all(struct varve_store *store, const struct store_name *names, size_t count,
+			struct varve_error *err);
 int store_index_find(struct varve_store *store, const char *name_or_digest,
 		     struct varve_descriptor *ret, struct varve_error *err);
 int store_index_remove(struct varve_store *store, const char *name, struct varve_error *err);

@@ -107,7 +107,7 @@ static bool is_sound(const struct gc *gc, const char *dir, const char *name)
 	CLEANUP(fd_close)
 	int fd = openat(gc->store->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	return fd >= 0 && store_tree_is_sound(fd);
+	return fd >= 0 && store_tree_is_sound(gc->store, fd);
 }
 
 static void visit_tree(struct gc *gc, const char *dir, const char *name)

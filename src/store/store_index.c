@@ -89,6 +89,22 @@ int store_index_set(struct varve_store *store, const char *name,
 	return change(store, name, make_entry(name, manifest, annotations), err);
 }
 
+int store_index_set_all(struct varve_store *store, const struct store_name *names, size_t count,
+			struct varve_error *err)
+{
+	CLEANUP(json_decrefp) json_t *index = NULL;
+	CLEANUP(fd_close) int lock = -1;
+	bool changed = false;
+	int r = store_lock(store, "index", true, true, &lock, err);
+
+	if (r == 0)
+		r = store_index_read(store, &index, err);
+	for (size_t i = 0; i < count && r == 0; i++)
+		changed |= index_replace(index, names[i].name,
+					 make_entry(names[i].name, &names[i].manifest, NULL));
+	return r == 0 && changed ? write_index(store, index, err) : r;
+}
+
 /* --- finding -----------------------------------------------------------------------------------
  */
 

@@ -193,6 +193,7 @@ int varve_store_open(const char *path, struct varve_store **ret, struct varve_er
 	int r;
 
 	store->dirfd = store->lock_fd = store->blobs_fd = store->tmp_fd = -1;
+	store_tree_find_boot(store);
 	r = open_directory(path, store, err);
 	if (r < 0)
 		return r;

@@ -12,6 +12,7 @@
 enum {
 	STORE_DAY = 24 * 60 * 60,
 	STORE_NAME = 255, /* bytes of a file name */
+	STORE_BOOT_ID = 64, /* bytes of a boot id with room */
 };
 
 struct varve_store {
@@ -21,6 +22,7 @@ struct varve_store {
 	int blobs_fd; /* blobs/sha256 */
 	int tmp_fd; /* tmp, -1 until something is written */
 	struct digest_set verified; /* blobs whose bytes this process has hashed */
+	char boot[STORE_BOOT_ID]; /* the kernel's, "" when it is not told */
 	bool flush_tried; /* store_tree_open has looked at flushing trees to the disk */
 };
 
@@ -75,7 +77,8 @@ void store_count_tree(const struct varve_store *store, const char *path, enum st
 /* --- store_tree.c ------------------------------------------------------------------------------
  */
 /* Says whether the tree in this directory can be trusted (see there: trees and power loss). */
-bool store_tree_is_sound(int tree_dirfd);
+bool store_tree_is_sound(const struct varve_store *store, int tree_dirfd);
+void store_tree_find_boot(struct varve_store *store); /* fills boot */
 
 /* --- store_mark.c ------------------------------------------------------------------------------
  */

@@ -24,7 +24,6 @@
 #include "base/strv.h"
 
 enum {
-	BOOT_ID = 64, /* bytes of a boot id with room */
 	LIST_LIMIT = 64 << 20, /* bytes of a list */
 	FLUSH_AGE = 60, /* seconds */
 	FLUSH_DIRTY = 64 << 10, /* KiB that the machine may have to write at most */
@@ -49,10 +48,10 @@ static const char *tree_path(const struct owners *owners, const struct varve_dig
 /* --- the mark ----------------------------------------------------------------------------------
  */
 
-static int read_small(int dirfd, const char *path, char text[BOOT_ID])
+static int read_small(int dirfd, const char *path, char text[STORE_BOOT_ID])
 {
 	CLEANUP(fd_close) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t len = fd < 0 ? -errno : fd_read_full(fd, text, BOOT_ID - 1);
+	ssize_t len = fd < 0 ? -errno : fd_read_full(fd, text, STORE_BOOT_ID - 1);
 
 	if (len < 0)
 		return (int)len;
@@ -60,19 +59,20 @@ static int read_small(int dirfd, const char *path, char text[BOOT_ID])
 	return 0;
 }
 
-static int boot_id(char text[BOOT_ID])
+void store_tree_find_boot(struct varve_store *store)
 {
-	return read_small(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text);
+	if (read_small(AT_FDCWD, "/proc/sys/kernel/random/boot_id", store->boot) < 0)
+		store->boot[0] = '\0';
 }
 
-bool store_tree_is_sound(int tree_dirfd)
+bool store_tree_is_sound(const struct varve_store *store, int tree_dirfd)
 {
-	char marked[BOOT_ID], now[BOOT_ID];
+	char marked[STORE_BOOT_ID];
 	int r = read_small(tree_dirfd, "boot", marked);
 
 	if (r < 0)
 		return r == -ENOENT;
-	return boot_id(now) == 0 && str_equal(marked, now);
+	return store->boot[0] && str_equal(marked, store->boot);
 }
 
 /* KiB that wait to be written on the whole machine. */
@@ -116,7 +116,7 @@ static int open_tree(const struct varve_store *store, const struct owners *owner
 		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return errno == ENOENT ? -VARVE_E_NOT_FOUND : -errno;
-	return store_tree_is_sound(fd) ? steal_fd(&fd) : -VARVE_E_NOT_FOUND;
+	return store_tree_is_sound(store, fd) ? steal_fd(&fd) : -VARVE_E_NOT_FOUND;
 }
 
 bool store_tree_exists(const struct varve_store *store, const struct owners *owners,
@@ -228,18 +228,16 @@ static int write_lists(int tree, const struct store_tree_lists *lists)
 
 /* Where the boot is not known the mark would say nothing: then all is flushed now, whatever it
  * costs. */
-static int write_mark(int tree)
+static int write_mark(const struct varve_store *store, int tree)
 {
-	char id[BOOT_ID];
-
-	if (boot_id(id) < 0)
+	if (!store->boot[0])
 		return syncfs(tree) < 0 ? -errno : 0;
-	return write_file(tree, "boot", id, strlen(id));
+	return write_file(tree, "boot", store->boot, strlen(store->boot));
 }
 
 /* dirfd/assembly = {fs, implied, links, devices, boot}, fs being what was dirfd/name. */
-static int assemble(int dirfd, const char *assembly, const char *name,
-		    const struct store_tree_lists *lists)
+static int assemble(const struct varve_store *store, int dirfd, const char *assembly,
+		    const char *name, const struct store_tree_lists *lists)
 {
 	CLEANUP(fd_close) int tree = -1;
 	int r;
@@ -252,7 +250,7 @@ static int assemble(int dirfd, const char *assembly, const char *name,
 	r = write_lists(tree, lists);
 	if (r == 0 && renameat(dirfd, name, tree, "fs") < 0)
 		r = -errno;
-	return r < 0 ? r : write_mark(tree);
+	return r < 0 ? r : write_mark(store, tree);
 }
 
 static void take_apart(int dirfd, const char *assembly, const char *name)
@@ -281,7 +279,7 @@ static int publish(struct varve_store *store, int dirfd, const char *assembly, c
 	if (r < 0)
 		return r;
 	there = openat(store->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (there >= 0 && store_tree_is_sound(there))
+	if (there >= 0 && store_tree_is_sound(store, there))
 		return 0;
 	log_debug("%s was not flushed before the machine went down: made anew", path);
 	r = store_discard(store, path, err);
@@ -315,7 +313,7 @@ int store_tree_adopt(struct varve_store *store, const struct owners *owners,
 		return r;
 	tempfile_name(assembly);
 	tree_path(owners, diff_id, path);
-	r = assemble(job_dirfd, assembly, name, lists);
+	r = assemble(store, job_dirfd, assembly, name, lists);
 	if (r == 0)
 		r = publish(store, job_dirfd, assembly, path, err);
 	if (r <= 0)

@@ -342,6 +342,24 @@ def test_many_steps(own_project):
     assert sorted(name for name in own_project.image().files if re.match(r"f\d", name)) == ["f57", "f58", "f59"]
 
 
+@pytest.mark.slow
+def test_more_layers_than_the_kernel_mounts(project):
+    """The lowest ones of them are shown as one: with what they put over each other, and what they took away."""
+    project.tree("many", {f"d{n}/f": str(n) for n in range(59)})
+    steps = [run("first", "mkdir /first /first/gone; touch /first/too /first/stays; chmod 2711 /first; echo 1 >/common"),
+             run("second", "rm -r /first/gone /first/too; echo 2 >>/common")]
+    steps += [copy(f"c{part}", "many", f"/p{part}", split={"directories": [f"/p{part}/d{n}" for n in range(59)]}) for part in range(9)]
+    steps.append(run("third", "find /p? /first /common >/found; rm /p0/d7/f /p8/d7/f; echo 3 >>/common"))
+    project.recipe(steps, sources={"many": {"kind": "local", "path": "many"}})
+    project.build()
+    image = project.image()
+    assert len(image.manifest["layers"]) > 500
+    found = image.files.pop("found").data.decode().split()
+    assert sorted(found) == sorted({"/p0/d7/f", "/p8/d7/f"} | {f"/{name}" for name in image.files if re.match("p[0-9]|first|common", name)})
+    shown = project.inside("find /p? /first /common | sort; cat /common /p3/d58/f; stat -c ' %a' /first").stdout.split()
+    assert shown == sorted(set(found) - {"/p0/d7/f", "/p8/d7/f"}) + ["1", "2", "3", "58", "2711"]
+
+
 def test_zstd_reads_the_blobs(own_project, need):
     need("zstd")
     layered(own_project).build()

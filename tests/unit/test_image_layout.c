@@ -11,6 +11,7 @@
 #include "image/image_tar.h"
 #include "scratch.h"
 #include "store/store.h"
+#include "store/store_batch.h"
 
 /* The compression of these tests: a 'Z' before the bytes. */
 static int unpack(int fd, const struct varve_descriptor *blob, struct sink *take_out,
@@ -70,17 +71,24 @@ static struct image_layer put_layer(struct varve_store *store, const char *tar)
 	return layer;
 }
 
+static void write_spec(struct fixture *f, const struct image_spec *spec, const char *name)
+{
+	CLEANUP(store_batch_release) struct store_batch batch = {0};
+	struct varve_descriptor manifest;
+	struct varve_error err = {0};
+
+	image_write(spec, name, &batch, &manifest);
+	if (store_batch_write(&batch, f->store, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
 static void write_image(struct fixture *f, const char *name, const char *tar)
 {
 	const struct image_layer layers[] = {
 		put_layer(f->store, "base"), {.created_by = "run true"}, put_layer(f->store, tar)};
 	const struct image_spec spec = {
 		.platform = "linux/amd64", .layers = layers, .layer_count = 3, .epoch = 5};
-	struct varve_descriptor manifest;
-	struct varve_error err = {0};
-
-	if (image_write(f->store, &spec, name, &manifest, &err) != 0)
-		fail_msg("%s", err.text);
+	write_spec(f, &spec, name);
 }
 
 static int export_names(struct fixture *f, const char *target_text, const char *a, const char *b,
@@ -364,10 +372,9 @@ static void failed_archives_leave_nothing(void **state)
 	struct image_layer layer = put_layer(f->store, "right");
 	const struct image_spec spec = {
 		.platform = "linux/amd64", .layers = &layer, .layer_count = 1};
-	struct varve_descriptor manifest;
 
 	digest_bytes("wrong", 5, &layer.layer.diff_id);
-	assert_int_equal(image_write(f->store, &spec, "bad", &manifest, NULL), 0);
+	write_spec(f, &spec, "bad");
 	assert_int_equal(export_names(f, target, "bad", NULL, &err), -VARVE_E_DIGEST);
 	assert_int_equal(unlinkat(f->scratch->fd, "x", AT_REMOVEDIR), 0);
 }

@@ -5,6 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "layer/layer_memo.h"
 #include "overlay_fixture.h"
 
 static const struct {
@@ -125,27 +129,24 @@ static const struct {
 	const char *path;
 	const char *expected;
 	int result;
-	bool follow_last;
+	bool is_directory;
 } resolutions[] = {
 	{1, "lib/f", "usr/lib/f", 0, false},
-	{1, "lib", "lib", 0, false},
 	{1, "lib", "usr/lib", 0, true},
 	{1, "/lib//./f/", "usr/lib/f", 0, false},
-	{1, "a/b/up", "usr/lib/x", 0, true},
+	{1, "a/b/up", "usr/lib/x", 0, false},
 	{1, "a/b/up/f", "usr/lib/x/f", 0, false},
 	{2, "abs/f", "a/b/f", 0, false},
 	{2, "lib/f", "usr/lib/f", 0, false},
 	{2, "out/f", "usr/f", 0, false},
-	{3, "lib/x", "file", 0, true},
-	{3, "lib/x", "usr/lib/x", 0, false},
+	{3, "lib/x", "file", 0, false},
 	{3, "abs/up/f", "a/b/up/f", 0, false},
 	{1, "no/such/../path", "no/path", 0, false},
 	{1, "", "", 0, true},
 	{1, "/", "", 0, true},
-	{1, "loop", "loop", 0, false},
 	{1, "loop/f", NULL, -ELOOP, false},
-	{1, "loop", NULL, -ELOOP, true},
-	{2, "file/f", "file/f", 0, true},
+	{1, "loop", NULL, -ELOOP, false},
+	{2, "file/f", "file/f", 0, false},
 	{1, "../../lib/f", "usr/lib/f", 0, false},
 };
 
@@ -156,14 +157,81 @@ static void resolve(void **state)
 	need_root();
 	stack_make(*state, &stack, merged, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(resolutions); i++) {
-		CLEANUP(free_ptr) char *is = NULL;
-		int r = layer_resolve(stack.trees, resolutions[i].count, resolutions[i].path,
-				      resolutions[i].follow_last, &is, NULL);
+		struct layer_resolved is = {.path = NULL};
+		int r = layer_resolve(stack.trees, resolutions[i].count, resolutions[i].path, NULL,
+				      &is, NULL);
 
 		assert_int_equal(r, resolutions[i].result);
-		if (r == 0 && strcmp(is, resolutions[i].expected) != 0)
-			fail_msg("case %zu, %s: %s", i, resolutions[i].path, is);
+		if (r == 0 && strcmp(is.path, resolutions[i].expected) != 0)
+			fail_msg("case %zu, %s: %s", i, resolutions[i].path, is.path);
+		assert_int_equal(is.is_directory, resolutions[i].is_directory);
+		free(is.path);
 	}
+}
+
+/* p/q is opaque in the second tree, p/r comes and goes, s leads into what changes. */
+static const struct tree_item changing[TREES][8] = {
+	{{'d', "p"},
+	 {'d', "p/q"},
+	 {'d', "p/q/old"},
+	 {'l', "p/q/up", "../r"},
+	 {'d', "p/r"},
+	 {'l', "s", "p/q"}},
+	{{'d', "p"},
+	 {'d', "p/q", .xattr = "user.overlay.opaque", .value = "y"},
+	 {'d', "p/q/new"},
+	 {'w', "p/r"}},
+	{{'d', "p"}, {'d', "p/r"}, {'d', "p/r/top"}, {'d', "p/q"}, {'f', "p/q/old"}},
+};
+
+static void compare(const struct stack *stack, size_t count, const char *path,
+		    struct layer_memo *memo)
+{
+	struct layer_resolved with = {.path = NULL}, without = {.path = NULL};
+
+	assert_int_equal(layer_resolve(stack->trees, count, path, memo, &with, NULL), 0);
+	assert_int_equal(layer_resolve(stack->trees, count, path, NULL, &without, NULL), 0);
+	if (strcmp(with.path, without.path) != 0 || with.is_directory != without.is_directory)
+		fail_msg("%zu trees, %s: %s%s and not %s%s", count, path, with.path,
+			 with.is_directory ? "/" : "", without.path,
+			 without.is_directory ? "/" : "");
+	free(with.path);
+	free(without.path);
+}
+
+enum { MANY = 2 * LAYER_MEMO + 1, NAME = 16 };
+
+static const char *number(size_t i, char name[NAME])
+{
+	(void)snprintf(name, NAME, "m%zu", i);
+	return name;
+}
+
+/* A stack that grows and is cut: what was seen of it before never alters an answer. */
+static void resolve_again(void **state)
+{
+	static const char *const paths[] = {"p",       "p/q",     "p/q/old", "p/q/up/x", "p/r",
+					    "p/r/top", "s/new/x", "s/up",    "p/none"};
+	static const size_t counts[] = {1, 2, 3, 3, 1, 3, 2, 3, 1, 2};
+	struct layer_memo memo = {0};
+	char name[NAME];
+	CLEANUP(stack_release) struct stack stack;
+
+	need_root();
+	stack_make(*state, &stack, changing, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		layer_memo_cut(&memo, counts[i]);
+		for (size_t k = 0; k < ARRAY_SIZE(paths); k++)
+			compare(&stack, counts[i], paths[k], &memo);
+	}
+	assert_true(memo.count > 3);
+	layer_memo_release(&memo);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(mkdirat(stack.trees[i % TREES].tree, number(i, name), 0755), 0);
+	for (size_t i = 0; i < 2 * MANY; i++) /* more than it remembers, some twice */
+		compare(&stack, TREES, number(i * 5 % MANY, name), &memo);
+	assert_true(memo.count > 3 && memo.count <= LAYER_MEMO);
+	layer_memo_release(&memo);
 }
 
 int main(void)
@@ -172,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fixups, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(xattrs_of_parents, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(resolve, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(resolve_again, scratch_setup, scratch_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
