@@ -109,8 +109,9 @@ int build_images(struct build *build, struct varve_descriptor *ret_manifests,
 void build_remember(const struct build *build);
 /* The input that STAGE/STEP of this recipe had at the last build, or NULL. Owned by the caller. */
 json_t *build_recall(const struct build *build, const char *step_name);
-/* Bytes of the trees and blobs of what it made then; 0: nothing is known. */
-uint64_t build_recall_size(const struct build *build, const char *step_name);
+/* Bytes of the trees and blobs of what it made then; 0: nothing is known. ret_trees: of the trees
+ * alone. */
+uint64_t build_recall_size(const struct build *build, const char *step_name, uint64_t *ret_trees);
 /* The record that it had. -VARVE_E_NOT_FOUND without a text. */
 struct store_record;
 int build_recall_record(const struct build *build, const char *step_name, struct store_record *ret);

@@ -66,10 +66,10 @@ json_t *build_recall(const struct build *build, const char *step_name)
 								  : json_incref(record.input);
 }
 
-uint64_t build_recall_size(const struct build *build, const char *step_name)
+uint64_t build_recall_size(const struct build *build, const char *step_name, uint64_t *ret_trees)
 {
 	CLEANUP(store_record_release) struct store_record record = {0};
-	uint64_t sum = 0;
+	uint64_t sum = 0, trees = 0;
 
 	if (build_recall_record(build, step_name, &record) < 0)
 		return 0;
@@ -79,6 +79,8 @@ uint64_t build_recall_size(const struct build *build, const char *step_name)
 		if (__builtin_add_overflow(sum, layer->tar_size, &sum) ||
 		    __builtin_add_overflow(sum, layer->blob.size, &sum))
 			return UINT64_MAX;
+		trees += layer->tar_size; /* no more than the sum */
 	}
+	*ret_trees = trees;
 	return sum;
 }

@@ -153,7 +153,7 @@ static int visit_main(void *cookie)
 	step.name = step.plan ? plan_step_name(visit->build->plan, enter->step) : xstrdup("run");
 	r = store_reopen(visit->build->store, &err);
 	if (r == 0)
-		r = store_job_begin(visit->build->store, &step.job, &err);
+		r = store_job_begin(store_work(visit->build->store), &step.job, &err);
 	if (r == 0)
 		r = make_view(visit, &step, &err);
 	if (r == 0)
@@ -166,7 +166,7 @@ static int visit_main(void *cookie)
 		(void)dprintf(visit->report_fd, "%s", err.text);
 	step_unview(&step);
 	if (step.job.dirfd >= 0)
-		(void)store_job_remove(visit->build->store, &step.job);
+		(void)store_job_remove(store_work(visit->build->store), &step.job);
 	free(step.root);
 	free(step.name);
 	if (r < 0)

@@ -31,7 +31,7 @@ static int prepare(struct step *step, struct varve_error *err)
 {
 	int r;
 
-	r = store_job_begin(step->build->store, &step->job, err);
+	r = store_job_begin(store_work(step->build->store), &step->job, err);
 	if (r == 0)
 		r = make_directory(step, "upper", 0755, err);
 	/* A copy runs no command. Each name less counts: ext4 goes through all inodes freed in the
@@ -87,7 +87,7 @@ static int start_anew(struct step *step, struct varve_error *err)
 	fd_close(&step->upper);
 	free_ptr(&step->root);
 	strv_release(&step->mounts);
-	(void)store_job_remove(step->build->store, &step->job);
+	(void)store_job_remove(store_work(step->build->store), &step->job);
 	step->job = (struct store_job)STORE_JOB_INIT;
 	return prepare(step, err);
 }
@@ -227,7 +227,7 @@ static void keep_failed(struct step *step)
 	char hex[VARVE_DIGEST_HEX];
 
 	if (step_is_placed(step) || step->upper < 0 || step_disk_is_full(step) ||
-	    store_open_dir(step->build->store, "failed", &directory, NULL) < 0)
+	    store_open_dir(store_work(step->build->store), "failed", &directory, NULL) < 0)
 		return;
 	varve_digest_hex(&step->build->steps[step->index].key, hex);
 	(void)fd_remove_tree(directory, hex);
@@ -253,7 +253,7 @@ static void step_release(struct step *step)
 	free(step->name);
 	fd_close(&step->upper);
 	if (step->job.dirfd >= 0)
-		(void)store_job_remove(step->build->store, &step->job);
+		(void)store_job_remove(store_work(step->build->store), &step->job);
 	secret_proof_release(&step->proof);
 	step_copied_release(&step->copied);
 	strv_release(&step->notices);
@@ -312,6 +312,7 @@ int step_make(struct build *build, int index, int output, const struct step_list
 		r = prepare(&step, err);
 		if (r == 0 && (r = act_seeing_devices(&step, err)) == -VARVE_E_STEP)
 			keep_failed(&step);
+		r = store_failed(store_work(build->store), r, "a step's files", err);
 		if (r == 0) {
 			build_tell(build, VARVE_EVENT_LAYER, step.name, NULL);
 			r = finish(&step, err);

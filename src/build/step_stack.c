@@ -76,7 +76,7 @@ static int unpack(struct build *build, const struct varve_layer *layer, struct v
 	CLEANUP(fd_close) int tree = -1;
 	int r;
 
-	r = store_job_begin(build->store, &job, err);
+	r = store_job_begin(store_work(build->store), &job, err);
 	if (r < 0)
 		return r;
 	owner_links_forget_devices(build->host->owners.links);
@@ -93,8 +93,8 @@ static int unpack(struct build *build, const struct varve_layer *layer, struct v
 	if (r == 0)
 		r = store_tree_adopt(build->store, &build->host->owners, &layer->diff_id, job.dirfd,
 				     "fs", &lists, err);
-	(void)store_job_remove(build->store, &job);
-	return r;
+	(void)store_job_remove(store_work(build->store), &job);
+	return store_failed(store_work(build->store), r, "an unpacked layer", err);
 }
 
 /* Opens a tree; where it is missing one process unpacks it, the others wait for that one. */
@@ -110,7 +110,7 @@ static int open_tree(struct build *build, const struct varve_layer *layer, int *
 	if (r != -VARVE_E_NOT_FOUND)
 		return r;
 	snprintf(name, sizeof(name), "tree-%s", varve_digest_hex(&layer->diff_id, hex));
-	r = store_lock(build->store, name, true, true, &lock, err);
+	r = store_lock(store_work(build->store), name, true, true, &lock, err);
 	if (r < 0)
 		return r;
 	r = store_tree_open(build->store, &build->host->owners, &layer->diff_id, ret, ret_lists,

@@ -21,7 +21,7 @@ static const struct cli_command build_command = {
 	.options = GROUPS(cli_build_options, cli_executor_options, cli_cache_options,
 			  cli_isolation_options, cli_recipe_options, cli_location_options,
 			  cli_source_options, cli_transfer_options, cli_registry_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_progress_options, cli_scratch_options, cli_store_options)};
 static const struct cli_command step_run_command = {
 	.name = "step run",
 	.arguments = "PLAN STAGE/STEP",
@@ -33,7 +33,7 @@ static const struct cli_command step_run_command = {
 		  "have to be in the store or in a cache. Does nothing where the step is there.",
 	.options = GROUPS(cli_step_options, cli_cache_options, cli_isolation_options,
 			  cli_location_options, cli_registry_options, cli_transfer_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_progress_options, cli_scratch_options, cli_store_options)};
 static const struct cli_command status_command = {
 	.name = "status",
 	.arguments = "",
@@ -141,7 +141,7 @@ static const struct cli_command run_command = {
 	.run = cmd_run,
 	.summary = "run a command in an image; its changes are thrown away",
 	.options = GROUPS(cli_run_options, cli_isolation_options, cli_registry_options,
-			  cli_store_options)};
+			  cli_scratch_options, cli_store_options)};
 static const struct cli_command shell_command = {
 	.name = "shell",
 	.arguments = "RECIPE [STAGE/]STEP [COMMAND...]",
@@ -153,7 +153,7 @@ static const struct cli_command shell_command = {
 	.summary = "a shell in the file system below a step, or after a failed one",
 	.options = GROUPS(cli_shell_options, cli_isolation_options, cli_recipe_options,
 			  cli_location_options, cli_source_options, cli_registry_options,
-			  cli_progress_options, cli_store_options)};
+			  cli_progress_options, cli_scratch_options, cli_store_options)};
 static const struct cli_command validate_command = {
 	.name = "validate",
 	.arguments = "IMAGE|docker://HOST/NAME:TAG|RECIPE",
@@ -164,20 +164,23 @@ static const struct cli_command validate_command = {
 	.detail = "An image carries its checks. One of a registry is pulled first. With a recipe\n"
 		  "all its images in the store are checked.",
 	.options = GROUPS(cli_json_options, cli_validate_options, cli_isolation_options,
-			  cli_recipe_options, cli_registry_options, cli_store_options)};
+			  cli_recipe_options, cli_registry_options, cli_scratch_options,
+			  cli_store_options)};
 static const struct cli_command gc_command = {
 	.name = "gc",
 	.arguments = "",
 	.run = cmd_gc,
 	.summary = "remove what nothing needs any more",
 	.options =
-		GROUPS(cli_gc_options, cli_json_options, cli_registry_options, cli_store_options)};
+		GROUPS(cli_gc_options, cli_json_options, cli_registry_options, cli_scratch_options,
+		       cli_store_options)};
 static const struct cli_command du_command = {.name = "du",
 					      .arguments = "",
 					      .run = cmd_du,
 					      .summary = "say where the space went",
 					      .options =
-						      GROUPS(cli_json_options, cli_store_options)};
+						      GROUPS(cli_json_options, cli_scratch_options,
+							     cli_store_options)};
 static const struct cli_command push_command = {
 	.name = "push",
 	.arguments = "IMAGE [[docker://]HOST/NAME[:TAG]...]",
@@ -337,7 +340,8 @@ static const struct cli_command doctor_command = {
 	.run = cmd_doctor,
 	.summary = "say what this host can do, and how to cure what it cannot",
 	.detail = "Exits 3 when commands cannot run here at all.",
-	.options = GROUPS(cli_doctor_options, cli_json_options, cli_store_options)};
+	.options = GROUPS(cli_doctor_options, cli_json_options, cli_scratch_options,
+			  cli_store_options)};
 
 const struct cli_command *const cli_commands[] = {&build_command,
 						  &plan_command,
@@ -433,6 +437,7 @@ const char *const cli_reserved_options[] = {"all",
 					    "remote",
 					    "report",
 					    "result",
+					    "scratch",
 					    "secret",
 					    "semantic",
 					    "set",

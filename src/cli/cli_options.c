@@ -45,6 +45,12 @@ const struct cli_option cli_isolation_options[] = {
 	{0},
 };
 
+const struct cli_option cli_scratch_options[] = {
+	{"scratch", 0, CLI_TEXT, AT(scratch), "DIR",
+	 "a local directory for steps to work in and layers to be unpacked in (default: VARVE_SCRATCH, else the store where that can be)"},
+	{0},
+};
+
 const struct cli_option cli_build_options[] = {
 	{"output", 'o', CLI_LIST, AT(outputs), "TARGET",
 	 "also write the images to oci:DIR[:NAME], oci-archive:FILE, docker-archive:FILE or dir:DIR"},

@@ -12,6 +12,7 @@ extern const struct cli_option cli_location_options[];
 extern const struct cli_option cli_source_options[];
 extern const struct cli_option cli_progress_options[];
 extern const struct cli_option cli_isolation_options[];
+extern const struct cli_option cli_scratch_options[];
 extern const struct cli_option cli_build_options[];
 extern const struct cli_option cli_cache_options[];
 extern const struct cli_option cli_executor_options[];

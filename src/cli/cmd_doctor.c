@@ -99,6 +99,20 @@ static int add_mirrors(struct session *session, struct rows *rows, struct varve_
 	return 0;
 }
 
+/* All rows behind it are about that directory, where there is one. */
+static void add_scratch(const struct session *session, struct rows *rows)
+{
+	struct sandbox_finding row = {.name = "scratch directory"};
+
+	if (store_work(session->store) == session->store)
+		return;
+	sandbox_found(&row, SANDBOX_OK, "%s%s; the rows below are about it",
+		      store_path(store_work(session->store)),
+		      session->scratch_chosen ? ", since the store's file system does not serve"
+					      : "");
+	add_row(rows, &row);
+}
+
 static int examine(struct session *session, struct rows *rows, struct sandbox_tried *tried,
 		   struct varve_error *err)
 {
@@ -107,10 +121,21 @@ static int examine(struct session *session, struct rows *rows, struct sandbox_tr
 
 	session_probe_host(session, tried);
 	count = sandbox_findings(tried, &session->host, findings);
-	for (i = 0; i < count; i++)
+	add_scratch(session, rows);
+	for (i = 0; i < count; i++) {
+		if (store_work(session->store) != session->store &&
+		    str_equal(findings[i].name, "store's file system"))
+			(void)snprintf(findings[i].name, sizeof(findings[i].name),
+				       "its file system");
 		add_row(rows, &findings[i]);
+	}
 	sandbox_find_space(store_dirfd(session->store), &space);
 	add_row(rows, &space);
+	if (store_work(session->store) != session->store) {
+		sandbox_find_space(store_dirfd(store_work(session->store)), &space);
+		(void)snprintf(space.name, sizeof(space.name), "free scratch space");
+		add_row(rows, &space);
+	}
 	return add_mirrors(session, rows, err);
 }
 

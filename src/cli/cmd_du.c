@@ -67,8 +67,13 @@ int cmd_du(struct cli *cli, struct varve_error *err)
 			       rows[i].what);
 	}
 	json_set(document, "total", json_integer((json_int_t)total));
+	if (store_work(session.store) != session.store)
+		json_set(document, "scratch", json_integer((json_int_t)usage->scratch));
 	if (!cli->values.json) {
 		printf("%10s  total in %s\n", size_text(total, size), store_path(session.store));
+		if (store_work(session.store) != session.store)
+			printf("%10s  besides in %s\n", size_text(usage->scratch, size),
+			       store_path(store_work(session.store)));
 		return 0;
 	}
 	json_canonical(document, &text);

@@ -20,7 +20,7 @@ static int find_failed(struct session *session, int step, const char *name, char
 	if (!session->build.steps[step].has_key)
 		return varve_error_set(err, -VARVE_E_NOT_FOUND, "the steps below %s are not built",
 				       name);
-	path = xasprintf("%s/failed/%s", store_path(session->store),
+	path = xasprintf("%s/failed/%s", store_path(store_work(session->store)),
 			 varve_digest_hex(&session->build.steps[step].key, hex));
 	if (access(path, F_OK) < 0) {
 		free(path);

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/network.h"
 #include "base/path.h"
+#include "cli/session_scratch.h"
 #include "cli/session_lock.h"
 #include "cli/session_registries.h"
 #include "cli/shipped_plan.h"
@@ -192,6 +193,8 @@ static int open_store(struct session *session, struct varve_error *err)
 		r = varve_store_default_path(&path, err);
 	if (r == 0)
 		r = explain_store(varve_store_open(path, &session->store, err), err);
+	if (r == 0)
+		r = session_use_scratch(session, err);
 	return r;
 }
 

@@ -35,6 +35,7 @@ struct session {
 	bool has_host;
 	bool on_cluster; /* steps are made by jobs of a cluster (build) */
 	bool host_remembered; /* as it was found by an earlier process */
+	bool scratch_chosen; /* the store has a scratch directory that nobody named */
 	struct build_options options;
 	struct build_secret *secrets;
 	struct progress *progress;

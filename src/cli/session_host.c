@@ -6,6 +6,7 @@
  * HEX is over the surroundings. A file that is damaged, or was made for others, counts as absent.
  */
 #include "cli/session.h"
+#include "cli/session_scratch.h"
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -57,33 +58,60 @@ static void set_host(struct session *session, const struct sandbox_tried *tried,
 	session->build.host = &session->host;
 }
 
-static void probe(struct session *session, json_t *surroundings, struct sandbox_tried *tried)
+/* What can be done where steps work now: the store, or a scratch directory. */
+static void look(struct session *session, bool anew, struct sandbox_tried *ret)
 {
-	sandbox_probe(store_dirfd(session->store), tried);
-	remember(session, surroundings, tried);
-	set_host(session, tried, false);
+	int directory = store_dirfd(store_work(session->store));
+	CLEANUP(json_decrefp) json_t *surroundings = sandbox_surroundings(directory);
+	bool remembered = !anew && recall(session, surroundings, ret);
+
+	if (!remembered) {
+		sandbox_probe(directory, ret);
+		remember(session, surroundings, ret);
+	}
+	set_host(session, ret, remembered);
+}
+
+static const char *why_not_the_store(const struct sandbox_tried *tried)
+{
+	return tried->xattrs != 0 ? "the store's file system keeps no user xattrs"
+				  : "the store's file system can hold no overlay";
+}
+
+static void find(struct session *session, bool anew, struct sandbox_tried *ret)
+{
+	const char *why;
+	size_t at = 0;
+
+	look(session, anew, ret);
+	if (!session_may_choose_scratch(session, ret))
+		return;
+	why = why_not_the_store(ret);
+	while (session_next_scratch(session, &at)) {
+		look(session, anew, ret);
+		if (session->host.overlay) {
+			session->scratch_chosen = true;
+			session_tell_scratch(session, why);
+			return;
+		}
+	}
+	look(session, false, ret);
 }
 
 void session_probe_host(struct session *session, struct sandbox_tried *ret)
 {
-	CLEANUP(json_decrefp)
-	json_t *surroundings = sandbox_surroundings(store_dirfd(session->store));
-
-	probe(session, surroundings, ret);
+	/* Chosen, not named: that choice is looked at again as well. */
+	if (session->scratch_chosen)
+		store_drop_scratch(session->store);
+	find(session, true, ret);
 }
 
 void session_find_host(struct session *session)
 {
-	CLEANUP(json_decrefp) json_t *surroundings = NULL;
 	struct sandbox_tried tried;
 
-	if (session->has_host)
-		return;
-	surroundings = sandbox_surroundings(store_dirfd(session->store));
-	if (recall(session, surroundings, &tried))
-		set_host(session, &tried, true);
-	else
-		probe(session, surroundings, &tried);
+	if (!session->has_host)
+		find(session, false, &tried);
 }
 
 /* Where they agree a command that failed would fail again. */

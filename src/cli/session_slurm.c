@@ -11,7 +11,7 @@
 #include "cli/shipped_plan.h"
 #include "cli/stop_signals.h"
 
-static const char *const own_settings[] = {"program", "node-store", NULL};
+static const char *const own_settings[] = {"program", "node-store", "scratch", NULL};
 
 static bool is_in(const char *name, const char *const *names)
 {
@@ -45,6 +45,14 @@ static const char *node_store(const struct cli *cli, const json_t *config)
 
 	return cli->values.node_store ? cli->values.node_store
 				      : json_optional_string(settings, "node-store", NULL);
+}
+
+const char *session_slurm_scratch(const struct cli *cli, const json_t *config)
+{
+	const json_t *settings = json_object_get(config, "slurm");
+
+	return cli->values.scratch ? cli->values.scratch
+				   : json_optional_string(settings, "scratch", NULL);
 }
 
 int session_wants_slurm(const struct cli *cli, const json_t *config, bool *ret,
@@ -103,6 +111,7 @@ static void build_command(const struct session *session, struct strv *ret)
 	strv_add(ret, "run");
 	strv_add(ret, "--progress=json");
 	add_text("store", store ? store : store_path(session->store), ret);
+	add_text("scratch", session_slurm_scratch(session->cli, session->config), ret);
 	add_text("isolation", values->isolation, ret);
 	add_list("mirror", &session->mirrors, ret);
 	add_list("cache-from", &values->cache_from, ret);

@@ -3,7 +3,8 @@
  *
  * Settings of the machine, "slurm": the fields of a step's slurm (recipe_slurm_names), and
  *	program		varve on the nodes (default: the path of this one)
- *	node-store	as --node-store */
+ *	node-store	as --node-store
+ *	scratch		as --scratch, for the jobs; "$NAME" is looked up where a job runs */
 #ifndef CLI_SESSION_SLURM_H
 #define CLI_SESSION_SLURM_H
 
@@ -21,6 +22,8 @@ struct session_slurm {
 /* Checks --executor, --detach, --node-store and the settings. true in *ret: slurm is asked for. */
 int session_wants_slurm(const struct cli *cli, const json_t *config, bool *ret,
 			struct varve_error *err);
+/* What the jobs are told as --scratch, or NULL. */
+const char *session_slurm_scratch(const struct cli *cli, const json_t *config);
 /* Of an opened session. */
 int session_slurm_init(struct session_slurm *ret, struct session *session, struct varve_error *err);
 void session_slurm_release(struct session_slurm *slurm);

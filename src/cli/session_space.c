@@ -16,14 +16,15 @@
 
 enum { BLOCK = 512 }; /* the unit of st_blocks */
 
-/* Tree and blob of what is made of a source, in percent of the source's bytes. probable: 260 for
- * torch's wheels, 580 for Debian packages [measured]. The base of an image is unpacked only for
- * commands. */
+/* Tree and blob of what is made of a source, and the tree alone, in percent of the source's bytes.
+ * probable: 260 for torch's wheels, 580 for Debian packages [measured; the trees' share of it is
+ * not]. The base of an image is unpacked only for commands. */
 static const struct {
-	unsigned least, probable;
+	unsigned least, probable, least_tree, probable_tree;
 } percent[] = {
-	[SOURCE_DEBIAN] = {300, 580}, [SOURCE_LOCAL] = {105, 160}, [SOURCE_URL] = {100, 300},
-	[SOURCE_PYTHON] = {190, 260}, [SOURCE_GIT] = {100, 300},   [SOURCE_IMAGE] = {0, 300},
+	[SOURCE_DEBIAN] = {300, 580, 200, 450}, [SOURCE_LOCAL] = {105, 160, 100, 100},
+	[SOURCE_URL] = {100, 300, 100, 200},	[SOURCE_PYTHON] = {190, 260, 105, 170},
+	[SOURCE_GIT] = {100, 300, 100, 200},	[SOURCE_IMAGE] = {0, 300, 0, 300},
 };
 
 static void add(uint64_t *sum, uint64_t bytes)
@@ -106,15 +107,18 @@ static void add_source(struct session *session, const struct plan_source *source
 		return;
 	add(&space->least, share(bytes, percent[source->kind].least));
 	add(&space->make, share(bytes, percent[source->kind].probable));
+	add(&space->least_trees, share(bytes, percent[source->kind].least_tree));
+	add(&space->make_trees, share(bytes, percent[source->kind].probable_tree));
 }
 
 /* True when it is known of an earlier build what the step makes. */
 static bool add_recalled(const struct session *session, size_t step, struct session_space *space)
 {
 	CLEANUP(free_ptr) char *name = plan_step_name(session->plan, (int)step);
-	uint64_t bytes = build_recall_size(&session->build, name);
+	uint64_t trees = 0, bytes = build_recall_size(&session->build, name, &trees);
 
 	add(&space->make, bytes);
+	add(&space->make_trees, trees);
 	return bytes > 0;
 }
 
@@ -156,43 +160,82 @@ json_t *session_space_to_json(const struct session_space *space)
 	return object;
 }
 
-static int refuse(const struct session *session, const struct session_space *space, uint64_t left,
-		  struct varve_error *err)
+/* One disk, and what comes onto it. */
+struct disk {
+	const struct varve_store *place; /* lies on it */
+	const char *name; /* of that, in messages */
+	const char *cure;
+	uint64_t fetch, least, make;
+};
+
+static int refuse(const struct disk *disk, uint64_t left, struct varve_error *err)
 {
 	char fetch[16], make[16], there[16];
 
 	varve_error_set(err, -VARVE_E_HOST,
 			"no space for this build: %s are still to be fetched, at least %s to be "
-			"made of it, and the disk of the store (%s) has %s left",
-			size_text(space->fetch, fetch), size_text(space->least, make),
-			store_path(session->store), size_text(left, there));
-	varve_error_hint(err, "name another place with --store, or make room: varve gc");
+			"made of it, and the disk of the %s (%s) has %s left",
+			size_text(disk->fetch, fetch), size_text(disk->least, make), disk->name,
+			store_path(disk->place), size_text(left, there));
+	varve_error_hint(err, "%s", disk->cure);
 	return -VARVE_E_HOST;
+}
+
+static int check_disk(const struct session *session, const struct disk *disk,
+		      struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *text = NULL;
+	char make[16], there[16];
+	uint64_t least = disk->fetch, probable = disk->fetch, left;
+	struct statvfs fs;
+
+	if (fstatvfs(store_dirfd(disk->place), &fs) < 0)
+		return 0;
+	left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	add(&least, disk->least);
+	add(&probable, disk->make);
+	if (least > left)
+		return refuse(disk, left, err);
+	if (probable <= left)
+		return 0;
+	text = xasprintf("the steps to run make about %s on the disk of the %s, which may not fit: "
+			 "%s left",
+			 size_text(probable, make), disk->name, size_text(left, there));
+	build_tell(&session->build, VARVE_EVENT_NOTICE, NULL, text);
+	return 0;
+}
+
+/* False where the scratch directory lies on the store's disk. */
+static bool has_own_disk(const struct varve_store *store, const struct varve_store *work)
+{
+	struct stat a, b;
+
+	return fstat(store_dirfd(store), &a) == 0 && fstat(store_dirfd(work), &b) == 0 &&
+	       a.st_dev != b.st_dev;
 }
 
 int session_check_space(struct session *session, bool makes, struct varve_error *err)
 {
-	CLEANUP(free_ptr) char *text = NULL;
-	char make[16], there[16];
+	struct varve_store *work = store_work(session->store);
 	struct session_space space;
-	uint64_t least, probable, left;
-	struct statvfs fs;
+	struct disk disk = {.place = session->store,
+			    .name = "store",
+			    .cure = "name another place with --store, or make room: varve gc"};
+	int r;
 
-	if (fstatvfs(store_dirfd(session->store), &fs) < 0)
-		return 0;
 	session_predict_space(session, &space);
-	if (!makes)
-		space.least = space.make = 0;
-	left = (uint64_t)fs.f_bavail * fs.f_frsize;
-	least = probable = space.fetch;
-	add(&least, space.least);
-	add(&probable, space.make);
-	if (least > left)
-		return refuse(session, &space, left, err);
-	if (probable <= left)
-		return 0;
-	text = xasprintf("the steps to run make about %s, which may not fit: %s left",
-			 size_text(probable, make), size_text(left, there));
-	build_tell(&session->build, VARVE_EVENT_NOTICE, NULL, text);
-	return 0;
+	disk.fetch = space.fetch;
+	disk.least = makes ? space.least : 0;
+	disk.make = makes ? space.make : 0;
+	if (!makes || !has_own_disk(session->store, work))
+		return check_disk(session, &disk, err);
+	disk.least -= space.least_trees;
+	disk.make -= space.make_trees;
+	r = check_disk(session, &disk, err);
+	disk = (struct disk){.place = work,
+			     .name = "scratch directory",
+			     .cure = "name another with --scratch, or make room: varve gc --trees",
+			     .least = space.least_trees,
+			     .make = space.make_trees};
+	return r < 0 ? r : check_disk(session, &disk, err);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Whether the disk of the store has room for a build, said before the first download and step. */
+ * Whether the disks of the store and of the scratch directory have room for a build, said before
+ * the first download and step. */
 #ifndef CLI_SESSION_SPACE_H
 #define CLI_SESSION_SPACE_H
 
@@ -13,6 +14,7 @@ struct session_space {
 	uint64_t fetch;
 	uint64_t least; /* made for certain */
 	uint64_t make; /* made, probably */
+	uint64_t least_trees, make_trees; /* of these: what a scratch directory would take */
 };
 void session_predict_space(struct session *session, struct session_space *ret);
 /* "disk: 1.2 GB to fetch, about 3.4 GB to make", with a newline; nothing where that is nothing. */

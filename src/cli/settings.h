@@ -2,7 +2,7 @@
  * Settings of the machine: /etc/varve/config.json, then $XDG_CONFIG_HOME/varve/config.json (or
  * ~/.config/varve/config.json), whose members win:
  *
- *	{"store":"DIR","mirrors":{"NAME":"URL"},"options":{"[RECIPE.]NAME":"VALUE"},"registry":"HOST/PREFIX",
+ *	{"store":"DIR","scratch":"DIR","mirrors":{"NAME":"URL"},"options":{"[RECIPE.]NAME":"VALUE"},"registry":"HOST/PREFIX",
  *	 "registries":[RULE]}		rules as in registry_rules.h
  */
 #ifndef CLI_SETTINGS_H

@@ -121,10 +121,11 @@ int image_import(struct varve_store *store, const struct image_target *from,
 struct image_layout {
 	int fd; /* the directory, locked against other writers where it is written to */
 	int blobs; /* blobs/sha256 */
+	int lock; /* of a directory that is written to and cannot be locked itself; else -1 */
 };
 #define IMAGE_LAYOUT_INIT                                                                          \
 	{                                                                                          \
-		-1, -1                                                                             \
+		-1, -1, -1                                                                         \
 	}
 /* To read from. -VARVE_E_FORMAT where the directory is no layout. */
 int image_layout_open(const char *path, struct image_layout *ret, struct varve_error *err);

@@ -83,21 +83,21 @@ int image_export_dir(const struct image_job *job, struct varve_error *err)
 {
 	const struct image *image = job->images[0].image;
 	CLEANUP(buf_release) struct buf manifest = BUF_INIT;
-	CLEANUP(fd_close) int dirfd = -1;
+	CLEANUP(image_place_close) struct image_place place = IMAGE_PLACE_INIT;
 	int r;
 
 	r = store_blob_read(job->store, &image->manifest_descriptor.digest, IMAGE_MANIFEST_LIMIT,
 			    &manifest, err);
 	if (r < 0)
 		return r;
-	r = image_place_open(job->target->path, "version", &dirfd, err);
+	r = image_place_open(job->target->path, "version", &place, err);
 	if (r < 0)
 		return r;
-	r = image_place_text(dirfd, "version", "Directory Transport Version: 1.1\n", err);
+	r = image_place_text(place.fd, "version", "Directory Transport Version: 1.1\n", err);
 	if (r < 0)
 		return r;
-	r = place_blobs(job, dirfd, err);
+	r = place_blobs(job, place.fd, err);
 	if (r < 0)
 		return r;
-	return image_place_text(dirfd, "manifest.json", buf_text(&manifest), err);
+	return image_place_text(place.fd, "manifest.json", buf_text(&manifest), err);
 }

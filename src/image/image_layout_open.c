@@ -15,7 +15,8 @@
 void image_layout_close(struct image_layout *layout)
 {
 	fd_close(&layout->blobs);
-	fd_close(&layout->fd);
+	image_place_close(&(struct image_place){layout->fd, layout->lock});
+	layout->fd = layout->lock = -1;
 }
 
 int image_layout_index(int layout, json_t **ret, struct varve_error *err)
@@ -70,9 +71,12 @@ int image_layout_open(const char *path, struct image_layout *ret, struct varve_e
 int image_layout_make(const char *path, struct image_layout *ret, struct varve_error *err)
 {
 	CLEANUP(image_layout_close) struct image_layout layout = IMAGE_LAYOUT_INIT;
+	struct image_place place = IMAGE_PLACE_INIT;
 	int r;
 
-	r = image_place_open(path, "oci-layout", &layout.fd, err);
+	r = image_place_open(path, "oci-layout", &place, err);
+	layout.fd = place.fd;
+	layout.lock = place.lock;
 	if (r == 0)
 		r = image_place_text(layout.fd, "oci-layout", IMAGE_LAYOUT_FILE, err);
 	if (r < 0)

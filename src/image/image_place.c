@@ -6,13 +6,13 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/lock_file.h"
 #include "base/tempfile.h"
 #include "store/store.h"
 
@@ -25,7 +25,7 @@ static void close_dir(DIR **dir)
 	errno = saved;
 }
 
-/* 1: no entries, 0: some, or -errno. */
+/* 1: no entries but our own temporary ones, 0: some, or -errno. */
 static int is_empty_dir(int dirfd)
 {
 	CLEANUP(fd_close) int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -37,7 +37,8 @@ static int is_empty_dir(int dirfd)
 	(void)steal_fd(&fd);
 	errno = 0;
 	while ((entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    strncmp(entry->d_name, ".varve-", strlen(".varve-")) != 0)
 			return 0;
 	}
 	return errno ? -errno : 1;
@@ -60,33 +61,32 @@ static int check_marker(int dirfd, const char *marker, struct varve_error *err)
 			       marker);
 }
 
-static int lock_dir(int fd)
+void image_place_close(struct image_place *place)
 {
-	while (flock(fd, LOCK_EX) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return 0;
+	lock_directory_drop(place->fd, &place->lock);
+	fd_close(&place->fd);
 }
 
-int image_place_open(const char *path, const char *marker, int *ret_fd, struct varve_error *err)
+int image_place_open(const char *path, const char *marker, struct image_place *ret,
+		     struct varve_error *err)
 {
-	CLEANUP(fd_close) int fd = -1;
+	CLEANUP(image_place_close) struct image_place place = IMAGE_PLACE_INIT;
 	int r;
 
 	r = fd_mkdir_p(AT_FDCWD, path, 0755);
 	if (r < 0)
 		return varve_error_set(err, r, "make the directory");
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	place.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place.fd < 0)
 		return varve_error_set(err, -errno, "open the directory");
-	r = lock_dir(fd);
+	r = lock_directory(place.fd, &place.lock);
 	if (r < 0)
 		return varve_error_set(err, r, "lock the directory");
-	r = check_marker(fd, marker, err);
+	r = check_marker(place.fd, marker, err);
 	if (r < 0)
 		return r;
-	*ret_fd = steal_fd(&fd);
+	*ret = place;
+	place = (struct image_place)IMAGE_PLACE_INIT;
 	return 0;
 }
 

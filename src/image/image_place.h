@@ -9,9 +9,20 @@
 
 struct varve_store;
 
+/* One that is held. */
+struct image_place {
+	int fd; /* the directory */
+	int lock; /* what base/lock_file.h holds it by */
+};
+#define IMAGE_PLACE_INIT                                                                           \
+	{                                                                                          \
+		-1, -1                                                                             \
+	}
 /* Makes the directory where it is missing, opens it and holds it alone (flock) against other
  * exports; refuses one that has files but no marker, since it is something else of the user's. */
-int image_place_open(const char *path, const char *marker, int *ret_fd, struct varve_error *err);
+int image_place_open(const char *path, const char *marker, struct image_place *ret,
+		     struct varve_error *err);
+void image_place_close(struct image_place *place); /* harmless on IMAGE_PLACE_INIT */
 
 /* Brings a blob of the store to dirfd under its hex digits: reflink, else hard link (a file that
  * nobody may write to, mode 0444), else copy. A file of that name and size is left alone. The bytes

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/hash_beside.h"
+#include "base/lock_file.h"
 #include "base/log.h"
 #include "registry/pull.h"
 
@@ -57,14 +58,6 @@ static void landing_release(struct landing *l)
 /* --- the partial file ----------------------------------------------------------------------------
  */
 
-static bool still_named(int dirfd, const char *name, int fd)
-{
-	struct stat ours, there;
-
-	return fstat(fd, &ours) == 0 && fstatat(dirfd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
-}
-
 /* Waits for another process that fetches the same. 1: it has brought it. */
 static int open_partial(struct landing *l, const struct place *into)
 {
@@ -81,11 +74,11 @@ static int open_partial(struct landing *l, const struct place *into)
 		if (fd < 0 || flock(fd, LOCK_EX) < 0)
 			return -errno;
 		if (place_has(into, l->blob)) {
-			if (still_named(into->partials, l->name, fd))
+			if (lock_file_is_named(into->partials, l->name, fd))
 				(void)unlinkat(into->partials, l->name, 0);
 			return 1;
 		}
-		if (still_named(into->partials, l->name, fd)) {
+		if (lock_file_is_named(into->partials, l->name, fd)) {
 			l->fd = steal_fd(&fd);
 			return 0;
 		}

@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "base/lock_file.h"
 #include "registry/registry.h"
 
 enum { SESSION_LIMIT = 64 << 10, OPEN_TRIES = 10 };
@@ -30,15 +31,6 @@ static void name_session(const struct registry *registry, const struct varve_dig
 	(void)snprintf(name, 80, "push-%s", varve_digest_hex(&id, hex));
 }
 
-/* True while the name stands for the open file. */
-static bool still_named(int dirfd, const char *name, int fd)
-{
-	struct stat ours, there;
-
-	return fstat(fd, &ours) == 0 && fstatat(dirfd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
-}
-
 static int open_locked(int dirfd, const char *name)
 {
 	for (int i = 0; i < OPEN_TRIES; i++) {
@@ -47,7 +39,7 @@ static int open_locked(int dirfd, const char *name)
 
 		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 			return -1;
-		if (still_named(dirfd, name, fd))
+		if (lock_file_is_named(dirfd, name, fd))
 			return steal_fd(&fd);
 	}
 	return -1;

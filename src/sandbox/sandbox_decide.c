@@ -56,7 +56,7 @@ static bool find_cause(const struct sandbox_tried *tried, bool namespaces,
 	if (!namespaces)
 		no_namespaces(tried, cause);
 	else if (tried->xattrs != 0)
-		set_cause(cause, "put the store on a local disk (--store or VARVE_STORE)",
+		set_cause(cause, "--scratch DIR (or VARVE_SCRATCH), a directory on a local disk",
 			  "commands cannot run with this store",
 			  "its file system keeps no user xattrs");
 	else if (!tried->bwrap_runs)

@@ -12,7 +12,8 @@
 #include "sandbox/sandbox_detect.h"
 #include "sandbox/sandbox_tried.h"
 
-static const char elsewhere[] = "put the store on a local disk (--store or VARVE_STORE)";
+static const char elsewhere[] =
+	"name a directory on a local disk (--scratch or VARVE_SCRATCH), or put the store on one (--store)";
 static const char no_commands[] = "commands cannot run; copies, images and pushes still work";
 static const char not_tried[] = "not tried: other rows come first";
 

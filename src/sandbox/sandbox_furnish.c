@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/lock_file.h"
 #include "base/path.h"
 
 void sandbox_furniture_release(struct sandbox_furniture *f)
@@ -192,15 +192,19 @@ static int bind_copy(struct sandbox_furniture *f, const struct sandbox_host *hos
 	return copy(&host->owners, bind->source, piece->parent, piece->name, err);
 }
 
-/* A cache is in one place at a time: its directory is locked by who took one from it. */
+/* A cache is in one place at a time: who took one holds the lock file beside it. */
 static int lock_caches(struct sandbox_furniture *f, const char *cache)
 {
 	CLEANUP(free_ptr) char *directory = xstrndup(cache, path_dir_len(cache));
+	CLEANUP(fd_close) int caches = -1;
 
 	if (f->caches >= 0)
 		return 0;
-	f->caches = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return f->caches < 0 || flock(f->caches, LOCK_EX) < 0 ? -errno : 0;
+	caches = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (caches < 0)
+		return -errno;
+	f->caches = lock_file_open(caches, ".lock", LOCK_EXCLUSIVE, true, NULL);
+	return f->caches < 0 ? f->caches : 0;
 }
 
 static int take_cache(struct sandbox_furniture *f, const struct sandbox_bind *bind)

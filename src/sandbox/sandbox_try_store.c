@@ -128,12 +128,14 @@ void sandbox_try_overlay(const struct sandbox_try *try)
 
 int sandbox_try_chown(int store)
 {
-	CLEANUP(fd_close) int fd = openat(store, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	CLEANUP(tempfile_abort) struct tempfile file = TEMPFILE_INIT;
 
-	/* Not every file system knows O_TMPFILE; a file in memory shows the map of ids as well. */
-	if (fd < 0)
-		fd = memfd_create("owner", MFD_CLOEXEC);
-	return fchown(fd, SANDBOX_IDS - 1, SANDBOX_IDS - 1) < 0 ? errno : 0;
+	int r = tempfile_begin(store, 0600, &file, NULL);
+
+	if (r < 0)
+		return -r;
+	/* A server of files does not know of our ranges: the map alone would say too little. */
+	return fchown(file.fd, SANDBOX_IDS - 1, SANDBOX_IDS - 1) < 0 ? errno : 0;
 }
 
 static int try_whiteout(int store)

@@ -175,20 +175,20 @@ static int write_directory(const struct bundle *bundle, struct varve_store *stor
 			   struct varve_error *err)
 {
 	CLEANUP(buf_release) struct buf index = BUF_INIT;
-	CLEANUP(fd_close) int top = -1;
+	CLEANUP(image_place_close) struct image_place top = IMAGE_PLACE_INIT;
 	int r = image_place_open(path, "index.json", &top, err);
 
 	if (r < 0)
 		return r;
-	if (faccessat(top, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (faccessat(top.fd, "index.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return varve_error_set(err, -VARVE_E_USAGE,
 				       "the directory is a layout already; choose another or an "
 				       "empty one");
-	r = image_place_text(top, "oci-layout", IMAGE_LAYOUT_FILE, err);
+	r = image_place_text(top.fd, "oci-layout", IMAGE_LAYOUT_FILE, err);
 	if (r == 0)
-		r = place_blobs(bundle, store, top, err);
+		r = place_blobs(bundle, store, top.fd, err);
 	index_text(bundle, &index);
-	return r < 0 ? r : image_place_text(top, "index.json", buf_text(&index), err);
+	return r < 0 ? r : image_place_text(top.fd, "index.json", buf_text(&index), err);
 }
 
 int bundle_write(struct bundle *bundle, struct varve_store *store,

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/lock_file.h"
 #include "net/http.h"
 #include "net/http_url.h"
 #include "source/settling.h"
@@ -65,23 +66,20 @@ int source_need_http(struct source_context *context, const char *url, struct var
 	return context->http ? 0 : http_new(&options, &context->http, err);
 }
 
-/* True while the name stands for the open file. */
-static bool still_named(int directory, const char *name, int fd)
-{
-	struct stat open_file, named;
-
-	return fstat(fd, &open_file) == 0 &&
-	       fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
-}
-
-/* A process that died between making the file read-only, as blobs are, and renaming it. */
+/* A process that died between making the file read-only, as blobs are, and renaming it. What cannot
+ * be written cannot be held alone everywhere (lock_file.h): a shared lock tells whether somebody
+ * lives, then the file becomes one of those that can. */
 static void drop_read_only(const struct landing *l, const char *name)
 {
 	CLEANUP(fd_close)
 	int fd = openat(l->uploads, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd >= 0 && flock(fd, LOCK_EX) == 0 && still_named(l->uploads, name, fd))
+	if (fd < 0 || flock(fd, LOCK_SH) < 0 || !lock_file_is_named(l->uploads, name, fd) ||
+	    fchmod(fd, 0644) < 0)
+		return;
+	fd_close(&fd);
+	fd = openat(l->uploads, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX) == 0 && lock_file_is_named(l->uploads, name, fd))
 		(void)unlinkat(l->uploads, name, 0);
 }
 
@@ -104,11 +102,11 @@ static int open_locked(const struct landing *l, const struct source_download *d,
 		if (fd < 0 || flock(fd, LOCK_EX) < 0)
 			return -errno;
 		if (d->want && varve_store_has_blob(l->context->store, d->want, NULL)) {
-			if (still_named(l->uploads, name, fd))
+			if (lock_file_is_named(l->uploads, name, fd))
 				(void)unlinkat(l->uploads, name, 0);
 			return 1;
 		}
-		if (still_named(l->uploads, name, fd)) {
+		if (lock_file_is_named(l->uploads, name, fd)) {
 			*ret = steal_fd(&fd);
 			return 0;
 		}
@@ -228,7 +226,7 @@ static void drop_useless(const struct landing *l)
 			     l->transfers[i].result == -VARVE_E_LIMIT || !l->downloads[i]->want;
 
 		if ((wrong || (fstat(l->transfers[i].fd, &st) == 0 && st.st_size == 0)) &&
-		    still_named(l->uploads, l->names[i], l->transfers[i].fd))
+		    lock_file_is_named(l->uploads, l->names[i], l->transfers[i].fd))
 			(void)unlinkat(l->uploads, l->names[i], 0);
 	}
 }

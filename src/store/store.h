@@ -122,6 +122,22 @@ int store_tree_adopt(struct varve_store *store, const struct owners *owners,
 		     const struct varve_digest *diff_id, int job_dirfd, const char *name,
 		     const struct store_tree_lists *lists, struct varve_error *err);
 
+/* --- scratch -----------------------------------------------------------------------------------
+ */
+/* Trees, and what steps work in, may lie in a directory of this machine: for a store that other
+ * machines see, or whose file system can hold no upper directory of an overlay. path: a directory
+ * that is there; what is ours in it is varve-UID, mode 0700. -VARVE_E_HOST where it cannot be used.
+ * From then on the functions for trees use it, and so does what is done with store_work. */
+int store_use_scratch(struct varve_store *store, const char *path, struct varve_error *err);
+void store_drop_scratch(struct varve_store *store); /* back to the store itself */
+/* The store itself, or its scratch directory, for: jobs of steps, locks of trees, "failed", path and
+ * descriptor. */
+struct varve_store *store_work(struct varve_store *store);
+bool store_is_scratch(const struct varve_store *store);
+/* Returns r. Where it means that there is no space, replaces the text by one that says where and
+ * what to do; what: "a blob", "index.json". */
+int store_failed(const struct varve_store *store, int r, const char *what, struct varve_error *err);
+
 /* --- work in progress --------------------------------------------------------------------------
  */
 /* Makes tmp/RANDOM, held by a lock until release (or death); what is left of the dead is removed by
@@ -139,8 +155,8 @@ struct store_job {
 int store_job_begin(struct varve_store *store, struct store_job *ret, struct varve_error *err);
 void store_job_release(struct store_job *job); /* closes; does not remove */
 int store_job_remove(struct varve_store *store, struct store_job *job); /* and releases */
-/* True when tmp/ holds directories of dead jobs; store_sweep removes them (to be called where the
- * owners of their files can be removed: in a user namespace for OWNER_SUBUID). */
+/* True when tmp/, of the store or its scratch directory, holds directories of dead jobs; store_sweep
+ * removes them (to be called where the owners of their files can be removed: in a user namespace for OWNER_SUBUID). */
 bool store_needs_sweep(struct varve_store *store);
 int store_sweep(struct varve_store *store, struct varve_error *err);
 
@@ -197,6 +213,7 @@ int store_index_remove(struct varve_store *store, const char *name, struct varve
 struct store_usage {
 	uint64_t blobs, trees, records, facts, caches, logs, temporary,
 		other; /* bytes on disk (st_blocks) */
+	uint64_t scratch; /* bytes in the scratch directory, which no other member counts */
 	uint64_t blob_count, tree_count, record_count;
 };
 int store_du(struct varve_store *store, struct store_usage *ret, struct varve_error *err);

@@ -117,6 +117,8 @@ int store_du(struct varve_store *store, struct store_usage *ret, struct varve_er
 	for (size_t i = 0; i < names.count; i++)
 		store_count_tree(store, names.items[i], STORE_COUNT_USED, &seen,
 				 part_of(&usage, names.items[i]));
+	if (store->work != store)
+		store_count_tree(store->work, ".", STORE_COUNT_USED, &seen, &usage.scratch);
 	usage.blob_count = count_entries(store, "blobs/sha256");
 	usage.tree_count = count_trees(store);
 	usage.record_count = count_entries(store, "steps");

@@ -17,7 +17,12 @@
 
 int store_failed(const struct varve_store *store, int r, const char *what, struct varve_error *err)
 {
-	if (r == -ENOSPC || r == -EDQUOT) {
+	if ((r == -ENOSPC || r == -EDQUOT) && store->is_scratch) {
+		varve_error_set(err, r, "the scratch directory %s is full, while writing %s",
+				store->path, what);
+		varve_error_hint(err, "free some with varve gc --trees and this --scratch, or name "
+				      "another");
+	} else if (r == -ENOSPC || r == -EDQUOT) {
 		varve_error_set(err, r, "the store %s is full, while writing %s", store->path,
 				what);
 		varve_error_hint(err, "free some with: varve gc (varve du says where it went)");
@@ -44,7 +49,7 @@ int store_temp_begin(struct varve_store *store, mode_t mode, struct tempfile *re
 		r = tempfile_begin(store->tmp_fd, mode, &t, err);
 		if (r < 0)
 			break;
-		if (flock(t.fd, LOCK_SH | LOCK_NB) == 0 && fstat(t.fd, &st) == 0 &&
+		if (flock(t.fd, LOCK_EX | LOCK_NB) == 0 && fstat(t.fd, &st) == 0 &&
 		    st.st_nlink > 0) {
 			*ret = t;
 			return 0;

@@ -16,6 +16,7 @@
 /* One collection. */
 struct gc {
 	struct varve_store *store;
+	struct varve_store *place; /* what is gone through: the store, then its scratch directory */
 	const struct store_gc_options *options;
 	struct store_marks marks;
 	struct store_seen seen;
@@ -31,7 +32,7 @@ static void visit_all(struct gc *gc, const char *dir, visit_fn *visit)
 {
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 
-	(void)store_list(gc->store, dir, &names);
+	(void)store_list(gc->place, dir, &names);
 	for (size_t i = 0; i < names.count; i++)
 		visit(gc, dir, names.items[i]);
 }
@@ -45,16 +46,16 @@ static bool drop(struct gc *gc, const char *dir, const char *name)
 	uint64_t bytes = 0;
 	int r = 0;
 
-	store_count_tree(gc->store, path, STORE_COUNT_FREED, &gc->seen, &bytes);
+	store_count_tree(gc->place, path, STORE_COUNT_FREED, &gc->seen, &bytes);
 	/* What goes now takes its names out of the number that the next file has. */
 	if (!gc->options->dry_run)
 		store_seen_release(&gc->seen);
-	if (fstatat(gc->store->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(gc->place->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	if (!gc->options->dry_run && S_ISDIR(st.st_mode))
-		r = store_discard(gc->store, path, err);
-	else if (!gc->options->dry_run && unlinkat(gc->store->dirfd, path, 0) < 0)
-		r = varve_error_set(err, -errno, "remove %s/%s", gc->store->path, path);
+		r = store_discard(gc->place, path, err);
+	else if (!gc->options->dry_run && unlinkat(gc->place->dirfd, path, 0) < 0)
+		r = varve_error_set(err, -errno, "remove %s/%s", gc->place->path, path);
 	if (r < 0 && gc->error == 0)
 		gc->error = r;
 	if (r == 0)
@@ -67,7 +68,7 @@ static bool is_older(const struct gc *gc, const char *dir, const char *name)
 	CLEANUP(free_ptr) char *path = path_join(dir, name);
 	struct stat st;
 
-	return fstatat(gc->store->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstatat(gc->place->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       store_age(&st) >= gc->options->keep_seconds;
 }
 
@@ -105,7 +106,7 @@ static bool is_sound(const struct gc *gc, const char *dir, const char *name)
 {
 	CLEANUP(free_ptr) char *path = path_join(dir, name);
 	CLEANUP(fd_close)
-	int fd = openat(gc->store->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(gc->place->dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
 	return fd >= 0 && store_tree_is_sound(gc->store, fd);
 }
@@ -208,15 +209,24 @@ static void visit_lock(struct gc *gc, const char *dir, const char *name)
 static const struct {
 	const char *dir;
 	visit_fn *visit;
+	bool scratch; /* a scratch directory has it, too */
 } visits[] = {
-	{"steps", visit_record},         {"roots", visit_aging},
-	{"blobs/sha256", visit_blob},    {"trees", visit_mode},
-	{"facts/blob", visit_blob_fact}, {"logs", visit_log},
-	{"failed", visit_failed},        {"caches", visit_cache},
-	{"uploads", visit_upload},       {"facts/host", visit_aging},
-	{"facts/seen", visit_aging},     {"facts/whole", visit_whole},
-	{"facts/marks", visit_whole},    {"facts/attested", visit_aging},
-	{"facts/inputs", visit_aging},   {"lock", visit_lock},
+	{"steps", visit_record, false},
+	{"roots", visit_aging, false},
+	{"blobs/sha256", visit_blob, false},
+	{"trees", visit_mode, true},
+	{"facts/blob", visit_blob_fact, false},
+	{"logs", visit_log, false},
+	{"failed", visit_failed, true},
+	{"caches", visit_cache, false},
+	{"uploads", visit_upload, false},
+	{"facts/host", visit_aging, false},
+	{"facts/seen", visit_aging, false},
+	{"facts/whole", visit_whole, false},
+	{"facts/marks", visit_whole, false},
+	{"facts/attested", visit_aging, false},
+	{"facts/inputs", visit_aging, false},
+	{"lock", visit_lock, true},
 };
 
 /* Lists of what refers to an image that goes: their names would keep them for ever. */
@@ -257,8 +267,8 @@ static int lock_alone(const struct varve_store *store, struct varve_error *err)
 	(void)flock(store->lock_fd, LOCK_SH);
 	if (r != -EWOULDBLOCK)
 		return varve_error_set(err, r, "lock %s", store->path);
-	varve_error_set(err, -VARVE_E_HOST, "another varve uses the store %s; gc needs it alone",
-			store->path);
+	varve_error_set(err, -VARVE_E_HOST, "another varve uses %s %s; gc needs it alone",
+			store->is_scratch ? "the scratch directory" : "the store", store->path);
 	if (err)
 		err->code = r; /* set only now: its strerror says nothing */
 	varve_error_hint(err, "wait for the builds that are running, then try again");
@@ -271,12 +281,23 @@ static void sweep(struct gc *gc)
 	int r;
 
 	store_count_tree(gc->store, "tmp", STORE_COUNT_FREED, &gc->seen, &usage.temporary);
+	if (gc->store->work != gc->store)
+		store_count_tree(gc->store->work, "tmp", STORE_COUNT_FREED, &gc->seen,
+				 &usage.temporary);
 	if (!gc->options->dry_run)
 		store_seen_release(&gc->seen);
 	r = gc->options->dry_run ? 0 : store_sweep(gc->store, gc->error == 0 ? gc->err : NULL);
 	if (r < 0 && gc->error == 0)
 		gc->error = r;
 	gc->result.bytes += usage.temporary;
+}
+
+static void go_through(struct gc *gc, struct varve_store *place)
+{
+	gc->place = place;
+	for (size_t i = 0; i < ARRAY_SIZE(visits); i++)
+		if (visits[i].scratch || !place->is_scratch)
+			visit_all(gc, visits[i].dir, visits[i].visit);
 }
 
 static int collect(struct gc *gc)
@@ -288,22 +309,26 @@ static int collect(struct gc *gc)
 	if (store_needs_sweep(gc->store))
 		sweep(gc);
 	drop_orphans(gc);
-	for (size_t i = 0; i < ARRAY_SIZE(visits); i++)
-		visit_all(gc, visits[i].dir, visits[i].visit);
+	go_through(gc, gc->store);
+	if (gc->store->work != gc->store)
+		go_through(gc, gc->store->work);
 	return gc->error;
 }
 
 int store_gc(struct varve_store *store, const struct store_gc_options *options,
 	     struct store_gc_result *ret, struct varve_error *err)
 {
-	struct gc gc = {.store = store, .options = options, .err = err};
+	struct gc gc = {.store = store, .place = store, .options = options, .err = err};
 	int r = lock_alone(store, err);
 
 	if (r < 0)
 		return r;
-	r = collect(&gc);
+	r = store->work == store ? 0 : lock_alone(store->work, err);
+	if (r == 0)
+		r = collect(&gc);
 	store_marks_release(&gc.marks);
 	store_seen_release(&gc.seen);
+	(void)flock(store->work->lock_fd, LOCK_SH);
 	(void)flock(store->lock_fd, LOCK_SH);
 	if (r < 0)
 		return r;

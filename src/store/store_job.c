@@ -115,12 +115,14 @@ int store_job_remove(struct varve_store *store, struct store_job *job)
 /* --- what the dead left ------------------------------------------------------------------------
  */
 
-/* Opens and locks NAME; -1 where it is held, absent or no file. */
+/* Opens NAME and makes sure that nobody holds it; -1 where it is held, absent or no file. A shared
+ * lock is enough against owners, who hold theirs alone, and can be had on a blob, which nobody may
+ * write to, also over NFS (lock_file.h). Two sweeps at once remove the same. */
 static int try_lock(int tmp, const char *name)
 {
 	int fd = openat(tmp, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0)
 		fd_close(&fd);
 	return fd;
 }
@@ -156,7 +158,7 @@ static int sweep_entry(int tmp, const char *name, bool only_look)
 	return r < 0 ? r : 1;
 }
 
-bool store_needs_sweep(struct varve_store *store)
+static bool needs_sweep(const struct varve_store *store)
 {
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	CLEANUP(fd_close) int tmp = -1;
@@ -170,7 +172,12 @@ bool store_needs_sweep(struct varve_store *store)
 	return false;
 }
 
-int store_sweep(struct varve_store *store, struct varve_error *err)
+bool store_needs_sweep(struct varve_store *store)
+{
+	return needs_sweep(store) || (store->work != store && needs_sweep(store->work));
+}
+
+static int sweep(const struct varve_store *store, struct varve_error *err)
 {
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 	CLEANUP(fd_close) int tmp = -1;
@@ -189,4 +196,12 @@ int store_sweep(struct varve_store *store, struct varve_error *err)
 						 store->path, names.items[i]);
 	}
 	return result;
+}
+
+int store_sweep(struct varve_store *store, struct varve_error *err)
+{
+	int r = sweep(store, err);
+	int second = store->work == store ? 0 : sweep(store->work, r < 0 ? NULL : err);
+
+	return r < 0 ? r : second;
 }

@@ -186,14 +186,22 @@ static int open_directory(const char *path, struct varve_store *store, struct va
 	return 0;
 }
 
+struct varve_store *store_alloc(void)
+{
+	struct varve_store *store = xcalloc(1, sizeof(*store));
+
+	store->dirfd = store->lock_fd = store->blobs_fd = store->tmp_fd = -1;
+	store->work = store;
+	store_tree_find_boot(store);
+	return store;
+}
+
 int varve_store_open(const char *path, struct varve_store **ret, struct varve_error *err)
 {
-	CLEANUP(varve_store_closep) struct varve_store *store = xcalloc(1, sizeof(*store));
+	CLEANUP(varve_store_closep) struct varve_store *store = store_alloc();
 	struct varve_error first = {0}; /* "it is not there" is no failure of ours */
 	int r;
 
-	store->dirfd = store->lock_fd = store->blobs_fd = store->tmp_fd = -1;
-	store_tree_find_boot(store);
 	r = open_directory(path, store, err);
 	if (r < 0)
 		return r;
@@ -217,6 +225,7 @@ void varve_store_close(struct varve_store *store)
 {
 	if (!store)
 		return;
+	store_drop_scratch(store);
 	fd_close(&store->tmp_fd);
 	fd_close(&store->blobs_fd);
 	fd_close(&store->lock_fd);
@@ -240,19 +249,20 @@ const char *store_path(const struct varve_store *store)
 int store_reopen(struct varve_store *store, struct varve_error *err)
 {
 	CLEANUP(fd_close) int dirfd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int blobs;
+	int blobs = -1;
 
 	if (dirfd < 0)
 		return varve_error_set(err, -errno, "open the store %s", store->path);
-	blobs = openat(dirfd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (blobs < 0)
+	if (!store->is_scratch)
+		blobs = openat(dirfd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (blobs < 0 && !store->is_scratch)
 		return varve_error_set(err, -errno, "open %s/blobs/sha256", store->path);
 	fd_close(&store->dirfd);
 	fd_close(&store->blobs_fd);
 	fd_close(&store->tmp_fd);
 	store->dirfd = steal_fd(&dirfd);
 	store->blobs_fd = blobs;
-	return 0;
+	return store->work == store ? 0 : store_reopen(store->work, err);
 }
 
 int store_dirfd(const struct varve_store *store)

@@ -24,13 +24,14 @@ struct varve_store {
 	struct digest_set verified; /* blobs whose bytes this process has hashed */
 	char boot[STORE_BOOT_ID]; /* the kernel's, "" when it is not told */
 	bool flush_tried; /* store_tree_open has looked at flushing trees to the disk */
+	struct varve_store *work; /* where trees and jobs of steps are: itself, or its scratch */
+	bool is_scratch; /* one of store_scratch.c: without blobs, records and index */
 };
+/* One that is not open; varve_store_close frees it. */
+struct varve_store *store_alloc(void);
 
 /* --- store_file.c ------------------------------------------------------------------------------
  */
-/* Returns r. Where it means that there is no space, replaces the text by one that says what to do;
- * what: "a blob", "index.json". */
-int store_failed(const struct varve_store *store, int r, const char *what, struct varve_error *err);
 /* A temporary file in tmp/, held by a lock of its own: store_sweep removes those of the dead. */
 int store_temp_begin(struct varve_store *store, mode_t mode, struct tempfile *ret,
 		     struct varve_error *err);

@@ -122,7 +122,7 @@ static int open_tree(const struct varve_store *store, const struct owners *owner
 bool store_tree_exists(const struct varve_store *store, const struct owners *owners,
 		       const struct varve_digest *diff_id)
 {
-	CLEANUP(fd_close) int fd = open_tree(store, owners, diff_id);
+	CLEANUP(fd_close) int fd = open_tree(store->work, owners, diff_id);
 
 	return fd >= 0;
 }
@@ -178,6 +178,7 @@ int store_tree_open(struct varve_store *store, const struct owners *owners,
 	char path[TREE_PATH];
 	int r;
 
+	store = store->work;
 	tree = open_tree(store, owners, diff_id);
 	if (tree == -VARVE_E_NOT_FOUND)
 		return tree;
@@ -308,6 +309,7 @@ int store_tree_adopt(struct varve_store *store, const struct owners *owners,
 
 	if (store_tree_exists(store, owners, diff_id))
 		return 0;
+	store = store->work;
 	r = make_form_dir(store, owners, err);
 	if (r < 0)
 		return r;

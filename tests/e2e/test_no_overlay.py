@@ -45,7 +45,7 @@ def overlaid(binary, account):
     def make(name):
         if os.getuid() != 0:
             pytest.skip("needs root: mounts an overlay for the store")
-        varve = Varve(binary, account(name))
+        varve = Varve(binary, account(name), {"VARVE_SCRATCH": "none"})
         varve.store.mkdir()
         varve.account.own(varve.store)
         varve.account = Overlaid(varve.account, varve.store)

@@ -58,6 +58,7 @@ def placed(tools):
         account.varve = varve
         if "lowerdir" in account.situation.setup:
             varve.store = varve.path("u")  # where the overlay, which only the program sees, keeps it
+            varve.env["VARVE_SCRATCH"] = "none"
         for variable in account.situation.unset:
             varve.env.pop(variable, None)
         return Project(varve)

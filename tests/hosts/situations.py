@@ -82,11 +82,11 @@ ROWS = (
     Situation("store on overlay", "the store on overlayfs, as in a container without a volume", "root",
               setup="mkdir -p $D/l $D/u $D/w $D/store; "
               "mount -t overlay none -o lowerdir=$D/l,upperdir=$D/u,workdir=$D/w $D/store",
-              remark="trees are copied instead of mounted: slower"),
+              remark="steps work in /var/tmp if that can hold an overlay; else trees are copied, which is slower"),
     Situation("store on overlay, subuid", "the same as a user with a range", "subuid",
               setup="mkdir -p $D/l $D/u $D/w $D/store; chown $U $D/l $D/u; "
               "mount -t overlay none -o lowerdir=$D/l,upperdir=$D/u,workdir=$D/w $D/store",
-              remark="trees are copied instead of mounted: slower"),
+              remark="steps work in /var/tmp if that can hold an overlay; else trees are copied, which is slower"),
     Situation("no /proc", "no /proc", "root", setup="mount -t tmpfs none /proc", commands=False, chroot=False,
               message="commands cannot run on this host: no /proc is mounted",
               remark="copies of sources only; the message says what to mount"),
