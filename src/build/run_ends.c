@@ -114,6 +114,8 @@ static void step_made(struct run *run, const struct executor_end *end)
 		build_tell(build, VARVE_EVENT_NOTICE, name, end->notices.items[i]);
 	if (build->cache && build->cache->renew)
 		build->cache->renew(build->cache->cookie);
+	if (run->executor->ahead)
+		store_refresh(build->store); /* who made it is elsewhere */
 	if (!plan_is_ready(build->plan, end->step, build->known))
 		return;
 	if (build_look_up(build, end->step, run->failed ? NULL : run->err) == 1)

@@ -283,7 +283,9 @@ static int lock_step(struct build *build, int index, const char *name, int *ret,
 	if (r != -EWOULDBLOCK)
 		return r;
 	build_tell(build, VARVE_EVENT_WAITING, name, NULL);
-	return store_lock(build->store, lock, true, true, ret, err);
+	r = store_lock(build->store, lock, true, true, ret, err);
+	store_refresh(build->store);
+	return r;
 }
 
 int step_make(struct build *build, int index, int output, const struct step_listener *listener,

@@ -18,24 +18,39 @@
 #include "cli/shipped_plan.h"
 #include "cli/stop_signals.h"
 
-/* Whoever starts this sees to the order. */
-static int check_needs(const struct session *session, struct varve_error *err)
+/* The number of a step that it needs and that is not known; -1: none. */
+static int find_missing(const struct session *session)
 {
 	const struct build *build = &session->build;
 
-	for (size_t i = 0; i < build->plan->step_count; i++) {
-		CLEANUP(free_ptr) char *name = plan_step_name(build->plan, (int)i);
+	for (size_t i = 0; i < build->plan->step_count; i++)
+		if (build_wants(build, i) && !build->known[i].known && (int)i != session->only_step)
+			return (int)i;
+	return -1;
+}
 
-		if (!build_wants(build, i) || build->known[i].known || (int)i == session->only_step)
-			continue;
-		varve_error_set(err, -VARVE_E_NOT_FOUND,
-				"step %s, which it needs, is not in the store%s", name,
-				session->cache ? ", nor in a cache" : "");
-		varve_error_hint(err, "run that one first, on the same store%s",
-				 session->cache ? " or with --cache-to" : ", or share a cache");
-		return -VARVE_E_NOT_FOUND;
+/* Whoever starts this sees to the order. What another node made a moment ago may have to be looked
+ * for twice. */
+static int check_needs(struct session *session, struct varve_error *err)
+{
+	CLEANUP(free_ptr) char *name = NULL;
+	int missing = find_missing(session), r;
+
+	if (missing >= 0) {
+		store_refresh(session->store);
+		r = build_assess(&session->build, err);
+		if (r < 0)
+			return r;
+		missing = find_missing(session);
 	}
-	return 0;
+	if (missing < 0)
+		return 0;
+	name = plan_step_name(session->plan, missing);
+	varve_error_set(err, -VARVE_E_NOT_FOUND, "step %s, which it needs, is not in the store%s",
+			name, session->cache ? ", nor in a cache" : "");
+	varve_error_hint(err, "run that one first, on the same store%s",
+			 session->cache ? " or with --cache-to" : ", or share a cache");
+	return -VARVE_E_NOT_FOUND;
 }
 
 static int make(struct session *session, struct varve_error *err)

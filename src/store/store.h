@@ -84,6 +84,10 @@ int store_record_read(struct varve_store *store, const struct varve_digest *key,
 		      struct store_record *ret, struct varve_error *err);
 int store_record_write(struct varve_store *store, const struct store_record *record,
 		       struct varve_error *err);
+/* To be called when another machine has written records or blobs of which this process may have heard
+ * before that they are not there: an NFS client remembers that for up to a minute, until the directory
+ * changes under its own hands. Fails never. */
+void store_refresh(struct varve_store *store);
 /* The document as it lies in steps/, for those who carry records elsewhere. */
 json_t *store_record_to_json(const struct store_record *record);
 /* The key is that of the input: the caller compares it with the one that it wanted.

@@ -120,6 +120,23 @@ int store_record_read(struct varve_store *store, const struct varve_digest *key,
 	return 0;
 }
 
+static void stir(int dirfd)
+{
+	CLEANUP(tempfile_abort) struct tempfile file = TEMPFILE_INIT;
+
+	(void)tempfile_begin(dirfd, 0600, &file, NULL);
+}
+
+void store_refresh(struct varve_store *store)
+{
+	CLEANUP(fd_close)
+	int steps = openat(store->dirfd, "steps", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (steps >= 0)
+		stir(steps);
+	stir(store->blobs_fd);
+}
+
 /* --- writing -----------------------------------------------------------------------------------
  */
 

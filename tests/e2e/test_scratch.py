@@ -116,7 +116,7 @@ def test_several_accounts_in_one_directory(project_of, account):
 
 
 def test_the_next_build_sweeps(project_of, remote):
-    """What a killed one left in the scratch directory goes with the next."""
+    """What a killed one left in the scratch directory goes with the next, and so does what is left in the store."""
     project = project_of("subuid")
     remote(project)
     project.recipe([run("slow", "echo x >/x; echo ready; sleep 100")])
@@ -127,13 +127,15 @@ def test_the_next_build_sweeps(project_of, remote):
     project.varve.stop(child)
     place = own(project.local)
     assert any((place / "tmp").iterdir())
+    left = project.varve.store / "tmp"
+    project.varve.run("sh", "-c", f"mkdir {left}/job-1 && touch {left}/job-1/x {left}/job-1.lock && install -m 444 /dev/null {left}/.varve-1")
     project.recipe([run("quick", "echo x >/x")])
     project.build()
     for _ in range(100):  # in the background
-        if not any((place / "tmp").iterdir()):
+        if not any((place / "tmp").iterdir()) and not any(left.iterdir()):
             break
         time.sleep(0.05)
-    assert not any((place / "tmp").iterdir())
+    assert not any((place / "tmp").iterdir()) and not any(left.iterdir())
 
 
 def test_failed_steps_gc_and_du(project_of, remote):

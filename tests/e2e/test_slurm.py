@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import pytest
+from remote_disk import remote  # noqa: F401
 from slurm_bed import cluster, lone_cluster, shared_cluster  # noqa: F401
 from registry.real import Distribution
 from support import ROOT, own_project, run  # noqa: F401
@@ -190,6 +191,25 @@ def test_nothing_shared_but_a_registry(cluster):
         assert there.digests == here.digests and there.ran == ["main/one", "main/root", "main/two"]
     refused = project.build(*SLURM, "--node-store", node_store, rc=2)
     assert "--cache-from and --cache-to are needed" in refused.text
+
+
+def test_store_on_a_network_file_system(cluster, remote):
+    """Jobs work on the disks of their nodes, which have one path there and another content."""
+    project = cluster.project
+    remote(project)
+    place = project.account.directory()
+    program = project.varve.write("on-node", "#!/bin/sh\n"
+                                  f"SLURM_TMPDIR={place}/$SLURMD_NODENAME; export SLURM_TMPDIR; mkdir -p $SLURM_TMPDIR\n"
+                                  f"exec {project.varve.binary} \"$@\"\n", 0o755)
+    settings = {"program": str(program), "scratch": "$SLURM_TMPDIR"}
+    project.varve.write("config/varve/config.json", json.dumps({"slurm": settings}))
+    project.recipe(stages=branches(6))
+    there = project.build(*SLURM)
+    assert not list(project.varve.store.glob("trees/*/*"))
+    used = [path.name for path in place.iterdir() if list(path.glob("varve-*/trees/*/*"))]
+    assert used and set(used) <= set(cluster.nodes)
+    assert not list(place.glob("*/varve-*/tmp/*"))
+    assert there.digests == project.build("--store", project.varve.path("here"), env={"LD_PRELOAD": ""}).digests
 
 
 def test_step_run_and_gitlab(own_project):
