@@ -4,6 +4,7 @@
 	def test_x(cluster):
 		build = cluster.project.build("--executor", "slurm")
 """
+import contextlib
 import os
 import re
 import signal
@@ -78,7 +79,7 @@ class Cluster:
         self.wait_for(lambda: self.states() == ["idle"] * len(self.nodes))
 
     def states(self):
-        return self.run("sinfo", "-h", "-N", "-o", "%T", check=False).split()
+        return self.run("sinfo", "-h", "-N", "-p", "p", "-o", "%T", check=False).split()
 
     def start_node(self, node):
         self.run("slurmd", "-f", self.conf, "-N", node)
@@ -163,19 +164,25 @@ class Cluster:
             return False
 
 
-@pytest.fixture(scope="module")
-def shared_cluster():
-    """One for the tests of a file that leave it as it was."""
+@contextlib.contextmanager
+def kept_cluster(**options):
+    """One of an account of its own, for the tests of a file that leave it as it was."""
     for program in DAEMONS:
         need(program)
     try:
         account = accounts.find("subuid")
     except accounts.Unavailable as reason:
         pytest.skip(str(reason))
-    one = Cluster(account)
+    one = Cluster(account, **options)
     yield one
     one.close()
     account.close()
+
+
+@pytest.fixture(scope="module")
+def shared_cluster():
+    with kept_cluster() as one:
+        yield one
 
 
 @pytest.fixture

@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps made by the jobs of a real Slurm, on loopback."""
+"""Steps made by the jobs of a real Slurm, on loopback. What goes wrong meanwhile: test_slurm_faults.py."""
 import json
 import os
-import re
-import shutil
 import signal
-import subprocess
-import time
 
 import pytest
 from remote_disk import remote  # noqa: F401
-from slurm_bed import cluster, lone_cluster, shared_cluster  # noqa: F401
+from slurm_bed import cluster, shared_cluster  # noqa: F401
 from registry.real import Distribution
 from support import ROOT, own_project, run  # noqa: F401
 
@@ -50,17 +46,6 @@ def test_output_and_failure(cluster):
     assert [state for name, state in cluster.jobs() if name.endswith("main/after")] == ["CANCELLED"]
 
 
-@pytest.mark.parametrize("limit, command, said", [
-    ("memory", "dd if=/dev/zero of=/dev/null bs=400M count=60",
-     r"its job was killed by its memory limit \(60M\).*\nask for more, or for fewer jobs: slurm: \{memory: \d+M\}"),
-    pytest.param("time", "sleep 300", r"its job was killed by its time limit \(00:01:00\).*\n"
-                 r"ask for more: slurm: \{time: \"00:02:00\"\}", marks=pytest.mark.slow)])
-def test_limits(cluster, limit, command, said):
-    cluster.project.recipe([run("bad", command, slurm={"memory": "60M", "time": "1"})])
-    build = cluster.project.build(*SLURM, rc=1, timeout=200)
-    assert re.search(said, build.text), build.text
-
-
 def test_resources(cluster):
     """jobs says cores and memory, settings and the step's own fields weigh more."""
     project = cluster.project
@@ -94,17 +79,6 @@ def test_detach_join_cancel(cluster):
     cluster.wait_for(lambda: "RUNNING" not in [state for _, state in cluster.jobs()])
 
 
-def test_two_submitters(cluster):
-    """Two builds at once: each step is submitted once, both get the image."""
-    project = cluster.project
-    project.recipe(stages=branches(4))
-    both = [project.start(*SLURM) for _ in range(2)]
-    outputs = [child.communicate(timeout=120) for child in both]
-    assert [child.returncode for child in both] == [0, 0], outputs
-    assert outputs[0][0] == outputs[1][0] and outputs[0][0]
-    assert len(cluster.jobs()) == 6
-
-
 def test_interrupt_ends_jobs(cluster):
     """Without a terminal nobody can be asked: what was submitted is cancelled."""
     project = cluster.project
@@ -115,68 +89,6 @@ def test_interrupt_ends_jobs(cluster):
     child.communicate(timeout=60)
     assert child.returncode != 0
     cluster.wait_for(lambda: not {"RUNNING", "PENDING"} & {state for _, state in cluster.jobs()})
-
-
-def test_full_shared_store(cluster):
-    """A step for which the shared file system is too small says so, as here; with room again the build goes on."""
-    if os.getuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    project = cluster.project
-    project.busybox()
-    account, store = project.account, project.varve.store
-    store.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=24m,uid={account.uid},gid={account.gid},mode=755", "varve",
-                    store], check=True)
-    try:
-        project.recipe([run("large", "dd if=/dev/urandom of=/x bs=1M count=40")])
-        assert "there is no space on the disk of the store" in project.build(*SLURM, rc=1).text
-        project.recipe([run("small", "echo small >/x")])
-        project.build("--store", project.varve.path("here"))
-        assert project.build(*SLURM).digests
-    finally:
-        subprocess.run(["umount", "-l", store], check=True)
-
-
-def test_clocks_differ(cluster):
-    """Nothing is decided by a clock: whose program is two days ahead makes the same, and is followed."""
-    if not shutil.which("faketime"):
-        pytest.skip("faketime is missing")
-    project = cluster.project
-    program = project.varve.write("ahead", f"#!/bin/sh\nexec faketime -f +2d {project.varve.binary} \"$@\"\n", 0o755)
-    project.varve.write("config/varve/config.json", json.dumps({"slurm": {"program": str(program)}}))
-    project.recipe([run("one", "echo 1 >/1"), run("two", "cat /1 >/2")])
-    there = project.build(*SLURM)
-    assert there.digests == project.build("--store", project.varve.path("here")).digests
-
-
-@pytest.mark.slow
-def test_node_dies(lone_cluster):
-    """Slurm puts the job back into the queue, and another node makes the step."""
-    project = lone_cluster.project
-    project.recipe([run("slow", "sleep 8; echo done >/x")])
-    child = project.start(*SLURM)
-    lone_cluster.wait_for(lambda: ("varve:t:main/slow", "RUNNING") in lone_cluster.jobs())
-    node = lone_cluster.run("squeue", "-h", "-t", "R", "-o", "%N").strip()
-    lone_cluster.kill_node(node)
-    stdout, stderr = child.communicate(timeout=180)
-    assert child.returncode == 0, stderr
-    assert f"on {[one for one in lone_cluster.nodes if one != node][0]}" in stderr
-    here = project.build("--store", project.varve.path("here"))
-    assert stdout.split()[0] in here.digests.values()
-
-
-def test_requeue(cluster):
-    """A job that is put back, as by preemption, is followed to its second end."""
-    project = cluster.project
-    project.recipe([run("slow", "sleep 4; echo done >/x")])
-    child = project.start(*SLURM)
-    cluster.wait_for(lambda: ("varve:t:main/slow", "RUNNING") in cluster.jobs())
-    job = cluster.run("squeue", "-h", "-t", "R", "-o", "%i").strip()
-    cluster.run("scontrol", "requeue", job)
-    time.sleep(1)
-    cluster.run("scontrol", "update", f"JobId={job}", "StartTime=now")
-    stdout, stderr = child.communicate(timeout=180)
-    assert child.returncode == 0 and stdout, stderr
 
 
 def test_nothing_shared_but_a_registry(cluster):
