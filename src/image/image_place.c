@@ -85,8 +85,7 @@ int image_place_open(const char *path, const char *marker, struct image_place *r
 	r = check_marker(place.fd, marker, err);
 	if (r < 0)
 		return r;
-	*ret = place;
-	place = (struct image_place)IMAGE_PLACE_INIT;
+	*ret = (struct image_place){steal_fd(&place.fd), steal_fd(&place.lock)};
 	return 0;
 }
 
