@@ -83,11 +83,10 @@ bool step_disk_is_full(const struct step *step)
 static int failed(const struct step *step, int status, struct varve_error *err)
 {
 	/* Many a program says nothing when it cannot write. */
-	const char *space =
-		!step_disk_is_full(step) ? ""
-		: store_is_scratch(store_work(step->build->store))
-			? "; there is no space on the disk of the scratch directory"
-			: "; there is no space on the disk of the store";
+	const char *space = !step_disk_is_full(step) ? ""
+			    : store_is_scratch(store_work(step->build->store))
+				    ? "; there is no space on the disk of the scratch directory"
+				    : "; there is no space on the disk of the store";
 
 	if (status > SIGNALLED && status - SIGNALLED <= SIGRTMAX)
 		return varve_error_set(err, -VARVE_E_STEP,

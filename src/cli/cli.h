@@ -24,8 +24,8 @@ struct cli_values {
 	char *remote, *authfile, *cert_dir, *tls_verify, *stall_timeout, *chunk_size, *parallel,
 		*artifact_type;
 	char *store, *compression, *progress, *platform, *registry, *user, *workdir, *keep, *jobs,
-		*isolation, *cdi, *entrypoint, *record, *executor, *result, *ship, *node_store, *scratch,
-		*report;
+		*isolation, *cdi, *entrypoint, *record, *executor, *result, *ship, *node_store,
+		*scratch, *report;
 	bool json, dot, locked, offline, expect_cached, help, failed, dry_run, trees, caches, logs,
 		network, all, apparmor_profile, plain_http, referrers, password_stdin,
 		all_platforms, push, check, layers, gpu, semantic, detach, files, attest, twice;

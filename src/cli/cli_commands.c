@@ -171,16 +171,14 @@ static const struct cli_command gc_command = {
 	.arguments = "",
 	.run = cmd_gc,
 	.summary = "remove what nothing needs any more",
-	.options =
-		GROUPS(cli_gc_options, cli_json_options, cli_registry_options, cli_scratch_options,
-		       cli_store_options)};
-static const struct cli_command du_command = {.name = "du",
-					      .arguments = "",
-					      .run = cmd_du,
-					      .summary = "say where the space went",
-					      .options =
-						      GROUPS(cli_json_options, cli_scratch_options,
-							     cli_store_options)};
+	.options = GROUPS(cli_gc_options, cli_json_options, cli_registry_options,
+			  cli_scratch_options, cli_store_options)};
+static const struct cli_command du_command = {
+	.name = "du",
+	.arguments = "",
+	.run = cmd_du,
+	.summary = "say where the space went",
+	.options = GROUPS(cli_json_options, cli_scratch_options, cli_store_options)};
 static const struct cli_command push_command = {
 	.name = "push",
 	.arguments = "IMAGE [[docker://]HOST/NAME[:TAG]...]",

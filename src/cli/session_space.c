@@ -23,8 +23,8 @@ static const struct {
 	unsigned least, probable, least_tree, probable_tree;
 } percent[] = {
 	[SOURCE_DEBIAN] = {300, 580, 200, 450}, [SOURCE_LOCAL] = {105, 160, 100, 100},
-	[SOURCE_URL] = {100, 300, 100, 200},	[SOURCE_PYTHON] = {190, 260, 105, 170},
-	[SOURCE_GIT] = {100, 300, 100, 200},	[SOURCE_IMAGE] = {0, 300, 0, 300},
+	[SOURCE_URL] = {100, 300, 100, 200},    [SOURCE_PYTHON] = {190, 260, 105, 170},
+	[SOURCE_GIT] = {100, 300, 100, 200},    [SOURCE_IMAGE] = {0, 300, 0, 300},
 };
 
 static void add(uint64_t *sum, uint64_t bytes)

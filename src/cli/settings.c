@@ -46,7 +46,7 @@ static bool is_setting(const json_t *value)
 static int check(const json_t *settings, const char *path, struct varve_error *err)
 {
 	static const char *const known[] = {"store",      "mirrors", "options", "registry",
-					    "registries", "scratch", "slurm", NULL};
+					    "registries", "scratch", "slurm",   NULL};
 	const char *key;
 	json_t *value;
 	size_t i;

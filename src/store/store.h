@@ -84,9 +84,9 @@ int store_record_read(struct varve_store *store, const struct varve_digest *key,
 		      struct store_record *ret, struct varve_error *err);
 int store_record_write(struct varve_store *store, const struct store_record *record,
 		       struct varve_error *err);
-/* To be called when another machine has written records or blobs of which this process may have heard
- * before that they are not there: an NFS client remembers that for up to a minute, until the directory
- * changes under its own hands. Fails never. */
+/* To be called when another machine has written records or blobs of which this process may have
+ * heard before that they are not there: an NFS client remembers that for up to a minute, until the
+ * directory changes under its own hands. Fails never. */
 void store_refresh(struct varve_store *store);
 /* The document as it lies in steps/, for those who carry records elsewhere. */
 json_t *store_record_to_json(const struct store_record *record);
@@ -134,8 +134,8 @@ int store_tree_adopt(struct varve_store *store, const struct owners *owners,
  * From then on the functions for trees use it, and so does what is done with store_work. */
 int store_use_scratch(struct varve_store *store, const char *path, struct varve_error *err);
 void store_drop_scratch(struct varve_store *store); /* back to the store itself */
-/* The store itself, or its scratch directory, for: jobs of steps, locks of trees, "failed", path and
- * descriptor. */
+/* The store itself, or its scratch directory, for: jobs of steps, locks of trees, "failed", path
+ * and descriptor. */
 struct varve_store *store_work(struct varve_store *store);
 bool store_is_scratch(const struct varve_store *store);
 /* Returns r. Where it means that there is no space, replaces the text by one that says where and
@@ -159,8 +159,9 @@ struct store_job {
 int store_job_begin(struct varve_store *store, struct store_job *ret, struct varve_error *err);
 void store_job_release(struct store_job *job); /* closes; does not remove */
 int store_job_remove(struct varve_store *store, struct store_job *job); /* and releases */
-/* True when tmp/, of the store or its scratch directory, holds directories of dead jobs; store_sweep
- * removes them (to be called where the owners of their files can be removed: in a user namespace for OWNER_SUBUID). */
+/* True when tmp/, of the store or its scratch directory, holds directories of dead jobs;
+ * store_sweep removes them (to be called where the owners of their files can be removed: in a user
+ * namespace for OWNER_SUBUID). */
 bool store_needs_sweep(struct varve_store *store);
 int store_sweep(struct varve_store *store, struct varve_error *err);
 
