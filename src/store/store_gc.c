@@ -211,22 +211,14 @@ static const struct {
 	visit_fn *visit;
 	bool scratch; /* a scratch directory has it, too */
 } visits[] = {
-	{"steps", visit_record, false},
-	{"roots", visit_aging, false},
-	{"blobs/sha256", visit_blob, false},
-	{"trees", visit_mode, true},
-	{"facts/blob", visit_blob_fact, false},
-	{"logs", visit_log, false},
-	{"failed", visit_failed, true},
-	{"caches", visit_cache, false},
-	{"uploads", visit_upload, false},
-	{"facts/host", visit_aging, false},
-	{"facts/seen", visit_aging, false},
-	{"facts/whole", visit_whole, false},
-	{"facts/marks", visit_whole, false},
-	{"facts/attested", visit_aging, false},
-	{"facts/inputs", visit_aging, false},
-	{"lock", visit_lock, true},
+	{"steps", visit_record, false},         {"roots", visit_aging, false},
+	{"blobs/sha256", visit_blob, false},    {"trees", visit_mode, true},
+	{"facts/blob", visit_blob_fact, false}, {"logs", visit_log, false},
+	{"failed", visit_failed, true},         {"caches", visit_cache, false},
+	{"uploads", visit_upload, false},       {"facts/host", visit_aging, false},
+	{"facts/seen", visit_aging, false},     {"facts/whole", visit_whole, false},
+	{"facts/marks", visit_whole, false},    {"facts/attested", visit_aging, false},
+	{"facts/inputs", visit_aging, false},   {"lock", visit_lock, true},
 };
 
 /* Lists of what refers to an image that goes: their names would keep them for ever. */
