@@ -52,7 +52,7 @@ struct build_options {
 /* What is known of one step: beside plan_known, what only the store and the build need. */
 struct build_step {
 	struct varve_digest key; /* valid when has_key */
-	json_t *input; /* owned; valid when has_key */
+	json_t *input; /* owned; with has_key; NULL again once the step was made */
 	bool has_key;
 	bool cached; /* was in the store when first looked at */
 	char compression[16]; /* of the layers' blobs, as recorded */

@@ -103,6 +103,13 @@ static void step_ended(struct run *run, int step)
 	run->build->known[step].known = false;
 }
 
+/* The record has it now. Workers are forks, and each costs what memory we have. */
+static void forget_input(struct build *build, int step)
+{
+	json_decref(build->steps[step].input);
+	build->steps[step].input = NULL;
+}
+
 /* Its record says what it yields: of another process, too, in its own compression. */
 static void step_made(struct run *run, const struct executor_end *end)
 {
@@ -118,10 +125,12 @@ static void step_made(struct run *run, const struct executor_end *end)
 		store_refresh(build->store); /* who made it is elsewhere */
 	if (!plan_is_ready(build->plan, end->step, build->known))
 		return;
-	if (build_look_up(build, end->step, run->failed ? NULL : run->err) == 1)
-		build_event(build, &(struct varve_event){.kind = VARVE_EVENT_DONE,
-							 .step = name,
-							 .total = build->status[end->step].size});
+	if (build_look_up(build, end->step, run->failed ? NULL : run->err) != 1)
+		return;
+	forget_input(build, end->step);
+	build_event(build, &(struct varve_event){.kind = VARVE_EVENT_DONE,
+						 .step = name,
+						 .total = build->status[end->step].size});
 }
 
 static void hear_step(struct run *run, struct executor_end *end)
