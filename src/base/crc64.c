@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The polynomial has so few terms that a multiplication by x^64 is four shifted copies, and so is
- * one by its squares: a step of 32 bytes needs no table, and its words do not wait for each other. */
+ * one by its squares: a step of 32 bytes needs no table, and its words do not wait for each other.
+ */
 #include "base/crc64.h"
 
 #include <endian.h>
@@ -9,7 +10,7 @@
 #define POLYNOMIAL 0xd800000000000000ULL
 #define ONE 0x8000000000000000ULL /* x^0, since bits are reflected */
 
-enum { WORD = 8, STEP = 4 * WORD };
+enum { WORD = 8, HALF = 2 * WORD, STEP = 2 * HALF };
 
 /* The remainder of value * (1 + x^a + x^b + x^c), the exponents below 32: at most that many bits
  * too many are reduced, since modulo the polynomial x^64 is x^4 + x^3 + x + 1. */
@@ -45,10 +46,14 @@ static uint64_t times_256(uint64_t value)
 	return fold(value, 4, 12, 16);
 }
 
+static uint64_t two_words(const unsigned char *from)
+{
+	return times_64(word_at(from)) ^ word_at(from + WORD);
+}
+
 static uint64_t one_step(uint64_t crc, const unsigned char *from)
 {
-	const uint64_t first = times_64(word_at(from)) ^ word_at(from + WORD);
-	const uint64_t second = times_64(word_at(from + 2 * WORD)) ^ word_at(from + 3 * WORD);
+	const uint64_t first = two_words(from), second = two_words(from + HALF);
 
 	/* All is multiplied by x^64 once more, as eight bytes' remainder is. */
 	return times_256(crc) ^ times_64(times_128(first) ^ second);

@@ -52,33 +52,63 @@ static int part_open(const struct step *step, const struct cut *cut, size_t numb
 	return 0;
 }
 
+/* How a layer is made, and what is known of it; all else than how is behind its pointers. */
+struct making {
+	struct layer_compression how;
+	struct step_before before;
+	struct layer_vouch vouch;
+	struct layer_marks marks; /* of this layer */
+};
+
+static void making_release(struct making *m)
+{
+	step_before_release(&m->before);
+	layer_marks_release(&m->marks);
+}
+
+static void making_prepare(struct step *step, size_t number, struct making *ret)
+{
+	*ret = (struct making){.how = step->build->options->compression};
+	step_before_find(step, number, &ret->before);
+	ret->how.known = ret->before.frames;
+	if (ret->before.is_whole)
+		ret->how.before = &ret->before.marks;
+	if (ret->how.kind == LAYER_CHUNKED && step_copied_vouch(step, &ret->vouch))
+		ret->how.vouch = &ret->vouch;
+	ret->how.marks = &ret->marks;
+}
+
 static int write_blob(struct step *step, size_t number, int tree, const struct strv *implied,
 		      struct varve_layer *ret, struct varve_error *err)
 {
 	CLEANUP(store_blob_abort) struct store_blob_writer writer = {0};
-	CLEANUP(step_before_release) struct step_before before;
-	CLEANUP(layer_marks_release) struct layer_marks marks = {0};
-	struct layer_compression how = step->build->options->compression;
-	struct layer_vouch vouch;
+	CLEANUP(making_release) struct making making;
 	struct varve_digest digest;
 	int r;
 
-	step_before_find(step, number, &before);
-	how.known = before.frames;
-	how.before = before.is_whole ? &before.marks : NULL;
-	how.vouch = how.kind == LAYER_CHUNKED && step_copied_vouch(step, &vouch) ? &vouch : NULL;
-	how.marks = &marks;
+	making_prepare(step, number, &making);
 	r = store_blob_begin(step->build->store, &writer, err);
 	if (r < 0)
 		return r;
 	writer.is_hashed = true; /* by layer_pack */
-	r = layer_pack(tree, implied, &step->build->host->owners, &how, &writer.sink, ret, err);
+	r = layer_pack(tree, implied, &step->build->host->owners, &making.how, &writer.sink, ret,
+		       err);
 	if (r < 0 || ret->entry_count == 0)
 		return r;
 	r = store_blob_commit(&writer, &ret->blob.digest, &digest, err);
 	if (r == 0)
-		step_before_keep(step->build->store, &digest, &marks);
+		step_before_keep(step->build->store, &digest, &making.marks);
 	return r;
+}
+
+static int measure(struct step *step, size_t number, const struct part *part,
+		   struct varve_layer *ret, struct varve_error *err)
+{
+	CLEANUP(making_release) struct making making;
+
+	making_prepare(step, number, &making);
+	return layer_measure(part->tree, &part->lists.implied, &step->build->host->owners,
+			     &making.how, ret, err);
 }
 
 /* The layer of a part: with its blob, or measured alone. Then what is known of owners in it. */
@@ -92,7 +122,7 @@ static int read_part(struct step *step, size_t number, bool blob, struct part *p
 	if (blob)
 		r = write_blob(step, number, part->tree, &part->lists.implied, ret, err);
 	else
-		r = layer_measure(part->tree, &part->lists.implied, owners, ret, err);
+		r = measure(step, number, part, ret, err);
 	part->lists.devices = owner_links_has_devices(owners->links);
 	if (r < 0 || ret->entry_count == 0)
 		return r;

@@ -121,9 +121,11 @@ int layer_pack(int tree, const struct strv *implied, const struct owners *owners
 	       const struct layer_compression *c, struct sink *take_blob, struct varve_layer *ret,
 	       struct varve_error *err);
 
-/* What layer_pack finds of the tar, without a blob: half of its time or less. */
+/* What layer_pack finds of the tar, without a blob: half of its time or less. Of c what is known of
+ * the tree counts. */
 int layer_measure(int tree, const struct strv *implied, const struct owners *owners,
-		  struct varve_layer *ret, struct varve_error *err);
+		  const struct layer_compression *c, struct varve_layer *ret,
+		  struct varve_error *err);
 
 /* Decompresses a layer blob (by media type; plain, gzip, zstd) from fd into out, which is closed;
  * verifies the blob's digest and size. For transcoding and archives. */

@@ -33,7 +33,8 @@ bool layer_mark_is_due(uint64_t at, uint64_t size)
 
 void layer_marks_write(const struct layer_marks *m, struct buf *out)
 {
-	_Static_assert(sizeof(struct layer_mark) == 5 * 8 + 4 * sizeof(struct hasher_state),
+	_Static_assert(sizeof(struct layer_mark) ==
+			       5 * sizeof(uint64_t) + 4 * sizeof(struct hasher_state),
 		       "marks are written as they lie in memory");
 	buf_add(out, magic, sizeof(magic));
 	buf_add(out, m->items, m->count * sizeof(*m->items));

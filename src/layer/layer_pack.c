@@ -165,14 +165,21 @@ int layer_pack(int tree, const struct strv *implied, const struct owners *owners
 }
 
 int layer_measure(int tree, const struct strv *implied, const struct owners *owners,
-		  struct varve_layer *ret, struct varve_error *err)
+		  const struct layer_compression *c, struct varve_layer *ret,
+		  struct varve_error *err)
 {
 	CLEANUP(sink_hash_release) struct sink_hash tar;
 	struct varve_layer layer = {.entry_count = 0};
+	struct layer_writing writing = {.from = NULL};
 	int r;
 
 	sink_hash_init(&tar, NULL);
-	r = layer_write(tree, implied, owners, &tar.sink, &layer.entry_count, err);
+	r = find_mark(tree, implied, owners, c, &writing.from, err);
+	if (r < 0)
+		return r;
+	if (writing.from)
+		sink_hash_resume(&tar, &writing.from->tar);
+	r = layer_write_after(tree, implied, owners, &writing, &tar.sink, &layer.entry_count, err);
 	if (r < 0)
 		return r;
 	layer.diff_id = tar.digest;

@@ -134,9 +134,10 @@ static void add_position(struct buf *out, uint64_t position)
 
 static void add_parts(struct buf *out, const struct tm *tm)
 {
+	const int year = tm->tm_year + 1900;
 	const int parts[] = {tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec};
 
-	add_decimal(out, (uint64_t)(tm->tm_year + 1900), 4);
+	add_decimal(out, (uint64_t)year, 4);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		buf_addc(out, "--T::"[i]);
 		add_decimal(out, (uint64_t)parts[i], 2);

@@ -73,6 +73,7 @@ static void pack(int tree, const struct packed *before, struct knowledge *k, str
 	const struct layer_vouch vouch = {digest_of, k};
 	CLEANUP(layer_frames_freep) struct layer_frames *frames = NULL;
 	struct layer_compression c = {.kind = LAYER_CHUNKED, .level = 1, .marks = &ret->marks};
+	struct varve_layer measured;
 	struct sink_fd sink;
 
 	if (before) {
@@ -86,6 +87,10 @@ static void pack(int tree, const struct packed *before, struct knowledge *k, str
 	sink_fd_init(&sink, ret->blob);
 	assert_int_equal(
 		layer_pack(tree, &implied, &owners_root, &c, &sink.sink, &ret->layer, NULL), 0);
+	assert_int_equal(layer_measure(tree, &implied, &owners_root, &c, &measured, NULL), 0);
+	assert_true(varve_digest_equal(&measured.diff_id, &ret->layer.diff_id));
+	assert_int_equal(measured.tar_size, ret->layer.tar_size);
+	assert_int_equal(measured.entry_count, ret->layer.entry_count);
 }
 
 static void read_blob(const struct packed *p, struct buf *ret)
@@ -159,10 +164,10 @@ static void goes_on_where_trees_part(void **state)
 		{write_at, "f", 0, "", 2},        {write_at, "d", 20 * MB - 1, "", 1},
 		{write_at, "d", 20 * MB, "", 1},  {change_mode, "d", 0600, "", 1},
 		{write_at, "c/g", 0, "", 1},      {remove_one, "c/symlink", 0, "", 1},
-		{remove_one, "c/link", 0, "", 1},
-		{write_at, "a", 5, "", 0},        {change_mode, "a", 04755, "", 0},
-		{write_at, "Z", 0, "", 0},        {NULL, NULL, 0, "a", 0},
-		{NULL, NULL, 0, "c/f", 1},        {NULL, NULL, 0, "d", 1},
+		{remove_one, "c/link", 0, "", 1}, {write_at, "a", 5, "", 0},
+		{change_mode, "a", 04755, "", 0}, {write_at, "Z", 0, "", 0},
+		{NULL, NULL, 0, "a", 0},          {NULL, NULL, 0, "c/f", 1},
+		{NULL, NULL, 0, "d", 1},
 	};
 	const struct scratch *s = *state;
 
