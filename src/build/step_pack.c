@@ -166,26 +166,17 @@ static int divide(struct step *step, int *ret_parts, size_t *ret_count, struct v
 /* --- trees first -------------------------------------------------------------------------------
  */
 
+/* Steps stand behind those that they need. */
 static bool is_awaited(const struct step *step)
 {
 	const struct build *build = step->build;
 	const struct plan *plan = build->plan;
 
-	for (size_t i = 0; i < plan->step_count; i++)
+	for (size_t i = (size_t)step->index + 1; i < plan->step_count; i++)
 		if (build_wants(build, i) && !build->known[i].known &&
 		    plan_waits_for(plan, (int)i, step->index))
 			return true;
 	return false;
-}
-
-/* What goes on from a mark of its last blob is quicker written at once than read first. */
-static bool goes_on(struct step *step)
-{
-	CLEANUP(step_before_release) struct step_before before = {.blob = -1};
-
-	if (step->copied.source && step->build->options->compression.kind == LAYER_CHUNKED)
-		step_before_find(step, 0, &before);
-	return before.is_whole;
 }
 
 /* The blob of a layer whose tree the store has. */
@@ -222,7 +213,7 @@ int step_pack(struct step *step, const struct strv *implied, struct layer_list *
 {
 	CLEANUP(fd_close) int parts = -1;
 	struct cut cut = {.parts = -1, .count = 1, .implied = implied};
-	bool trees_first = is_awaited(step) && !goes_on(step);
+	bool trees_first = is_awaited(step);
 	int r = plan_is_split(step->plan) ? divide(step, &parts, &cut.count, err) : 0;
 
 	if (cut.count > 1)
