@@ -63,11 +63,19 @@ void slurm_resources(const struct strv *fields, int64_t jobs, uint64_t jobs_memo
 		     struct strv *ret_arguments);
 /* The batch script: runs `PROGRAM step run ARGUMENTS PLAN STEP` with the step of its task. tasks
  * and names: count of each; SLURM_ALONE for a job of its own. plan: a path; text: the plan itself,
- * to be read from the script (plan is NULL then). */
+ * to be read from the script (plan is NULL then).
+ *
+ * Slurm takes a second or so to fill a slot, so a job of less than SLURM_GO_ON seconds goes on with
+ * steps of other tasks that nobody has begun (results/JOB.taken), the last ones first. That is only
+ * ever work ahead: the task itself runs its step, too, which finds it made, waits for it, or makes
+ * it where the other job has died. So nothing that Slurm does to a job needs to know of it. */
+enum { SLURM_GO_ON = 60 };
 struct slurm_script {
 	const struct strv *command; /* program, "step", "run", options */
 	const char *plan, *text;
 	const char *results; /* directory for --result JOB; NULL: none */
+	const char *output; /* directory of what a job prints, for tasks that it goes on with; NULL:
+			       it does not, as each waits for another one */
 	const int *tasks;
 	const char *const *names;
 	size_t count;

@@ -316,7 +316,7 @@ static void log_of(void *cookie, struct build *build, int step, struct buf *ret)
 	}
 }
 
-/* Jobs of others stay. */
+/* Jobs of others stay. One whose step has ended may be going on with another. */
 static void abort_all(void *cookie, struct build *build, bool spare_trees)
 {
 	struct slurm_executor *slurm = cookie;
@@ -326,7 +326,7 @@ static void abort_all(void *cookie, struct build *build, bool spare_trees)
 	(void)build;
 	(void)spare_trees; /* no job tells of them */
 	for (size_t i = 0; i < slurm->count; i++)
-		if (slurm->watches[i].own && !slurm->watches[i].ended)
+		if (slurm->watches[i].own)
 			jobs[count++] = slurm->watches[i].job;
 	(void)slurm_cancel(jobs, count, NULL);
 }
@@ -359,8 +359,31 @@ struct executor executor_of_slurm(struct slurm_executor *slurm)
 				 .wants_sources = slurm->options->shared};
 }
 
+/* Jobs of which Slurm need not run what others went on with (slurm_script): they wait for nothing
+ * but to say so, and nobody waits for them when all has ended. */
+static void cancel_rest(struct slurm_executor *slurm)
+{
+	CLEANUP(slurm_queue_release) struct slurm_queue queue = {0};
+	CLEANUP(free_ptr) struct slurm_job *jobs = xcalloc(slurm->count + 1, sizeof(*jobs));
+	size_t count = 0;
+
+	for (size_t i = 0; i < slurm->count; i++)
+		if (slurm->watches[i].own && !slurm->watches[i].ended)
+			return;
+	if (slurm->count == 0 || slurm_queue_read(&queue, NULL) < 0)
+		return;
+	for (size_t i = 0; i < slurm->count; i++) {
+		const struct slurm_state *state = slurm_queue_find(&queue, &slurm->watches[i].job);
+
+		if (slurm->watches[i].own && state && state->phase == SLURM_PENDING)
+			jobs[count++] = state->job;
+	}
+	(void)slurm_cancel(jobs, count, NULL);
+}
+
 void slurm_executor_release(struct slurm_executor *slurm)
 {
+	cancel_rest(slurm);
 	for (size_t i = 0; i < slurm->count; i++) {
 		free(slurm->watches[i].name);
 		free(slurm->watches[i].memory);

@@ -89,7 +89,8 @@ static void prune(struct varve_store *store, const char *place, const struct slu
 		char *name = xstrndup(entries[i]->d_name, strcspn(entries[i]->d_name, "."));
 		struct slurm_job job;
 
-		/* JOB.part is a result that was never finished. */
+		/* JOB.part.NAME is a result that was never finished, JOB.taken says that somebody
+		 * has begun its step. */
 		if (slurm_parse_job(name, &job) && !slurm_queue_find(queue, &job))
 			(void)unlinkat(directory, entries[i]->d_name, 0);
 		free(entries[i]);

@@ -203,6 +203,7 @@ static void write_script(const struct submission *s, const struct call *call, st
 	CLEANUP(free_ptr) int *tasks = xcalloc(call->count + 1, sizeof(*tasks));
 	CLEANUP(free_ptr) const char **names = xcalloc(call->count + 1, sizeof(*names));
 	CLEANUP(free_ptr) char *results = NULL;
+	CLEANUP(free_ptr) char *output = NULL;
 
 	for (size_t i = 0; i < call->count; i++) {
 		tasks[i] = step_at(s, call, i)->task;
@@ -210,10 +211,13 @@ static void write_script(const struct submission *s, const struct call *call, st
 	}
 	if (s->slurm->options->shared)
 		results = xasprintf("%s/slurm/results", store_path(s->build->store));
+	if (s->slurm->options->shared && call->group->of != SLURM_EACH)
+		output = xasprintf("%s/slurm/output", store_path(s->build->store));
 	slurm_write_script(&(struct slurm_script){.command = s->slurm->options->command,
 						  .plan = s->plan,
 						  .text = s->slurm->options->plan,
 						  .results = results,
+						  .output = output,
 						  .tasks = tasks,
 						  .names = names,
 						  .count = call->count},

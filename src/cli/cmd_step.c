@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/tempfile.h"
 #include "cli/cli_options.h"
 #include "cli/session_jobs.h"
 #include "cli/session_space.h"
@@ -94,12 +95,16 @@ static void result_file_release(struct result_file *file)
 	fd_close(&file->fd);
 }
 
+/* Two processes may be at the same step, and each says how it ended. */
 static int reserve_result(const char *path, struct result_file *ret, struct varve_error *err)
 {
+	char own[40];
+
 	*ret = (struct result_file){.path = path, .fd = -1};
 	if (!path)
 		return 0;
-	ret->part = xasprintf("%s.part", path);
+	tempfile_name(own);
+	ret->part = xasprintf("%s.part%s", path, own);
 	ret->fd = open(ret->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (ret->fd < 0 || posix_fallocate(ret->fd, 0, RESULT_ROOM) != 0)
 		return varve_error_set(err, ret->fd < 0 ? -errno : -ENOSPC, "write %s", ret->part);

@@ -8,7 +8,7 @@ import pytest
 from remote_disk import remote  # noqa: F401
 from slurm_bed import cluster, shared_cluster  # noqa: F401
 from registry.real import Distribution
-from support import ROOT, own_project, run  # noqa: F401
+from support import ROOT, Build, own_project, run  # noqa: F401
 
 SLURM = ("--executor", "slurm")
 
@@ -33,6 +33,44 @@ def test_same_bytes(cluster):
     assert states == ["COMPLETED"] * 8
     again = project.build(*SLURM)
     assert not again.ran and len(cluster.jobs()) == 8
+
+
+def side_by_side(project, count, command):
+    """A root, that many stages side by side, and an image of each."""
+    steps = {i: [run("make", f"{command}; echo {i} >/{i}; echo made {i}")] for i in range(count)}
+    stages = {"main" if i == 0 else f"s{i}": {"from": "base", "steps": steps[i]} for i in range(count)}
+    project.recipe(stages={"base": {"steps": [ROOT]}, **stages},
+                   images={name: {"stage": name, "name": f"t/{name}"} for name in stages})
+
+
+def test_short_steps_share_jobs(cluster):
+    """A job goes on with steps that nobody has begun, since Slurm takes a second to start another one."""
+    project = cluster.project
+    side_by_side(project, 20, "sleep 1")
+    there = project.build(*SLURM)
+    assert sorted(there.output) == sorted(f"made {i}" for i in range(20))
+    cluster.wait_for(lambda: all(state in ("COMPLETED", "CANCELLED") for _, state in cluster.jobs()), 20)
+    assert 4 <= [state for _, state in cluster.jobs()].count("COMPLETED") < 17  # and the root's
+    assert there.digests == project.build("--jobs", "20", "--store", project.varve.path("here")).digests
+
+
+def test_a_shared_job_that_dies(cluster):
+    """What a job went on with is made by its own job then."""
+    project = cluster.project
+    side_by_side(project, 10, "sleep 2")
+    child = project.start(*SLURM)
+    results = project.varve.store / "slurm/results"
+
+    def shared():
+        """Jobs that have made their own step and go on with another one."""
+        running = cluster.run("squeue", "-h", "-t", "RUNNING", "-r", "-o", "%i").split()
+        return [job for job in running if (results / job).exists() and len(list(results.glob("*.taken"))) < 9]
+    found = []
+    cluster.wait_for(lambda: found.extend(shared()) or found)
+    cluster.run("scancel", "--signal=KILL", "--full", *found)
+    result = Build(project.varve.stop(child, 0))
+    assert result.result.rc == 0, result.text
+    assert result.digests == project.build("--jobs", "20", "--store", project.varve.path("here")).digests
 
 
 def test_output_and_failure(cluster):

@@ -238,10 +238,11 @@ static void test_script(void **state)
 						  .count = 2},
 			   &text);
 	assert_string_equal(buf_text(&text),
-			    "#!/bin/sh\ncase $SLURM_ARRAY_TASK_ID in\n0) step='a/it'\\''s' ;;\n"
-			    "2) step='b/x y' ;;\nesac\nexec '/p q/varve' --result "
-			    "'/s/r'/${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"
-			    "${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID} '/s/plan' \"$step\"\n");
+			    "#!/bin/sh\nresults='/s/r'\nchoose() {\n"
+			    "job=${SLURM_ARRAY_JOB_ID}_$task\ncase $task in\n"
+			    "0) step='a/it'\\''s' ;;\n2) step='b/x y' ;;\nesac\n}\n"
+			    "make() {\nexec '/p q/varve' --result \"$results/$job\" '/s/plan' "
+			    "\"$step\"\n}\ntask=$SLURM_ARRAY_TASK_ID\nchoose\nmake\n");
 }
 
 /* --- answers -------------------------------------------------------------------------------------
