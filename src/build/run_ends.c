@@ -60,6 +60,14 @@ static void worker_done(struct run *run, struct worker *worker)
 		run->sources[worker->index] = RUN_SOURCE_HERE;
 }
 
+/* Of a step whose blobs were let finish: a full disk is often what both failed for, and only this
+ * one can say so. */
+static void tell_second(struct run *run, const char *name, const struct executor_end *end)
+{
+	if (end->error)
+		varve_error_hint(run->err, "step %s failed, too: %.300s", name, end->error);
+}
+
 static void step_failed(struct run *run, const struct executor_end *end)
 {
 	CLEANUP(free_ptr) char *name = plan_step_name(run->build->plan, end->step);
@@ -69,8 +77,10 @@ static void step_failed(struct run *run, const struct executor_end *end)
 	if (first && stops_soon(run))
 		return;
 	run_fail(run, end->result);
-	if (!first)
+	if (!first) {
+		tell_second(run, name, end);
 		return;
+	}
 	varve_error_set(run->err, end->result, "%.1000s", end->error ? end->error : "failed");
 	run->executor->log(run->executor->cookie, run->build, end->step, &tail);
 	tell_failure(run, name, tail.len > 0 ? buf_text(&tail) : "");

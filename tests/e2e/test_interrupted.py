@@ -201,7 +201,7 @@ def test_a_full_disk(small_disk, name, size):
         refused = "no space for this build" in told  # at once, since the source alone does not fit
         assert build.result.rc == (3 if refused else 1)
         assert not refused or (build.ran == [] and size < 2500)
-        assert "No space left on device" in told or "no space" in told.lower(), build.text
+        assert "No space left on device" in told or "no space" in told.lower(), build.result.stderr
         assert len(build.text.splitlines()) <= 4
     assert_nothing_left(project.varve.store)
     project.resize(65536)

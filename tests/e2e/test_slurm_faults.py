@@ -17,7 +17,7 @@ from support import ROOT, Project, copy, run
 
 SLURM = ("--executor", "slurm")
 NAP, HOG = 4, "1k"
-SLOW = "sleep $NAP; dd if=/dev/zero of=/dev/null bs=$HOG count=20 2>/dev/null; echo slow >/slow"
+SLOW = "sleep $NAP; dd if=/dev/zero of=/dev/null bs=$HOG count=300 2>/dev/null; echo slow >/slow"
 
 
 def slow(**slurm):
