@@ -50,18 +50,6 @@ static void add_hints(const struct build *build, const struct worker *worker, st
 	strv_addf(ret, "to look around: varve shell --failed RECIPE %s", worker->name);
 }
 
-static bool take_trees(struct executor_local *local, struct executor_end *ret)
-{
-	const struct worker *worker = worker_set_take_trees(&local->workers);
-
-	if (!worker)
-		return false;
-	*ret = (struct executor_end){.step = worker->index, .trees_only = true};
-	for (size_t i = 0; i < worker->trees.count; i++)
-		layer_list_add(&ret->layers, &worker->trees.items[i]);
-	return true;
-}
-
 static int wait_one(void *cookie, struct build *build, struct executor_end *ret,
 		    struct varve_error *err)
 {
@@ -71,7 +59,8 @@ static int wait_one(void *cookie, struct build *build, struct executor_end *ret,
 
 	(void)err;
 	worker_set_hear(&local->workers, build);
-	if (take_trees(local, ret))
+	*ret = (struct executor_end){.trees_only = true};
+	if (worker_set_take_trees(&local->workers, &ret->step, &ret->layers))
 		return 1;
 	worker_release(&local->last);
 	if (!worker_set_take_ended(&local->workers, &local->last))

@@ -52,6 +52,8 @@ struct slurm_executor {
 	int64_t looked; /* when results were looked for */
 };
 
+/* Where all steps have ended it also cancels those of our jobs that Slurm has not begun: others
+ * went on with their steps. */
 void slurm_executor_release(struct slurm_executor *slurm);
 struct executor executor_of_slurm(struct slurm_executor *slurm);
 

@@ -154,8 +154,9 @@ struct step_before {
 	struct layer_marks marks;
 	bool is_whole; /* the blob is what it was when it was written: the marks count */
 };
-/* number: of the layer, where the step has several. step is borrowed until the release. */
-void step_before_find(struct step *step, size_t number, struct step_before *ret);
+/* number: of the layer, where the step has several. frames: wanted, too: they take the reading of
+ * the blob's whole table. step is borrowed until the release. */
+void step_before_find(struct step *step, size_t number, bool frames, struct step_before *ret);
 void step_before_release(struct step_before *b);
 /* Keeps the marks of a layer that was just put into the store. */
 void step_before_keep(struct varve_store *store, const struct varve_digest *blob,

@@ -4,11 +4,10 @@
  * Frames are compared before they are used, so any blob will do. What goes by marks is not looked
  * at: that takes a blob which is as this host wrote it.
  *
- *	facts/marks/HEX = sha256 of all that follows, file, marks (layer_marks_write)
- *	file            = dev ino size mtime-ns of the blob when it was written, 8 bytes each
+ *	facts/marks/HEX = sha256 of all that follows, look, marks (layer_marks_write)
+ *	look            = store_blob_look of the blob when it was written, zeros behind
  *
- * The ctime is left out, since each hard link changes it: where the rest differs the blob is
- * hashed. */
+ * Where it looks otherwise the blob is hashed. */
 #include "build/step.h"
 
 #include <fcntl.h>
@@ -37,9 +36,9 @@ static bool is_alike(const struct layer_compression *how, const struct store_rec
 
 enum { NAME = 8 + VARVE_DIGEST_HEX };
 
-struct file {
-	uint64_t dev, ino, size;
-	int64_t mtime; /* nanoseconds */
+/* As store_blob_look, zeros behind. */
+struct look {
+	char text[STORE_BLOB_LOOK];
 };
 
 static const char *fact_name(const struct varve_digest *blob, char buffer[NAME])
@@ -50,14 +49,14 @@ static const char *fact_name(const struct varve_digest *blob, char buffer[NAME])
 	return buffer;
 }
 
-static bool describe(int fd, struct file *ret)
+static bool look_at(int fd, struct look *ret)
 {
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return false;
-	*ret = (struct file){st.st_dev, st.st_ino, (uint64_t)st.st_size,
-			     (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec};
+	*ret = (struct look){.text = ""};
+	store_blob_look(&st, ret->text);
 	return true;
 }
 
@@ -75,13 +74,13 @@ void step_before_keep(struct varve_store *store, const struct varve_digest *blob
 	CLEANUP(fd_close) int fd = open_blob(store, blob);
 	CLEANUP(buf_release) struct buf fact = BUF_INIT;
 	struct varve_digest digest = {.bytes = {0}};
-	struct file file;
+	struct look look;
 	char name[NAME];
 
-	if (marks->count == 0 || !describe(fd, &file))
+	if (marks->count == 0 || !look_at(fd, &look))
 		return;
 	buf_add(&fact, digest.bytes, VARVE_DIGEST_SIZE);
-	buf_add(&fact, &file, sizeof(file));
+	buf_add(&fact, &look, sizeof(look));
 	layer_marks_write(marks, &fact);
 	digest_bytes(fact.data + VARVE_DIGEST_SIZE, fact.len - VARVE_DIGEST_SIZE, &digest);
 	memcpy(fact.data, digest.bytes, VARVE_DIGEST_SIZE);
@@ -90,10 +89,10 @@ void step_before_keep(struct varve_store *store, const struct varve_digest *blob
 
 /* Facts are written without fsync: after a power failure they may hold anything. */
 static bool read_fact(struct varve_store *store, const struct varve_digest *blob,
-		      struct file *ret_file, struct layer_marks *ret)
+		      struct look *ret_look, struct layer_marks *ret)
 {
 	CLEANUP(buf_release) struct buf fact = BUF_INIT;
-	const size_t before = VARVE_DIGEST_SIZE + sizeof(*ret_file);
+	const size_t before = VARVE_DIGEST_SIZE + sizeof(*ret_look);
 	struct varve_digest digest;
 	char name[NAME];
 
@@ -102,53 +101,58 @@ static bool read_fact(struct varve_store *store, const struct varve_digest *blob
 	digest_bytes(fact.data + VARVE_DIGEST_SIZE, fact.len - VARVE_DIGEST_SIZE, &digest);
 	if (memcmp(digest.bytes, fact.data, VARVE_DIGEST_SIZE) != 0)
 		return false;
-	memcpy(ret_file, fact.data + VARVE_DIGEST_SIZE, sizeof(*ret_file));
+	memcpy(ret_look, fact.data + VARVE_DIGEST_SIZE, sizeof(*ret_look));
 	return layer_marks_parse(fact.data + before, fact.len - before, ret);
+}
+
+static bool is_same(const struct look *a, const struct look *b)
+{
+	return str_equal(a->text, b->text);
 }
 
 /* Whether the blob is the file that was written with these marks, or else has its digest. */
 static bool is_whole(struct step *step, const struct varve_digest *blob, int fd,
-		     const struct file *written)
+		     const struct look *written)
 {
 	CLEANUP(fd_close) int hashed = -1;
-	struct file now, sound;
+	struct look now, sound;
 
-	if (!describe(fd, &now))
+	if (!look_at(fd, &now))
 		return false;
-	if (memcmp(&now, written, sizeof(now)) == 0)
+	if (is_same(&now, written))
 		return true;
-	return step->copied.source &&
-	       store_blob_open_whole(step->build->store, blob, &hashed, NULL) == 0 &&
-	       describe(hashed, &sound) && memcmp(&now, &sound, sizeof(now)) == 0;
+	return store_blob_open_whole(step->build->store, blob, &hashed, NULL) == 0 &&
+	       look_at(hashed, &sound) && is_same(&now, &sound);
 }
 
+/* Marks serve where digests of contents are known without reading. */
 static void find_marks(struct step *step, const struct varve_digest *blob, struct step_before *b)
 {
-	struct file written;
+	struct look written;
 
-	if (!read_fact(step->build->store, blob, &written, &b->marks) ||
-	    !is_whole(step, blob, b->blob, &written))
-		return;
-	layer_frames_trust(b->frames);
-	b->is_whole = true;
+	b->is_whole = step->copied.source &&
+		      read_fact(step->build->store, blob, &written, &b->marks) &&
+		      is_whole(step, blob, b->blob, &written);
 }
 
-void step_before_find(struct step *step, size_t number, struct step_before *ret)
+void step_before_find(struct step *step, size_t number, bool frames, struct step_before *ret)
 {
 	const struct layer_compression *how = &step->build->options->compression;
 	CLEANUP(store_record_release) struct store_record record = {0};
 	const struct varve_digest *blob;
 
 	*ret = (struct step_before){.blob = -1};
-	if (how->kind != LAYER_CHUNKED ||
+	if (how->kind != LAYER_CHUNKED || (!frames && !step->copied.source) ||
 	    build_recall_record(step->build, step->name, &record) < 0 ||
 	    number >= record.layers.count || !is_alike(how, &record))
 		return;
 	blob = &record.layers.items[number].blob.digest;
 	ret->blob = open_blob(step->build->store, blob);
-	if (ret->blob < 0 || layer_frames_new(ret->blob, &ret->frames, NULL) < 0)
+	if (ret->blob < 0)
 		return;
 	find_marks(step, blob, ret);
+	if (frames && layer_frames_new(ret->blob, &ret->frames, NULL) == 0 && ret->is_whole)
+		layer_frames_trust(ret->frames);
 }
 
 void step_before_release(struct step_before *b)

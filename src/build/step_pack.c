@@ -66,10 +66,10 @@ static void making_release(struct making *m)
 	layer_marks_release(&m->marks);
 }
 
-static void making_prepare(struct step *step, size_t number, struct making *ret)
+static void making_prepare(struct step *step, size_t number, bool blob, struct making *ret)
 {
 	*ret = (struct making){.how = step->build->options->compression};
-	step_before_find(step, number, &ret->before);
+	step_before_find(step, number, blob, &ret->before);
 	ret->how.known = ret->before.frames;
 	if (ret->before.is_whole)
 		ret->how.before = &ret->before.marks;
@@ -86,7 +86,7 @@ static int write_blob(struct step *step, size_t number, int tree, const struct s
 	struct varve_digest digest;
 	int r;
 
-	making_prepare(step, number, &making);
+	making_prepare(step, number, true, &making);
 	r = store_blob_begin(step->build->store, &writer, err);
 	if (r < 0)
 		return r;
@@ -106,7 +106,7 @@ static int measure(struct step *step, size_t number, const struct part *part,
 {
 	CLEANUP(making_release) struct making making;
 
-	making_prepare(step, number, &making);
+	making_prepare(step, number, false, &making);
 	return layer_measure(part->tree, &part->lists.implied, &step->build->host->owners,
 			     &making.how, ret, err);
 }

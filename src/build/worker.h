@@ -32,7 +32,7 @@ struct worker {
 	json_t *result; /* the last line, parsed; owned */
 	int status; /* exit status, after worker_reap */
 	struct compile compile; /* of a step */
-	struct layer_list trees; /* what the event said; valid when has_trees; owned */
+	struct layer_list trees; /* what the event said, until they are taken; owned */
 	bool has_trees;
 	bool trees_taken; /* by worker_set_take_trees */
 };

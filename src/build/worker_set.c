@@ -64,7 +64,7 @@ bool worker_set_take_ended(struct worker_set *set, struct worker *ret)
 	return false;
 }
 
-const struct worker *worker_set_take_trees(struct worker_set *set)
+bool worker_set_take_trees(struct worker_set *set, int *ret_step, struct layer_list *ret)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		struct worker *worker = &set->items[i];
@@ -72,9 +72,12 @@ const struct worker *worker_set_take_trees(struct worker_set *set)
 		if (!worker->has_trees || worker->trees_taken)
 			continue;
 		worker->trees_taken = true;
-		return worker;
+		*ret_step = worker->index;
+		*ret = worker->trees;
+		worker->trees = (struct layer_list){0};
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
 void worker_set_kill_most(struct worker_set *set)

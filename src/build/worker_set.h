@@ -24,9 +24,9 @@ size_t worker_set_descriptors(const struct worker_set *set, struct pollfd *ret);
 void worker_set_hear(struct worker_set *set, struct build *build);
 /* Takes one out that has closed its pipes; the caller reaps and releases it. false: none has. */
 bool worker_set_take_ended(struct worker_set *set, struct worker *ret);
-/* One that has said since what its trees are, each once; it is at its blobs still, and stays. NULL:
- * none has. */
-const struct worker *worker_set_take_trees(struct worker_set *set);
+/* A step whose worker has said since what its trees are; that worker is at its blobs still, and
+ * stays. false: none has. The caller releases them. */
+bool worker_set_take_trees(struct worker_set *set, int *ret_step, struct layer_list *ret);
 void worker_set_kill(struct worker_set *set);
 /* Kills and takes out all but those that have only their blobs to write. */
 void worker_set_kill_most(struct worker_set *set);

@@ -121,8 +121,8 @@ int layer_pack(int tree, const struct strv *implied, const struct owners *owners
 	       const struct layer_compression *c, struct sink *take_blob, struct varve_layer *ret,
 	       struct varve_error *err);
 
-/* What layer_pack finds of the tar, without a blob: half of its time or less. Of c what is known of
- * the tree counts. */
+/* What layer_pack finds of the tar, without a blob: half of its time or less. Of c its
+ * before and vouch count. */
 int layer_measure(int tree, const struct strv *implied, const struct owners *owners,
 		  const struct layer_compression *c, struct varve_layer *ret,
 		  struct varve_error *err);

@@ -39,8 +39,7 @@ int layer_chunked_annotations(int blob, json_t **ret, struct varve_error *err);
  * it). Bytes stay what they would be without it when that blob came from the same compressor at the
  * same level, which is the caller's to know. -VARVE_E_FORMAT: it has no table that is well. */
 int layer_frames_new(int blob, struct layer_frames **ret, struct varve_error *err);
-/* The blob is as this host's compressor wrote it: what its table says holds, and frames are taken
- * by their digests alone. */
+/* The blob is as this host's compressor wrote it: what its table says of pieces holds. */
 void layer_frames_trust(struct layer_frames *f);
 /* Of a trusted blob: the digest of a piece of len bytes of the file that has several. */
 bool layer_frames_piece(const struct layer_frames *f, const struct varve_digest *whole,

@@ -99,7 +99,7 @@ static int find_mark(int tree, const struct strv *implied, const struct owners *
 		     const struct layer_compression *c, const struct layer_mark **ret,
 		     struct varve_error *err)
 {
-	if (c->kind != LAYER_CHUNKED || !c->known || !c->before || !c->vouch)
+	if (c->kind != LAYER_CHUNKED || !c->before || !c->vouch)
 		return 0;
 	return layer_prove(tree, implied, owners, c->before, c->vouch, ret, err);
 }
@@ -132,7 +132,7 @@ int layer_pack(int tree, const struct strv *implied, const struct owners *owners
 	const bool asks = c->kind == LAYER_CHUNKED; /* the others hash no contents */
 	struct varve_layer layer = {.entry_count = 0};
 	struct layer_writing writing;
-	int r = find_mark(tree, implied, owners, c, &from, err);
+	int r = c->known ? find_mark(tree, implied, owners, c, &from, err) : 0;
 
 	if (r < 0) {
 		(void)sink_close(take_blob, &(struct varve_error){.code = 0});

@@ -129,7 +129,6 @@ void sandbox_try_overlay(const struct sandbox_try *try)
 int sandbox_try_chown(int store)
 {
 	CLEANUP(tempfile_abort) struct tempfile file = TEMPFILE_INIT;
-
 	int r = tempfile_begin(store, 0600, &file, NULL);
 
 	if (r < 0)

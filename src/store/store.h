@@ -55,8 +55,12 @@ int store_blob_put(struct varve_store *store, const void *data, size_t len,
 /* Reads a small blob whole (at most limit bytes). */
 int store_blob_read(struct varve_store *store, const struct varve_digest *digest, size_t limit,
 		    struct buf *ret, struct varve_error *err);
-/* Opens a blob that is to be handed on as a file, unread: hashed only where its size, inode or
- * mtime are not those of when it was hashed last. Whoever reads the bytes verifies them. */
+/* What a blob's file looks like, to know it again by: device, inode, size and mtime. The ctime is
+ * left out, since each hard link and each removal of one changes it. */
+enum { STORE_BLOB_LOOK = 96 };
+void store_blob_look(const struct stat *st, char text[STORE_BLOB_LOOK]);
+/* Opens a blob that is to be handed on as a file, unread: hashed only where it does not look as
+ * when it was hashed last. Whoever reads the bytes verifies them. */
 int store_blob_open_whole(struct varve_store *store, const struct varve_digest *digest, int *ret_fd,
 			  struct varve_error *err);
 /* Hard-links (else copies) the blob to dirfd/name; for mounting artifacts under their file names.

@@ -2,10 +2,10 @@
  * Blobs that are handed on as files, unread: linked or reflinked. To hash a gigabyte for that would
  * be all that it costs, so what a file looked like when it was hashed last is a fact:
  *
- *	facts/whole/HEX = dev " " ino " " size " " mtime-ns "\n"
+ *	facts/whole/HEX = dev " " ino " " size " " mtime-ns "\n"	(store_blob_look)
  *
- * The ctime is left out, since each hard link and each removal of one changes it. Who takes such a
- * fact for more than it is loses nothing: whoever reads a blob's bytes verifies them. */
+ * Who takes such a fact for more than it is loses nothing: whoever reads a blob's bytes verifies
+ * them. */
 #include "store/store_state.h"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 
-enum { TEXT = 96, NAME = 8 + VARVE_DIGEST_HEX };
+enum { NAME = 8 + VARVE_DIGEST_HEX };
 #define NANOSECONDS INT64_C(1000000000)
 
 static const char *fact_name(const struct varve_digest *digest, char buffer[NAME])
@@ -33,9 +33,9 @@ static int64_t mtime_of(const struct stat *st)
 	return (int64_t)st->st_mtim.tv_sec * NANOSECONDS + st->st_mtim.tv_nsec;
 }
 
-static void describe(const struct stat *st, char text[TEXT])
+void store_blob_look(const struct stat *st, char text[STORE_BLOB_LOOK])
 {
-	(void)snprintf(text, TEXT, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 "\n",
+	(void)snprintf(text, STORE_BLOB_LOOK, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 "\n",
 		       (uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
 		       mtime_of(st));
 }
@@ -44,9 +44,9 @@ static bool is_known(struct varve_store *store, const struct varve_digest *diges
 		     const struct stat *st)
 {
 	CLEANUP(buf_release) struct buf fact = BUF_INIT;
-	char name[NAME], text[TEXT];
+	char name[NAME], text[STORE_BLOB_LOOK];
 
-	describe(st, text);
+	store_blob_look(st, text);
 	return store_fact_read(store, fact_name(digest, name), &fact) == 0 &&
 	       str_equal(buf_text(&fact), text);
 }
@@ -56,11 +56,11 @@ static void remember(struct varve_store *store, const struct varve_digest *diges
 		     const struct stat *st, const struct timespec *before)
 {
 	const int64_t racy = 2 * NANOSECONDS;
-	char name[NAME], text[TEXT];
+	char name[NAME], text[STORE_BLOB_LOOK];
 
 	if (mtime_of(st) > (int64_t)before->tv_sec * NANOSECONDS + before->tv_nsec - racy)
 		return;
-	describe(st, text);
+	store_blob_look(st, text);
 	(void)store_fact_write(store, fact_name(digest, name), text, strlen(text));
 }
 
