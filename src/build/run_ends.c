@@ -3,6 +3,7 @@
 #include "build/run.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -60,12 +61,13 @@ static void worker_done(struct run *run, struct worker *worker)
 		run->sources[worker->index] = RUN_SOURCE_HERE;
 }
 
-/* Of a step whose blobs were let finish: a full disk is often what both failed for, and only this
- * one can say so. */
+/* Of a step whose blobs were let finish, in a line: a full disk is often what both failed for, and
+ * only this one can say so. */
 static void tell_second(struct run *run, const char *name, const struct executor_end *end)
 {
 	if (end->error)
-		varve_error_hint(run->err, "step %s failed, too: %.300s", name, end->error);
+		varve_error_hint(run->err, "step %s failed, too: %.*s", name,
+				 (int)strcspn(end->error, "\n"), end->error);
 }
 
 static void step_failed(struct run *run, const struct executor_end *end)
